@@ -1,0 +1,55 @@
+"""The nouns both sides share: groups, planes, changes, standings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hooks.core.ids import ScimGroupId
+
+
+class Via(StrEnum):
+    """Which Atlassian interface can change a group."""
+
+    SCIM = "scim"
+
+
+class Action(StrEnum):
+    """What a step does to one membership."""
+
+    REMOVE = "remove"
+    ADD = "add"
+
+
+class Mode(StrEnum):
+    """Whether a directory's plans are sent or only journalled."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+class Standing(StrEnum):
+    """Where a person stands towards one directory; design 3.3 in one word each."""
+
+    UNCLEAR = "unclear"
+    LEFT = "left"
+    OUTSIDE = "outside"
+    UNASSIGNED = "unassigned"
+    SUSPENDED = "suspended"
+    RETURNING = "returning"
+    PRESENT = "present"
+
+    @property
+    def absent(self) -> bool:
+        """Nothing is wanted, and that is proved."""
+        return self in (Standing.LEFT, Standing.UNASSIGNED)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Group:
+    """A SCIM group as a user's ``groups`` attribute shows it. Source: RFC 7643 section 4.1.2."""
+
+    id: ScimGroupId
+    display: str
