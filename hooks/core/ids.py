@@ -20,7 +20,7 @@ class Identifier(str):
 
     def __new__(cls, value: str) -> Self:
         """Raise MalformedError for a value of another shape; the value itself is not repeated."""
-        if not isinstance(value, str) or not cls.shape.fullmatch(value):
+        if not cls.shape.fullmatch(value):
             msg = f"not a {cls.__name__}"
             raise MalformedError(msg)
         return super().__new__(cls, value)
@@ -28,10 +28,7 @@ class Identifier(str):
     @classmethod
     def maybe(cls, value: object) -> Self | None:
         """The id, or None where the value is not one."""
-        try:
-            return cls(value)  # type: ignore[arg-type]  # __new__ judges any object
-        except MalformedError:
-            return None
+        return cls(value) if isinstance(value, str) and cls.shape.fullmatch(value) else None
 
 
 class OktaId(Identifier):

@@ -89,7 +89,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class AppUser:
-    """Okta's assignment of a user to an app. ``external_id`` is the SCIM user's id, if it is one."""
+    """Okta's assignment of a user to an app; ``external_id`` is the SCIM user's id, if any."""
 
     user: OktaUserId
     status: str
@@ -202,9 +202,14 @@ class AskSuccessor:
 Ask = (
     AskGroup | AskLog | AskRecordById | AskRecordsByExternalId | AskRecordsByUserName | AskSuccessor
 )
-Answer = (
-    OktaGroup | LogFacts | tuple[ScimRecord, ...] | tuple[Successor, ...] | Missing | Unread
-)
+Answer = OktaGroup | LogFacts | tuple[ScimRecord, ...] | tuple[Successor, ...] | Missing | Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Not decided yet: these answers are needed first."""
+
+    asks: frozenset[Ask]
 
 
 # -- what the store remembers ------------------------------------------------------------------
@@ -223,21 +228,32 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A membership we removed and have not given back; ``seen_gone`` once a reading showed it."""
+    """A membership we removed and have not given back.
+
+    ``seen_gone`` once a reading showed it; ``unseen`` counts the removals sent since then whose
+    effect no reading has shown.
+    """
 
     group: ScimGroupId
-    step: int
     seen_gone: bool
+    unseen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the store knew of one person in one directory when the look began."""
+    """What the store knew of one person in one directory when the look began.
+
+    ``standing`` is that of the last settled look; ``agreed`` counts the looks since that found
+    a returning person as wanted; ``waiting_since`` is when we began to wait for Okta or Atlassian
+    to finish something; ``shared_with`` are other people in force who hold the same record.
+    """
 
     scim_id: ScimUserId | None = None
     user_name: str = field(default="", repr=False)
     ever_in_force: bool = False
     standing: Standing | None = None
+    agreed: int = 0
+    waiting_since: datetime | None = None
     groups: frozenset[ScimGroupId] = frozenset()
     taken: tuple[Taken, ...] = ()
     shared_with: frozenset[OktaUserId] = frozenset()

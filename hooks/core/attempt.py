@@ -1,0 +1,112 @@
+"""After a look: when to look at this person next, or that they become a dead letter.
+
+Must live here: every wait of leg 2. Must not know: what was decided, only what came of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+#: Doubles from the first to the longest. A vendor's outage of half a day is survived.
+FIRST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(hours=1)
+MAX_ATTEMPTS = 24
+#: Leases that ended without a word, which is what somebody who kills the process looks like.
+MAX_CRASHES = 5
+
+#: While Okta or Atlassian is not done with a person; then hourly for a day. Design 3.3.
+_WAITS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (30, 120, 300, 900, 3600, *(3600 * hour for hour in range(2, 25)))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing more to do until an event comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Not a failure: look again at ``at``. ``base`` is when the looks after a plan began."""
+
+    at: datetime
+    base: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Something failed: again at ``at``. ``counted`` unless the credential was refused."""
+
+    at: datetime
+    counted: bool = True
+    base: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """No more attempts by itself; a person decides."""
+
+    reason: str
+
+
+Next = Idle | LookAgain | Retry | DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came of a look.
+
+    ``failed``: something is to be tried again (``retry_at``: not before); ``refused_credential``:
+    for want of a working credential only; ``contradicted_until``: an event disagrees until then;
+    ``waiting_since``: Okta or Atlassian is not done; ``restless``: the plan is one after which
+    the person is looked at again; ``base`` as the last look left it.
+    """
+
+    failed: bool = False
+    refused_credential: bool = False
+    retry_at: datetime | None = None
+    contradicted_until: datetime | None = None
+    waiting_since: datetime | None = None
+    restless: bool = False
+    base: datetime | None = None
+
+
+def backoff(attempt: int, jitter: float) -> timedelta:
+    """Full jitter under a doubling cap. ``attempt`` starts at 1, ``jitter`` is in [0, 1)."""
+    cap = min(FIRST_WAIT * (1 << min(attempt - 1, 20)), LONGEST_WAIT)
+    return max(timedelta(seconds=1), cap * jitter)
+
+
+def after(
+    came: Came, *, now: datetime, attempt: int, jitter: float, look_again: tuple[timedelta, ...]
+) -> Next:
+    """The earliest of everything that asks for another look. ``attempt`` starts at 1."""
+    looking = _looking(came, now, look_again)
+    if not came.failed:
+        return looking
+    base = looking.base if isinstance(looking, LookAgain) else None
+    wait = now + backoff(attempt, jitter)
+    at = max(wait, came.retry_at or wait)
+    if came.refused_credential:
+        return Retry(at, counted=False, base=base)
+    if attempt >= MAX_ATTEMPTS:
+        return DeadLetter("attempts")
+    return Retry(min(at, came.contradicted_until or at), base=base)
+
+
+def _looking(came: Came, now: datetime, look_again: tuple[timedelta, ...]) -> Idle | LookAgain:
+    base = now if came.restless else came.base
+    planned = [base + wait for wait in look_again if base + wait > now] if base else []
+    since = came.waiting_since
+    waits = [since + wait for wait in _WAITS if since + wait > now] if since else []
+    times = [*planned[:1], *waits[:1]]
+    if came.contradicted_until:
+        times.append(came.contradicted_until)
+    return LookAgain(min(times), base if planned else None) if times else Idle()
+
+
+def waited_too_long(since: datetime, now: datetime) -> bool:
+    """Shown and alarmed from here on. Design 3.3."""
+    return now - since >= timedelta(hours=1)

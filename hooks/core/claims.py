@@ -1,0 +1,135 @@
+"""What waiting events say against what was read, and for how long that holds us back.
+
+An event cannot give or take; it can only make us wait and look again (design 3.2), because
+Okta's own reads may lag behind its events.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hooks.core.reading import (
+    MISSING,
+    AppUser,
+    Claim,
+    Claimed,
+    DirectoryReading,
+    OktaUser,
+    Reading,
+    Unread,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hooks.core.ids import OktaGroupId
+
+#: Older claims are history. Design 3.2.
+YOUNG = timedelta(minutes=10)
+#: From the first look; after the last one the reading wins. Design 3.2.
+LOOKS = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
+
+_LIFECYCLE = (Claim.ACTIVE, Claim.DEACTIVATED, Claim.SUSPENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A claim the reading does not show. ``look`` is when to look again, ``None`` once it lost."""
+
+    claimed: Claimed
+    look: datetime | None
+
+
+def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
+    """The claims that hold this look back, or that were given up on, oldest first."""
+    newest = _newest(reading.claims)
+    lifecycle = newest.get(("user", ""))
+    if lifecycle and lifecycle.claim is Claim.DEACTIVATED and not _against(reading, lifecycle):
+        # Okta takes the assignments with the user; an older word about one is overtaken.
+        newest = {
+            key: claimed
+            for key, claimed in newest.items()
+            if claimed is lifecycle or claimed.published > lifecycle.published
+        }
+    found = [
+        Contradiction(claimed, _next_look(claimed, reading.at))
+        for claimed in newest.values()
+        if reading.at - claimed.published < YOUNG and _against(reading, claimed)
+    ]
+    return tuple(sorted(found, key=lambda each: (each.claimed.published, each.claimed.uuid)))
+
+
+def withheld(
+    found: Sequence[Contradiction],
+    directory: DirectoryReading,
+    sources: Iterable[OktaGroupId],
+    *,
+    removing: bool,
+) -> Contradiction | None:
+    """The claim that speaks against a change of a group with these ``sources``, if any still may.
+
+    Claims that give access speak against removals, claims that take it against additions.
+    """
+    groups = set(sources)
+    for each in found:
+        claim, about = each.claimed.claim, each.claimed.about
+        gives = claim in (Claim.ACTIVE, Claim.ASSIGNED, Claim.JOINED)
+        if each.look is None or gives is not removing:
+            continue
+        if claim in _LIFECYCLE or about == directory.app_id or about in groups:
+            return each
+    return None
+
+
+def _newest(claims: Iterable[Claimed]) -> dict[tuple[str, str], Claimed]:
+    newest: dict[tuple[str, str], Claimed] = {}
+    for claimed in sorted(claims, key=lambda each: (each.published, each.uuid)):
+        newest["user" if claimed.claim in _LIFECYCLE else "about", claimed.about] = claimed
+    return newest
+
+
+def _next_look(claimed: Claimed, at: datetime) -> datetime | None:
+    first = claimed.first_look or at
+    return next((first + wait for wait in LOOKS if first + wait > at), None)
+
+
+def _against(reading: Reading, claimed: Claimed) -> bool:
+    if claimed.claim in _LIFECYCLE:
+        return _against_user(reading, claimed.claim)
+    if claimed.claim in (Claim.JOINED, Claim.LEFT):
+        return _against_groups(reading, claimed)
+    return any(
+        _against_app(directory, claimed.claim)
+        for directory in reading.directories
+        if directory.app_id == claimed.about
+    )
+
+
+def _against_user(reading: Reading, claim: Claim) -> bool:
+    user = reading.user
+    if isinstance(user, Unread):
+        return False
+    if not isinstance(user, OktaUser):
+        return claim is Claim.ACTIVE
+    leaving = "DEPROVISIONED" in (user.status, user.transitioning_to)
+    if claim is Claim.ACTIVE:
+        return leaving or user.status == "SUSPENDED"
+    if claim is Claim.SUSPENDED:
+        return not leaving and user.status != "SUSPENDED"
+    return not leaving
+
+
+def _against_app(directory: DirectoryReading, claim: Claim) -> bool:
+    app_user = directory.app_user
+    if isinstance(app_user, AppUser):
+        return app_user.in_force is not (claim is Claim.ASSIGNED)
+    return app_user is MISSING and claim is Claim.ASSIGNED
+
+
+def _against_groups(reading: Reading, claimed: Claimed) -> bool:
+    if isinstance(reading.okta_groups, Unread):
+        return False
+    member = any(group.id == claimed.about for group in reading.okta_groups)
+    return member is not (claimed.claim is Claim.JOINED)

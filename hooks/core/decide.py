@@ -1,0 +1,197 @@
+"""A reading and a policy in, a plan out: pure, total, ordered. Design 3.
+
+Must live here: the order of the rules. Must not know: where answers come from, what was sent.
+While an answer is missing that would change the plan, the plan asks for it instead of acting;
+the caller reads it and decides again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hooks.core import claims, mapping
+from hooks.core.change import Guard, Scene, Succeeded, addition, candidates, removal
+from hooks.core.identity import How, Identified, Unidentified, identify, user_name
+from hooks.core.membership import Standing
+from hooks.core.plan import DirectoryPlan, Plan, Record, Step
+from hooks.core.reading import (
+    MISSING,
+    Ask,
+    Asking,
+    DirectoryReading,
+    OktaUser,
+    Reading,
+    Unread,
+)
+from hooks.core.refusal import Cause, Refusal
+from hooks.core.standing import stand
+
+if TYPE_CHECKING:
+    from hooks.core.claims import Contradiction
+    from hooks.core.ids import OktaUserId
+    from hooks.core.policy import Policy
+
+
+def decide(reading: Reading, policy: Policy) -> Plan:
+    """Plan every directory of one person. Nothing is touched where anything is unclear."""
+    found = claims.contradictions(reading)
+    guard = _guard(reading, policy)
+    decided = [
+        _directory(_Frame(reading, policy, found, guard, each)) for each in reading.directories
+    ]
+    return Plan(
+        user=reading.user_id,
+        directories=tuple(each.plan for each in decided),
+        asks=frozenset(ask for each in decided for ask in each.asks),
+        others=frozenset(other for each in decided for other in each.others),
+        contradictions=found,
+        protected=guard is not None and guard.cause is Cause.PROTECTED,
+    )
+
+
+# -- protection and scope ----------------------------------------------------------------------
+
+
+def _guard(reading: Reading, policy: Policy) -> Guard | None:
+    return _protection(reading, policy) or _scope(reading, policy)
+
+
+def _protection(reading: Reading, policy: Policy) -> Guard | None:
+    named = policy.protected_okta_groups
+    if named.unresolved:
+        return Guard(Cause.PROTECTION_UNKNOWN)
+    login = reading.user.login.casefold() if isinstance(reading.user, OktaUser) else ""
+    if not policy.protected_users.isdisjoint({str(reading.user_id), login} - {""}):
+        return Guard(Cause.PROTECTED)
+    if reading.user is MISSING:
+        return Guard(Cause.PROTECTED) if reading.protected_before else None
+    if not named.ids:
+        return None
+    if isinstance(reading.okta_groups, Unread):
+        return Guard(Cause.PROTECTION_UNKNOWN, reading.okta_groups)
+    return Guard(Cause.PROTECTED) if named.ids & group_ids(reading) else None
+
+
+def _scope(reading: Reading, policy: Policy) -> Guard | None:
+    if not policy.scope.given:
+        return None
+    if policy.scope.unresolved:
+        return Guard(Cause.SCOPE_UNKNOWN)
+    if isinstance(reading.okta_groups, Unread):
+        return Guard(Cause.SCOPE_UNKNOWN, reading.okta_groups)
+    return None if policy.scope.ids & group_ids(reading) else Guard(Cause.OUT_OF_SCOPE)
+
+
+# -- one directory -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    plan: DirectoryPlan
+    asks: frozenset[Ask] = frozenset()
+    others: frozenset[OktaUserId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What is the same for every directory, and the directory."""
+
+    reading: Reading
+    policy: Policy
+    found: tuple[Contradiction, ...]
+    guard: Guard | None
+    directory: DirectoryReading
+
+    def refused(self, plan: DirectoryPlan, cause: Cause, unread: Unread | None = None) -> _Decided:
+        refusal = Refusal(self.directory.name, cause, unread=unread)
+        return _Decided(replace(plan, refusals=(refusal,)))
+
+
+def _directory(frame: _Frame) -> _Decided:
+    reading, directory = frame.reading, frame.directory
+    identity = identify(reading, directory)
+    tied = isinstance(identity, Identified) and identity.how is not How.LOG
+    judged = stand(reading, directory, tied=tied)
+    if isinstance(judged, Asking):
+        more = identity.asks if isinstance(identity, Asking) else frozenset()
+        return _Decided(DirectoryPlan(directory.name, Standing.UNCLEAR), judged.asks | more)
+    plan = DirectoryPlan(
+        directory.name,
+        judged.standing,
+        in_force=judged.standing in (Standing.PRESENT, Standing.RETURNING, Standing.SUSPENDED),
+        user_name=user_name(reading, directory),
+    )
+    if judged.cause:
+        return frame.refused(plan, judged.cause, judged.unread)
+    if judged.standing is Standing.OUTSIDE:
+        return _Decided(plan)
+    if isinstance(identity, Asking):
+        return _Decided(plan, identity.asks)
+    if isinstance(identity, Unidentified):
+        refused = frame.refused(plan, identity.cause, identity.unread)
+        return replace(refused, others=identity.others)
+    return _groups(frame, plan, identity)
+
+
+def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decided:
+    record, reading = identity.record, frame.reading
+    groups = record.groups
+    if groups is None:
+        return frame.refused(plan, Cause.MEMBERSHIPS_UNREAD)
+    seen = Record(
+        record.id,
+        identity.how,
+        record.active,
+        record.user_name,
+        frozenset(group.id for group in groups),
+    )
+    plan = replace(plan, record=seen)
+    mappings = mapping.read(frame.directory, groups, reading.answers)
+    if isinstance(mappings, Unread):
+        return frame.refused(plan, Cause.MAPPINGS_UNREAD, mappings)
+    if isinstance(mappings, Asking):
+        return _Decided(plan, mappings.asks)
+    scene = Scene(
+        reading, frame.directory, frame.policy, frame.found, frame.guard,
+        plan.standing, record, mappings,
+    )  # fmt: skip
+    if scene.wanting:
+        if isinstance(reading.okta_groups, Unread):
+            return frame.refused(plan, Cause.GROUPS_UNREAD, reading.okta_groups)
+        if not reading.okta_groups:
+            return frame.refused(plan, Cause.GROUPS_EMPTY)
+    return _collect(scene, plan)
+
+
+def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
+    """Judge each group the person has, then each we took, and keep what came of it."""
+    observed = sorted(scene.record.groups or (), key=lambda group: (group.display, group.id))
+    unmanaged = {group for group in observed if mapping.behind(group, scene.mappings) is None}
+    back = {
+        taken.group
+        for taken in scene.directory.memory.taken
+        if taken.seen_gone and any(group.id == taken.group for group in observed)
+    }
+    results: list[Step | Refusal | Asking | Succeeded | None] = [
+        *(removal(scene, group) for group in observed if group not in unmanaged),
+        *(addition(scene, group) for group in candidates(scene)),
+    ]
+    return _Decided(
+        replace(
+            plan,
+            steps=tuple(each for each in results if isinstance(each, Step)),
+            refusals=tuple(
+                each.refusal if isinstance(each, Succeeded) else each
+                for each in results
+                if isinstance(each, Refusal | Succeeded)
+            ),
+            back=frozenset(back),
+            unmanaged=frozenset(unmanaged),
+            fresh=scene.mappings.fresh,
+        ),
+        asks=frozenset(ask for each in results if isinstance(each, Asking) for ask in each.asks),
+        others=frozenset(
+            other for each in results if isinstance(each, Succeeded) for other in each.others
+        ),
+    )

@@ -1,0 +1,236 @@
+"""A delivery's bytes in, LogEvents out, or MalformedError and nothing else.
+
+Must live here: everything that reads what Okta posts. Must not know: what it is for.
+An entry of ``data.events`` that is not what the documentation says is still an event: it is
+stored and acknowledged, because a 4xx would end it. Sources: Okta event hooks guide; Okta
+OpenAPI LogEvent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from hooks.core.errors import MalformedError
+from hooks.core.ids import OktaAppId, OktaGroupId, OktaId, OktaUserId, Uuid
+from hooks.core.reading import Claim
+
+_Id = TypeVar("_Id", bound=OktaId)
+
+#: Longer event types do not exist; what is longer is cut where it is stored.
+_TYPE_LENGTH = 128
+_INSTANT_LENGTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One entry of ``data.events``; ``raw`` is its JSON as received.
+
+    ``uuid`` is Okta's, lower case, or made from the bytes where there is none, so that the same
+    bytes are the same event again. ``published`` is ``None`` where it cannot be read.
+    """
+
+    uuid: str
+    type: str
+    published: datetime | None
+    succeeded: bool
+    users: tuple[OktaUserId, ...]
+    groups: tuple[OktaGroupId, ...]
+    apps: tuple[OktaAppId, ...]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One POST: Okta's id for it, as sent, and its events in their order."""
+
+    id: str
+    events: tuple[LogEvent, ...]
+
+
+class _Data(msgspec.Struct):
+    events: list[msgspec.Raw]
+
+
+class _Envelope(msgspec.Struct):
+    data: _Data
+    event_id: Any = msgspec.field(name="eventId", default=None)
+
+
+class _Entry(msgspec.Struct):
+    uuid: Any = None
+    event_type: Any = msgspec.field(name="eventType", default=None)
+    published: Any = None
+    outcome: Any = None
+    target: Any = None
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_entry = msgspec.json.Decoder(_Entry)
+
+
+def parse_delivery(body: bytes) -> Delivery:
+    """Read one delivery.
+
+    Raises:
+        MalformedError: not JSON, or not Okta's envelope (an object with ``data.events``).
+    """
+    try:
+        envelope = _envelope.decode(body)
+        events = tuple(parse_event(bytes(raw)) for raw in envelope.data.events)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        msg = "delivery: not an Okta event hook envelope"
+        raise MalformedError(msg) from error
+    return Delivery(clean(envelope.event_id, 64), events)
+
+
+def parse_event(raw: bytes) -> LogEvent:
+    """Read one LogEvent; whatever is missing or of another type is left out.
+
+    Raises:
+        MalformedError: not JSON.
+    """
+    try:
+        entry = _entry.decode(raw)
+    except msgspec.ValidationError:
+        entry = _Entry()
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        msg = "event: not JSON"
+        raise MalformedError(msg) from error
+    targets = _targets(entry.target)
+    result = entry.outcome.get("result") if isinstance(entry.outcome, dict) else None
+    return LogEvent(
+        uuid=_uuid(entry.uuid, raw),
+        type=clean(entry.event_type, _TYPE_LENGTH),
+        published=_instant(entry.published),
+        succeeded=result in (None, "SUCCESS"),
+        users=tuple(_ids(targets, "User", OktaUserId)),
+        groups=tuple(_ids(targets, "UserGroup", OktaGroupId)),
+        apps=tuple(_ids(targets, "AppInstance", OktaAppId)),
+        raw=raw,
+    )
+
+
+def clean(value: object, length: int) -> str:
+    """A string every column can hold: no NUL, no lone surrogate, not longer than ``length``."""
+    if not isinstance(value, str):
+        return ""
+    return value.encode("utf-8", "replace").decode().replace("\x00", "")[:length]
+
+
+def _targets(value: object) -> list[tuple[str, object]]:
+    """Type and id of each target; their order means nothing. Source: Okta OpenAPI LogEvent."""
+    entries = value if isinstance(value, list) else []
+    return [
+        (str(entry.get("type")), entry.get("id")) for entry in entries if isinstance(entry, dict)
+    ]
+
+
+def _ids(targets: list[tuple[str, object]], kind: str, of: type[_Id]) -> list[_Id]:
+    found = (of.maybe(value) for name, value in targets if name == kind)
+    return list(dict.fromkeys(each for each in found if each))
+
+
+def _uuid(value: object, raw: bytes) -> str:
+    known = Uuid.maybe(value)
+    return known.lower() if known else str(uuid.UUID(bytes=hashlib.sha256(raw).digest()[:16]))
+
+
+def _instant(value: object) -> datetime | None:
+    if not isinstance(value, str) or len(value) > _INSTANT_LENGTH:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+# -- what an event is about --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """Whom an event says to look at: people, or a group whose members are to be looked at.
+
+    ``ours`` is false for events of other apps and of types that change nobody's groups; they
+    are stored by uuid, type and time only.
+    """
+
+    ours: bool
+    users: tuple[OktaUserId, ...] = ()
+    groups: tuple[OktaGroupId, ...] = ()
+
+
+#: Event type -> what it claims about the person. Source: Okta event types catalogue.
+_USER_CLAIMS: dict[str, Claim | None] = {
+    "user.lifecycle.deactivate": Claim.DEACTIVATED,
+    "user.lifecycle.activate": Claim.ACTIVE,
+    "user.lifecycle.reactivate": Claim.ACTIVE,
+    "user.lifecycle.suspend": Claim.SUSPENDED,
+    "user.lifecycle.unsuspend": Claim.ACTIVE,
+    "user.lifecycle.delete.initiated": None,
+    "user.lifecycle.delete.completed": None,
+    "user.account.update_profile": None,
+}
+_APP_CLAIMS: dict[str, Claim | None] = {
+    "application.user_membership.add": Claim.ASSIGNED,
+    "application.user_membership.remove": Claim.UNASSIGNED,
+    "application.user_membership.update": None,
+    "application.provision.user.reactivate": None,
+    "application.provision.user.activate": None,
+    "application.provision.user.deactivate": None,
+    "application.provision.user.deprovision": None,
+    "application.provision.user.push": None,
+}
+_MEMBER_CLAIMS = {
+    "group.user_membership.add": Claim.JOINED,
+    "group.user_membership.remove": Claim.LEFT,
+}
+_GROUP_TYPES = frozenset({"group.lifecycle.delete"})
+_GROUP_APP_TYPES = frozenset(
+    {
+        "group.application_assignment.add",
+        "group.application_assignment.remove",
+        "group.application_assignment.update",
+        "application.provision.group_push.mapping.update.or.delete.failed.with.error",
+    }
+)
+
+#: Every hook-eligible type this service wants to be sent.
+EVENT_TYPES = tuple(
+    sorted({*_USER_CLAIMS, *_APP_CLAIMS, *_MEMBER_CLAIMS, *_GROUP_TYPES, *_GROUP_APP_TYPES}
+           - {"user.lifecycle.delete.completed", "application.provision.user.activate",
+              "application.provision.user.deactivate", "application.provision.user.deprovision"})
+)  # fmt: skip
+
+
+def subjects(event: LogEvent, apps: frozenset[OktaAppId]) -> Subjects:
+    """Sort an event by its type and app id only; nothing is looked up."""
+    known = event.type
+    if known in _USER_CLAIMS or known in _MEMBER_CLAIMS:
+        return Subjects(ours=True, users=event.users)
+    of_ours = not event.apps or not apps.isdisjoint(event.apps)
+    if known in _APP_CLAIMS and of_ours:
+        return Subjects(ours=True, users=event.users)
+    if known in _GROUP_TYPES or (known in _GROUP_APP_TYPES and of_ours):
+        return Subjects(ours=True, groups=event.groups)
+    return Subjects(ours=False)
+
+
+def claim(event: LogEvent) -> tuple[Claim, str] | None:
+    """What a successful event claims, and about which app or group; ``None`` for no claim."""
+    if not event.succeeded:
+        return None
+    if said := _USER_CLAIMS.get(event.type):
+        return said, ""
+    if (said := _APP_CLAIMS.get(event.type)) and len(event.apps) == 1:
+        return said, event.apps[0]
+    if (said := _MEMBER_CLAIMS.get(event.type)) and len(event.groups) == 1:
+        return said, event.groups[0]
+    return None

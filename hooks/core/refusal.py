@@ -1,0 +1,119 @@
+"""Why something is left alone, and what would resolve it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from hooks.core.reading import Unread
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hooks.core.ids import DirectoryName, ScimGroupId
+
+
+class Cause(StrEnum):
+    """Each reason not to act; the text that goes with it is its way out."""
+
+    USER_UNREAD = "user_unread"
+    GROUPS_UNREAD = "groups_unread"
+    GROUPS_EMPTY = "groups_empty"
+    APP_UNREAD = "app_unread"
+    APP_NOT_ACTIVE = "app_not_active"
+    APP_USER_UNREAD = "app_user_unread"
+    STATUS_UNKNOWN = "status_unknown"
+    IN_TRANSITION = "in_transition"
+    ABSENCE_UNPROVED = "absence_unproved"
+    HISTORY_UNREAD = "history_unread"
+    RECORD_UNREAD = "record_unread"
+    RECORD_NONE = "record_none"
+    RECORD_GONE = "record_gone"
+    RECORD_SEVERAL = "record_several"
+    RECORD_TAKEN = "record_taken"
+    MEMBERSHIPS_UNREAD = "memberships_unread"
+    MAPPINGS_UNREAD = "mappings_unread"
+    MAPPING_MOVED = "mapping_moved"
+    MAPPING_UNREADABLE = "mapping_unreadable"
+    MAPPING_RENAMED = "mapping_renamed"
+    ORPHANED = "orphaned"
+    SOURCE_UNREADABLE = "source_unreadable"
+    SUCCESSOR = "successor"
+    SUCCESSOR_UNREAD = "successor_unread"
+    CONTRADICTED = "contradicted"
+    PROTECTED = "protected"
+    PROTECTION_UNKNOWN = "protection_unknown"
+    NEVER = "never"
+    OUT_OF_SCOPE = "out_of_scope"
+    SCOPE_UNKNOWN = "scope_unknown"
+    NO_EFFECT = "no_effect"
+
+
+WAY_OUT = {
+    Cause.USER_UNREAD: "Okta did not answer for this user; it is asked again by itself.",
+    Cause.GROUPS_UNREAD: "Okta did not list the user's groups; it is asked again by itself.",
+    Cause.GROUPS_EMPTY: "The credential must be able to see the group Everyone.",
+    Cause.APP_UNREAD: "The credential must be able to read the app, at the right org_url.",
+    Cause.APP_NOT_ACTIVE: "Activate the app in Okta.",
+    Cause.APP_USER_UNREAD: "Okta did not answer for the assignment; it is asked again by itself.",
+    Cause.STATUS_UNKNOWN: "Okta gave a status this release does not know; report it.",
+    Cause.IN_TRANSITION: "Okta is still changing this user; it is asked again by itself.",
+    Cause.ABSENCE_UNPROVED: "The user cannot be read and nothing proves that they left.",
+    Cause.HISTORY_UNREAD: "Grant okta.logs.read, or wait until the System Log answers.",
+    Cause.RECORD_UNREAD: "The SCIM directory did not answer; it is asked again by itself.",
+    Cause.RECORD_NONE: "No SCIM record is known to be this user's; nothing can be removed.",
+    Cause.RECORD_GONE: "The SCIM record is gone; Okta makes a new one when it provisions again.",
+    Cause.RECORD_SEVERAL: "Several SCIM records are this user's; remove the wrong ones.",
+    Cause.RECORD_TAKEN: "The SCIM record belongs to another Okta user now.",
+    Cause.MEMBERSHIPS_UNREAD: "The SCIM record came without its groups.",
+    Cause.MAPPINGS_UNREAD: "Grant okta.apps.read and okta.groups.read for the push mappings.",
+    Cause.MAPPING_MOVED: "The mapping changed; check it, then: hooks mappings accept.",
+    Cause.MAPPING_UNREADABLE: "The credential must be able to read the mapping's target group.",
+    Cause.MAPPING_RENAMED: "The group's name changed; check it, then: hooks mappings accept.",
+    Cause.ORPHANED: "No mapping pushes this group any more; see policy.orphaned, or push it again.",
+    Cause.SOURCE_UNREADABLE: "The credential must be able to read the mapping's source group.",
+    Cause.SUCCESSOR: "Another Okta user in force has this userName; they are looked at instead.",
+    Cause.SUCCESSOR_UNREAD: "Okta did not say who else has this userName; it is asked again.",
+    Cause.CONTRADICTED: "An event says otherwise than the reading; looked at again by itself.",
+    Cause.PROTECTED: "Protected by the policy.",
+    Cause.PROTECTION_UNKNOWN: "A protected Okta group cannot be resolved; correct [protect].",
+    Cause.NEVER: "This group is never touched.",
+    Cause.OUT_OF_SCOPE: "Outside the pilot scope of the policy.",
+    Cause.SCOPE_UNKNOWN: "The pilot scope cannot be resolved; correct [scope].",
+    Cause.NO_EFFECT: "Atlassian accepted the removal several times and still shows the member.",
+}
+
+#: Causes that end without anybody's doing; everything else waits for a person or an event.
+PASSING = frozenset(
+    {Cause.IN_TRANSITION, Cause.STATUS_UNKNOWN, Cause.APP_NOT_ACTIVE, Cause.ABSENCE_UNPROVED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something left alone. ``group`` is ``None`` where the whole directory is.
+
+    ``retry_at`` is the vendor's word on when to ask again; ``ids`` name what it is about.
+    """
+
+    directory: DirectoryName
+    cause: Cause
+    group: ScimGroupId | None = None
+    unread: Unread | None = None
+    ids: tuple[str, ...] = ()
+
+    @property
+    def retry(self) -> bool:
+        """A vendor failed us: worth an attempt of its own, counted and backed off."""
+        return self.unread is not None and self.unread.passing
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When the vendor wants to be asked again, if it said."""
+        return self.unread.retry_at if self.unread else None
+
+    @property
+    def passing(self) -> bool:
+        """Looked at again by itself, on a schedule that thins out."""
+        return self.cause in PASSING

@@ -1,0 +1,130 @@
+"""Where a person stands towards one directory. Design 3.3: the first row that matches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hooks.core.membership import Standing
+from hooks.core.reading import (
+    MISSING,
+    App,
+    AppUser,
+    Asking,
+    AskLog,
+    DirectoryReading,
+    LogFacts,
+    OktaUser,
+    Reading,
+    Unread,
+)
+from hooks.core.refusal import Cause
+
+#: User statuses that may have access. Source: Okta OpenAPI UserStatus.
+_USER_IN_FORCE = frozenset({"ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY"})
+#: AppUser statuses of an assignment that has ended or was never made good.
+_ENDED = frozenset({"DEPROVISIONED", "REVOKED", "INACTIVE", "UNASSIGNED"})
+_NEVER_STARTED = frozenset({"IMPORTED", "MATCHED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A standing, and for an unclear one its cause."""
+
+    standing: Standing
+    cause: Cause | None = None
+    unread: Unread | None = None
+
+
+def stand(reading: Reading, directory: DirectoryReading, *, tied: bool) -> Stand | Asking:
+    """Judge one directory.
+
+    ``tied`` says that a tie other than the System Log leads to a SCIM record, which
+    shows that the assignment was once in force.
+    """
+    readable = _unclear(reading, directory)
+    if readable is not None:
+        return readable
+    log = reading.answers.get(AskLog())
+    facts = log if isinstance(log, LogFacts | Unread) else None
+    for rule in (_left, _outside, _assigned):
+        found = rule(reading, directory, facts, tied=tied)
+        if found is not None:
+            return found
+    return Stand(Standing.UNCLEAR, Cause.STATUS_UNKNOWN)
+
+
+def _unclear(reading: Reading, directory: DirectoryReading) -> Stand | None:
+    """The first row: an answer that is missing or that nobody may act on."""
+    user, app, app_user = reading.user, directory.app, directory.app_user
+    if isinstance(user, Unread):
+        return Stand(Standing.UNCLEAR, Cause.USER_UNREAD, user)
+    if isinstance(app, Unread):
+        return Stand(Standing.UNCLEAR, Cause.APP_UNREAD, app)
+    if not isinstance(app, App):
+        return Stand(Standing.UNCLEAR, Cause.APP_UNREAD)
+    if app.status != "ACTIVE":
+        return Stand(Standing.UNCLEAR, Cause.APP_NOT_ACTIVE)
+    if isinstance(app_user, Unread):
+        return Stand(Standing.UNCLEAR, Cause.APP_USER_UNREAD, app_user)
+    if isinstance(user, OktaUser) and (
+        user.status == "ACTIVATING" or user.transitioning_to not in (None, "DEPROVISIONED")
+    ):
+        return Stand(Standing.UNCLEAR, Cause.IN_TRANSITION)
+    return None
+
+
+def _left(
+    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None, *, tied: bool
+) -> Stand | Asking | None:
+    user = reading.user
+    if isinstance(user, OktaUser):
+        gone = "DEPROVISIONED" in (user.status, user.transitioning_to)
+        return Stand(Standing.LEFT) if gone else None
+    if directory.app_user is not MISSING:
+        return Stand(Standing.UNCLEAR, Cause.ABSENCE_UNPROVED)
+    if directory.memory.standing is Standing.LEFT:
+        return Stand(Standing.LEFT)
+    if log is None:
+        return Asking(frozenset({AskLog()}))
+    if isinstance(log, Unread):
+        return Stand(Standing.UNCLEAR, Cause.HISTORY_UNREAD, log)
+    if log.deactivated and (log.activated is None or log.activated < log.deactivated):
+        return Stand(Standing.LEFT)
+    return Stand(Standing.UNCLEAR, Cause.ABSENCE_UNPROVED)
+
+
+def _outside(
+    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None, *, tied: bool
+) -> Stand | Asking | None:
+    """STAGED and unmatched people, and those the app never knew; else the unassigned."""
+    app_user = directory.app_user
+    if isinstance(reading.user, OktaUser) and reading.user.status == "STAGED":
+        return Stand(Standing.OUTSIDE)
+    if isinstance(app_user, AppUser) and app_user.status in _NEVER_STARTED:
+        return Stand(Standing.OUTSIDE)
+    ended = app_user is MISSING or (isinstance(app_user, AppUser) and app_user.status in _ENDED)
+    if not ended:
+        return None
+    if directory.memory.ever_in_force or tied:
+        return Stand(Standing.UNASSIGNED)
+    if log is None:
+        return Asking(frozenset({AskLog()}))
+    if isinstance(log, Unread):
+        return Stand(Standing.UNCLEAR, Cause.HISTORY_UNREAD, log)
+    known = directory.app_id in log.assignments
+    return Stand(Standing.UNASSIGNED if known else Standing.OUTSIDE)
+
+
+def _assigned(
+    reading: Reading, directory: DirectoryReading, _log: LogFacts | Unread | None, *, tied: bool
+) -> Stand | None:
+    user, app_user = reading.user, directory.app_user
+    if not isinstance(user, OktaUser) or not isinstance(app_user, AppUser):
+        return None
+    if user.status == "SUSPENDED" or app_user.status == "SUSPENDED":
+        return Stand(Standing.SUSPENDED)
+    if user.status not in _USER_IN_FORCE or not app_user.in_force:
+        return None
+    was = directory.memory.standing
+    returning = was is Standing.RETURNING or (was is not None and was.absent)
+    return Stand(Standing.RETURNING if returning else Standing.PRESENT)
