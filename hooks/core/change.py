@@ -184,6 +184,8 @@ def _recheck(scene: Scene, group: Group, managed: Managed) -> Refusal | Asking |
                 return answer
             case Asking():
                 asks |= answer.asks
+            case _:
+                pass
     return Asking(asks) if asks else None
 
 

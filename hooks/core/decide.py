@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.core import claims, mapping
-from hooks.core.change import Guard, Scene, Succeeded, addition, candidates, removal
+from hooks.core.change import Guard, Scene, Succeeded, addition, candidates, group_ids, removal
 from hooks.core.identity import How, Identified, Unidentified, identify, user_name
 from hooks.core.membership import Standing
 from hooks.core.plan import DirectoryPlan, Plan, Record, Step

@@ -46,11 +46,12 @@ def stand(reading: Reading, directory: DirectoryReading, *, tied: bool) -> Stand
         return readable
     log = reading.answers.get(AskLog())
     facts = log if isinstance(log, LogFacts | Unread) else None
-    for rule in (_left, _outside, _assigned):
-        found = rule(reading, directory, facts, tied=tied)
-        if found is not None:
-            return found
-    return Stand(Standing.UNCLEAR, Cause.STATUS_UNKNOWN)
+    return (
+        _left(reading, directory, facts)
+        or _outside(reading, directory, facts, tied=tied)
+        or _assigned(reading, directory)
+        or Stand(Standing.UNCLEAR, Cause.STATUS_UNKNOWN)
+    )
 
 
 def _unclear(reading: Reading, directory: DirectoryReading) -> Stand | None:
@@ -74,7 +75,7 @@ def _unclear(reading: Reading, directory: DirectoryReading) -> Stand | None:
 
 
 def _left(
-    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None, *, tied: bool
+    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None
 ) -> Stand | Asking | None:
     user = reading.user
     if isinstance(user, OktaUser):
@@ -115,9 +116,7 @@ def _outside(
     return Stand(Standing.UNASSIGNED if known else Standing.OUTSIDE)
 
 
-def _assigned(
-    reading: Reading, directory: DirectoryReading, _log: LogFacts | Unread | None, *, tied: bool
-) -> Stand | None:
+def _assigned(reading: Reading, directory: DirectoryReading) -> Stand | None:
     user, app_user = reading.user, directory.app_user
     if not isinstance(user, OktaUser) or not isinstance(app_user, AppUser):
         return None
