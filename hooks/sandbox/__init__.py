@@ -1,0 +1,9 @@
+"""Okta and Atlassian on this machine: small apps with memory that behave as the vendors do.
+
+A ``World`` holds what both vendors know and who did what; ``create_okta`` and
+``create_atlassian`` are the two HTTP faces of it; ``serving`` runs both on loopback.
+Every behaviour that is not certain is a switch, every failure a fault.
+
+This package shares no line with the service it stands in front of: a shared parser would
+share its mistakes.
+"""
