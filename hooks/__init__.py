@@ -6,7 +6,10 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     __main__                              python -m hooks
     cli  serve                            doors for people; sockets, signals, tasks
     app  operations  wiring               doors for HTTP; opens everything
-    settings                              only reader of environment and file
+    settings/                             only reader of environment and file
+        structure secrets                 what the file may say; what the role needs
+        demand                            which secret for which role, under which name
+        forms mistakes                    texts and their meaning; places and remedies
     worker catchup replay audit doctor    verbs, none of which knows another
     restore register review unlink external
     reconcile  survey                     one person; everyone, by pages
