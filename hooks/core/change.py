@@ -31,7 +31,7 @@ from hooks.core.refusal import Cause, Refusal
 if TYPE_CHECKING:
     from hooks.core.claims import Contradiction
     from hooks.core.ids import OktaGroupId, OktaUserId, ScimGroupId
-    from hooks.core.reading import Taken
+    from hooks.core.ledger import Ledger
 
 #: Atlassian's own groups; no plan ever touches them. Design 3.4.
 NEVER = (
@@ -70,6 +70,7 @@ class Scene:
     standing: Standing
     record: ScimRecord
     mappings: Mappings
+    ledger: Ledger
 
     @property
     def wanting(self) -> bool:
@@ -145,7 +146,7 @@ def _standing_objection(scene: Scene, group: Group, managed: Managed) -> Cause |
     sources = [source.group for source in managed.sources]
     if claims.withheld(scene.found, scene.directory, sources, removing=True):
         return Cause.CONTRADICTED
-    taken = _taken(scene, group.id)
+    taken = scene.ledger.of(group.id)
     if taken and taken.unseen >= NO_EFFECT_AFTER:
         return Cause.NO_EFFECT
     return None
@@ -157,10 +158,6 @@ def _protects(policy: Policy, group: Group) -> bool:
         group.id == pattern or fnmatchcase(display, pattern.casefold())
         for pattern in policy.protected_groups
     )
-
-
-def _taken(scene: Scene, group: ScimGroupId) -> Taken | None:
-    return next((each for each in scene.directory.memory.taken if each.group == group), None)
 
 
 def _recheck(scene: Scene, group: Group, managed: Managed) -> Refusal | Asking | Succeeded | None:
@@ -230,8 +227,8 @@ def candidates(scene: Scene) -> list[Group]:
     if scene.policy.restore is Restore.NONE or not scene.wanting:
         return []
     observed = {group.id for group in scene.record.groups or ()}
-    unsettled = {each.group for each in scene.directory.memory.taken if not each.seen_gone}
-    ours = {each.group for each in scene.directory.memory.taken}
+    unsettled = {each.group for each in scene.ledger.taken if not each.seen_gone}
+    ours = {each.group for each in scene.ledger.taken}
     groups = {
         Group(link.group, link.name)
         for link in (*scene.mappings.links, *scene.mappings.fresh)
@@ -252,6 +249,9 @@ def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
     ]
     if not granting:
         return None
+    taken = scene.ledger.of(group.id)
+    if taken and taken.unseen >= NO_EFFECT_AFTER:
+        return scene.refuse(Cause.NO_EFFECT, group.id)
     if managed.cause:
         return scene.refuse(managed.cause, group.id)
     if claims.withheld(scene.found, scene.directory, granting, removing=False):
@@ -262,5 +262,5 @@ def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
     if checked is not None:
         cause = checked if isinstance(checked, Cause) else Cause.MAPPING_UNREADABLE
         return scene.refuse(cause, group.id, checked if isinstance(checked, Unread) else None)
-    reason = Reason.GIVEN_BACK if _taken(scene, group.id) else Reason.WANTED
+    reason = Reason.GIVEN_BACK if taken else Reason.WANTED
     return Step(scene.directory.name, Action.ADD, group, reason, _evidence(scene, group))

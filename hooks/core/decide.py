@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hooks.core import claims, mapping
 from hooks.core.change import Guard, Scene, Succeeded, addition, candidates, group_ids, removal
 from hooks.core.identity import How, Identified, Unidentified, identify, user_name
+from hooks.core.ledger import settle
 from hooks.core.membership import Standing
 from hooks.core.plan import DirectoryPlan, Plan, Record, Step
 from hooks.core.reading import (
@@ -146,7 +147,8 @@ def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decide
         record.user_name,
         frozenset(group.id for group in groups),
     )
-    plan = replace(plan, record=seen)
+    ledger = settle(frame.directory.memory.history, seen.groups)
+    plan = replace(plan, record=seen, ledger=ledger)
     mappings = mapping.read(frame.directory, groups, reading.answers)
     if isinstance(mappings, Unread):
         return frame.refused(plan, Cause.MAPPINGS_UNREAD, mappings)
@@ -154,7 +156,7 @@ def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decide
         return _Decided(plan, mappings.asks)
     scene = Scene(
         reading, frame.directory, frame.policy, frame.found, frame.guard,
-        plan.standing, record, mappings,
+        plan.standing, record, mappings, ledger,
     )  # fmt: skip
     if scene.wanting:
         if isinstance(reading.okta_groups, Unread):
@@ -168,11 +170,6 @@ def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
     """Judge each group the person has, then each we took, and keep what came of it."""
     observed = sorted(scene.record.groups or (), key=lambda group: (group.display, group.id))
     unmanaged = {group for group in observed if mapping.behind(group, scene.mappings) is None}
-    back = {
-        taken.group
-        for taken in scene.directory.memory.taken
-        if taken.seen_gone and any(group.id == taken.group for group in observed)
-    }
     results: list[Step | Refusal | Asking | Succeeded | None] = [
         *(removal(scene, group) for group in observed if group not in unmanaged),
         *(addition(scene, group) for group in candidates(scene)),
@@ -186,7 +183,6 @@ def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
                 for each in results
                 if isinstance(each, Refusal | Succeeded)
             ),
-            back=frozenset(back),
             unmanaged=frozenset(unmanaged),
             fresh=scene.mappings.fresh,
         ),

@@ -79,34 +79,37 @@ def read(
     """
     if isinstance(directory.mappings, Unread):
         return directory.mappings
-    remembered = {link.mapping for link in directory.links}
+    trusted = tuple(link for link in directory.links if not link.accept)
+    remembered = {link.mapping for link in trusted}
     unknown = [each for each in directory.mappings if each.id not in remembered]
-    targets = {link.target: link for link in directory.links}
-    by_name = {group.display: group for group in groups}
-    fresh = [
-        _link(each, known.group, known.name)
-        for each in unknown
-        if (known := targets.get(each.target))
-    ]
+    known = {link.target: (link.group, link.name) for link in trusted}
+    named = {group.display: (group.id, group.display) for group in groups}
+    accepted = {
+        link.mapping: (link.group, {group.id: group.display for group in groups}.get(link.group))
+        for link in directory.links
+        if link.accept
+    }
+    fresh: list[Link] = []
     loose: list[PushMapping] = []
     asks: set[Ask] = set()
     for each in unknown:
-        if each.target in targets:
-            continue
         answer = answers.get(AskGroup(each.target))
         if answer is None:
             asks.add(AskGroup(each.target))
         elif not isinstance(answer, OktaGroup):
             loose.append(each)
-        elif group := by_name.get(answer.name):
-            fresh.append(_link(each, group.id, group.display))
+        elif each.id in accepted:
+            group, display = accepted[each.id]
+            fresh.append(_link(each, group, display or answer.name, answer.name))
+        elif found := known.get(each.target) or named.get(answer.name):
+            fresh.append(_link(each, *found, answer.name))
     if asks:
         return Asking(frozenset(asks))
-    return Mappings(directory.mappings, directory.links, tuple(fresh), tuple(loose))
+    return Mappings(directory.mappings, trusted, tuple(fresh), tuple(loose))
 
 
-def _link(mapping: PushMapping, group: ScimGroupId, name: str) -> Link:
-    return Link(mapping.id, mapping.source, mapping.target, group, name)
+def _link(mapping: PushMapping, group: ScimGroupId, name: str, target_name: str) -> Link:
+    return Link(mapping.id, mapping.source, mapping.target, group, name, target_name)
 
 
 def behind(group: Group, mappings: Mappings) -> Managed | None:
@@ -151,7 +154,7 @@ def check_targets(
             return answer if answer.passing else Cause.MAPPING_UNREADABLE
         elif not isinstance(answer, OktaGroup):
             return Cause.MAPPING_UNREADABLE
-        elif answer.name != link.name:
+        elif answer.name != link.target_name:
             return Cause.MAPPING_RENAMED
     return Asking(frozenset(asks)) if asks else None
 

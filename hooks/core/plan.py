@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from hooks.core.ledger import Ledger
 from hooks.core.membership import Action, Group, Standing, Via
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class Record:
 class DirectoryPlan:
     """What happens in one directory.
 
-    ``back`` are memberships we took that are there again without us; ``unmanaged`` and
-    ``orphaned`` groups are only reported; ``fresh`` links are to be remembered.
+    ``ledger`` says what became of earlier steps; ``unmanaged`` groups are only reported;
+    ``fresh`` links are to be remembered.
     """
 
     name: DirectoryName
@@ -78,7 +79,7 @@ class DirectoryPlan:
     user_name: str = field(default="", repr=False)
     steps: tuple[Step, ...] = ()
     refusals: tuple[Refusal, ...] = ()
-    back: frozenset[ScimGroupId] = frozenset()
+    ledger: Ledger = field(default_factory=Ledger)
     unmanaged: frozenset[Group] = frozenset()
     fresh: tuple[Link, ...] = ()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
-from hooks.core.membership import Group, Standing
+from hooks.core.membership import Action, Group, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,26 +217,30 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A mapping once matched to a SCIM group by exact name, and counted by ids from then on."""
+    """A mapping once matched to a SCIM group by exact name, and counted by ids from then on.
+
+    ``name`` is the SCIM group's and ``target_name`` that of Okta's target; they are the same
+    until an operator accepts that one of them changed. ``accept`` says that this was done.
+    """
 
     mapping: PushMappingId
     source: OktaGroupId
     target: OktaGroupId
     group: ScimGroupId
     name: str
+    target_name: str
+    accept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A membership we removed and have not given back.
+class PastStep:
+    """A step of the journal with its latest outcome."""
 
-    ``seen_gone`` once a reading showed it; ``unseen`` counts the removals sent since then whose
-    effect no reading has shown.
-    """
-
+    id: int
+    action: Action
     group: ScimGroupId
-    seen_gone: bool
-    unseen: int = 0
+    state: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +259,7 @@ class Memory:
     agreed: int = 0
     waiting_since: datetime | None = None
     groups: frozenset[ScimGroupId] = frozenset()
-    taken: tuple[Taken, ...] = ()
+    history: tuple[PastStep, ...] = ()
     shared_with: frozenset[OktaUserId] = frozenset()
 
 

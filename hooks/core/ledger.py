@@ -1,0 +1,136 @@
+"""What we took and have not given back, told from the journal and one reading. Design 3.5, 5.2.
+
+Must live here: what a journalled step counts as once the membership is seen again.
+Must not know: what is wanted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from hooks.core.membership import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hooks.core.ids import ScimGroupId
+    from hooks.core.reading import PastStep
+
+
+class State(StrEnum):
+    """What has become of a step. A 2xx is "submitted"; settled means seen to be so. Law 4."""
+
+    OPEN = "open"
+    OBSERVED = "observed"
+    SUBMITTED = "submitted"
+    SETTLED = "settled"
+    REFUSED = "refused"
+    FAILED = "failed"
+    PARKED = "parked"
+    ABANDONED = "abandoned"
+
+
+#: Codes of outcomes that the ledger itself writes or understands.
+NO_EFFECT = "no_effect"
+BACK = "back"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A membership we removed and have not given back.
+
+    ``seen_gone`` once a reading showed it; ``unseen`` counts the changes sent since then whose
+    effect no reading has shown.
+    """
+
+    group: ScimGroupId
+    seen_gone: bool
+    unseen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What this reading says has become of an earlier step."""
+
+    step: int
+    state: State
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """``resolved`` is to be written; ``unsettled`` counts steps that were sent and not seen."""
+
+    taken: tuple[Taken, ...] = ()
+    resolved: tuple[Resolved, ...] = ()
+    unsettled: int = 0
+
+    def of(self, group: ScimGroupId) -> Taken | None:
+        """The entry of one group."""
+        return next((each for each in self.taken if each.group == group), None)
+
+
+def settle(history: Iterable[PastStep], observed: frozenset[ScimGroupId]) -> Ledger:
+    """Read the steps of one person in one directory, oldest first, against their groups now.
+
+    A removal whose reply was lost and whose member is gone counts as ours; one whose member is
+    still there is abandoned, since nothing is ever sent again from the journal.
+    """
+    taken: dict[ScimGroupId, Taken] = {}
+    resolved: list[Resolved] = []
+    unsettled = 0
+    steps = list(history)
+    last = {step.group: step.id for step in steps if step.state in _SENT}
+    for step in steps:
+        there = step.group in observed
+        final = last.get(step.group) == step.id
+        became = _became(step, there=there, final=final)
+        if became:
+            resolved.append(became)
+        state = became.state if became else State(step.state)
+        code = became.code if became else step.code
+        unsettled += state is State.SUBMITTED
+        entry = _entry(step, state, code, taken.get(step.group))
+        if entry:
+            taken[step.group] = entry
+        else:
+            taken.pop(step.group, None)
+    return Ledger(tuple(taken.values()), tuple(resolved), unsettled)
+
+
+_SENT = frozenset({State.OPEN, State.SUBMITTED, State.SETTLED})
+
+
+def _became(step: PastStep, *, there: bool, final: bool) -> Resolved | None:
+    done = there is (step.action is Action.ADD)
+    if step.state is State.OPEN:
+        if done:
+            return Resolved(step.id, State.SETTLED)
+        return Resolved(step.id, State.ABANDONED, UNKNOWN)
+    if step.state is State.SUBMITTED:
+        if done:
+            return Resolved(step.id, State.SETTLED)
+        return None if final else Resolved(step.id, State.FAILED, NO_EFFECT)
+    if step.state is State.SETTLED and step.action is Action.REMOVE and there and final:
+        return Resolved(step.id, State.ABANDONED, BACK)
+    return None
+
+
+def _entry(step: PastStep, state: State, code: str, before: Taken | None) -> Taken | None:
+    """The entry of the step's group after the step."""
+    unseen = before.unseen + 1 if before else 1
+    without_effect = state is State.SUBMITTED or (state is State.FAILED and code == NO_EFFECT)
+    if step.action is Action.REMOVE:
+        if without_effect:
+            return Taken(step.group, seen_gone=False, unseen=unseen)
+        if state is State.SETTLED:
+            return Taken(step.group, seen_gone=True)
+        return None if code == BACK else before
+    if state is State.SETTLED:
+        return None
+    if without_effect and before:
+        return Taken(step.group, seen_gone=before.seen_gone, unseen=unseen)
+    return before
