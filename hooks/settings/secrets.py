@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from hooks.core.ids import DirectoryName
 from hooks.settings import demand as names
@@ -44,6 +45,9 @@ class Secret:
 
     def __repr__(self) -> str:
         return "Secret(…)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written anywhere")
 
 
 @dataclass(frozen=True, slots=True)
