@@ -7,3 +7,27 @@ Every behaviour that is not certain is a switch, every failure a fault.
 This package shares no line with the service it stands in front of: a shared parser would
 share its mistakes.
 """
+
+from .atlassian import create_atlassian
+from .delivery import Deliverer, delivery
+from .okta import create_okta
+from .okta_auth import key_pair
+from .server import Sandbox, listening, serving
+from .story import HOOK_TYPES, Story0, crowd
+from .world import World, WorldError
+
+__all__ = [
+    "HOOK_TYPES",
+    "Deliverer",
+    "Sandbox",
+    "Story0",
+    "World",
+    "WorldError",
+    "create_atlassian",
+    "create_okta",
+    "crowd",
+    "delivery",
+    "key_pair",
+    "listening",
+    "serving",
+]

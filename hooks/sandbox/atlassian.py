@@ -12,7 +12,6 @@ from email.utils import format_datetime
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -42,7 +41,7 @@ FILTER = re.compile(r'^\s*(?P<name>\w+)\s+eq\s+"(?P<value>(?:[^"\\]|\\.)*)"\s*$'
 PREFIX = "/scim/directory/{directory_id}"
 
 
-def create_atlassian(world: World) -> Starlette:
+def create_atlassian(world: World) -> Door:
     """The SCIM API of every directory of this world."""
     scim = ScimApi(world)
     routes: list[tuple[str, dict[str, Handler]]] = [
@@ -72,13 +71,13 @@ def create_atlassian(world: World) -> Starlette:
         ("/Schemas", {"GET": scim.schemas}),
         ("/Schemas/{id}", {"GET": scim.schemas}),
     ]
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(PREFIX + path, scim.guarded(handlers), methods=list(handlers))
             for path, handlers in routes
-        ],
-        middleware=[Middleware(Door, world=world, vendor="scim", error_body=vendor_error)],
+        ]
     )
+    return Door(app, world, "scim", vendor_error)
 
 
 def vendor_error(status: int) -> Any:
@@ -185,9 +184,7 @@ class ScimApi:
             return found, 1
         return found[start - 1 : start - 1 + count], start
 
-    def _user(
-        self, directory: Directory, user: ScimUser, base: str, request: Request
-    ) -> Json:  # fmt: skip
+    def _user(self, directory: Directory, user: ScimUser, base: str, request: Request) -> Json:
         switches = self.world.switches
         at = self.world.ago(switches.scim_read_lag)
         body = user_json(directory, user, base, switches, at)
@@ -229,9 +226,11 @@ class ScimApi:
         user = self._find_user(directory, request)
         body = _object(await request.body())
         cleared: Json = {
-            "externalId": None, "displayName": None, "title": None,
+            "externalId": None,
+            "displayName": None,
+            "title": None,
             "name": {"givenName": None, "familyName": None},
-        }  # fmt: skip
+        }
         write_user(directory, user, cleared | body, self.world.now())
         return scim_response(self._user(directory, user, _base(request), request))
 

@@ -173,9 +173,7 @@ async def capture(app: ASGIApp, scope: Scope, body: bytes) -> Reply:
 
 
 async def deliver(send: Send, reply: Reply, *, cut: bool = False) -> None:
-    await send(
-        {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
-    )  # fmt: skip
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
     if cut:
         half = reply.body[: len(reply.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})

@@ -42,9 +42,7 @@ class Groups(People):
         kind = "WEB" if by == "admin" else "JOB"
         uri = f"/api/v1/groups/{group.id}/users/{user.id}"
         event_type = "group.user_membership." + ("add" if member else "remove")
-        self.emit(
-            self.transaction(kind, uri), event_type, user_target(user), group_target(group)
-        )  # fmt: skip
+        self.emit(self.transaction(kind, uri), event_type, user_target(user), group_target(group))
         job = self.transaction("JOB")
         for app in self.org.apps.values():
             if group.id in app.groups:
@@ -71,9 +69,11 @@ class Groups(People):
         if self.switches.group_delete_logs_members:
             for user in members:
                 self.emit(
-                    transaction, "group.user_membership.remove", user_target(user),
+                    transaction,
+                    "group.user_membership.remove",
+                    user_target(user),
                     group_target(group),
-                )  # fmt: skip
+                )
         for mapping in self.org.mappings_from(group):
             self._orphan(mapping)
         for app in self.org.apps.values():

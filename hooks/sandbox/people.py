@@ -23,9 +23,7 @@ class People(Provisioning):
             raise WorldError(f"login taken: {login}")
         now = self.now()
         first = first_name or login.split("@")[0].capitalize()
-        user = User(
-            self.ids.okta("00u"), UserState(status, login), first, last_name, now, now, now
-        )  # fmt: skip
+        user = User(self.ids.okta("00u"), UserState(status, login), first, last_name, now, now, now)
         self.org.users[user.id] = user
         self.org.logins[login.lower()] = user.id
         for group in self.org.groups.values():
@@ -137,9 +135,7 @@ class People(Provisioning):
         user.state.login = login
         self.emit(self.transaction(), "user.account.update_profile", user_target(user))
 
-    def rehire(
-        self, login: str, *, delete_old: bool = True, reuse_record: bool = True
-    ) -> User:  # fmt: skip
+    def rehire(self, login: str, *, delete_old: bool = True, reuse_record: bool = True) -> User:
         """The same login under a new Okta id.
 
         ``reuse_record``: the next assignment finds the old SCIM record by its ``userName``;
@@ -164,7 +160,7 @@ class People(Provisioning):
 
     def set_status(
         self, user: User | str, status: str, transitioning_to: str | None = None
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Any status, also one nobody knows; logs nothing, moves no assignment."""
         self.change_user(self.user(user), status, transitioning_to)
 

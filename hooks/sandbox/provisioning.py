@@ -31,9 +31,11 @@ class Provisioning(Ground):
 
     def change_app_user(self, app_user: AppUser, state: AppUserState) -> None:
         self.remember(
-            self.switches.app_user_lag, "app_user", (app_user.app_id, app_user.user_id),
+            self.switches.app_user_lag,
+            "app_user",
+            (app_user.app_id, app_user.user_id),
             app_user.state,
-        )  # fmt: skip
+        )
         app_user.status_changed = self.now()
         app_user.state = state
 
@@ -42,10 +44,15 @@ class Provisioning(Ground):
         external_id = old.state.external_id if old else None
         if old is None or not self.switches.app_user_id_reused:
             app_user = AppUser(
-                self.ids.okta("0ua"), app.id, user.id, user.login,
-                old.state if old else AppUserState(False, "STAGED"), "GROUP",
-                self.now(), self.now(),
-            )  # fmt: skip
+                self.ids.okta("0ua"),
+                app.id,
+                user.id,
+                user.login,
+                old.state if old else AppUserState(False, "STAGED"),
+                "GROUP",
+                self.now(),
+                self.now(),
+            )
             app.users[user.id] = app_user
         else:
             app_user = old
@@ -143,9 +150,7 @@ class Provisioning(Ground):
             )
         )
 
-    def _link(
-        self, directory: Directory, record: ScimUser, user: User, app_user: AppUser
-    ) -> None:  # fmt: skip
+    def _link(self, directory: Directory, record: ScimUser, user: User, app_user: AppUser) -> None:
         record.active = True
         record.last_modified = self.now()
         if record.user_name != app_user.user_name:

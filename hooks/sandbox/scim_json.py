@@ -58,7 +58,7 @@ def instant(at: datetime) -> str:
 
 def user_json(
     directory: Directory, user: ScimUser, base: str, switches: Switches, at: datetime
-) -> Json:  # fmt: skip
+) -> Json:
     """A user as of ``at``; absent attributes are left out, not null. Source: recorded users."""
     body: Json = {
         "schemas": [EXTERNAL, USER, ENTERPRISE],

@@ -47,7 +47,7 @@ class GroupPatch:
 
     def __init__(
         self, directory: Directory, group: ScimGroup, switches: Switches, now: datetime
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.directory = directory
         self.group = group
         self.switches = switches

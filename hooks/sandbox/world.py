@@ -105,14 +105,12 @@ class World(Groups):
                         "users": {
                             u.id: (u.user_name, u.active, u.external_id) for u in d.users.values()
                         },
-                        "groups": {
-                            g.display_name: sorted(g.members) for g in d.groups.values()
-                        },
+                        "groups": {g.display_name: sorted(g.members) for g in d.groups.values()},
                     }
                     for d in self.directories.values()
                 },
             }
-        )  # fmt: skip
+        )
 
     # --- trouble ----------------------------------------------------------------------------
 
@@ -189,9 +187,17 @@ class World(Groups):
         """An event hook that is already there, without the API."""
         now = self.now()
         hook = Hook(
-            self.ids.okta("who"), name, uri, list(types), now, now, str(self.admin["id"]),
-            key=key, value=secret, verification="VERIFIED" if verified else "UNVERIFIED",
-        )  # fmt: skip
+            self.ids.okta("who"),
+            name,
+            uri,
+            list(types),
+            now,
+            now,
+            str(self.admin["id"]),
+            key=key,
+            value=secret,
+            verification="VERIFIED" if verified else "UNVERIFIED",
+        )
         self.org.hooks[hook.id] = hook
         return hook
 

@@ -1,0 +1,257 @@
+"""Okta's GETs of people, groups, apps, AppUsers and group push mappings."""
+
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from .okta_filter import FilterError, Test, compile_filter
+from .okta_json import (
+    OktaError,
+    app_json,
+    app_user_json,
+    group_json,
+    mapping_json,
+    user_json,
+)
+from .okta_pages import limit_of, listed, origin, page
+from .org import App, AppUser, AppUserState, Group, User, UserState
+from .system_log import Json
+from .world import World
+
+
+class ReadApi:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.org = world.org
+
+    # --- what this credential may see, as of a moment ago -----------------------------------
+
+    def _user(self, request: Request) -> User:
+        key = request.path_params["id"]
+        user = self.org.find_user(key)
+        self._reach(user.id if user else key, f"{key} (User)")
+        if user is None:
+            raise OktaError(404, "E0000007", f"{key} (User)")
+        return user
+
+    def _app(self, request: Request) -> App:
+        key = request.path_params["id"]
+        self._reach(key, f"{key} (AppInstance)")
+        app = self.org.apps.get(key)
+        if app is None:
+            raise OktaError(404, "E0000007", f"{key} (AppInstance)")
+        return app
+
+    def _group(self, request: Request) -> Group:
+        key = request.path_params["id"]
+        self._reach(key, f"{key} (UserGroup)")
+        group = self.org.groups.get(key)
+        if group is None or group.deleted:
+            raise OktaError(404, "E0000007", f"{key} (UserGroup)")
+        return group
+
+    def _reach(self, identity: str, about: str) -> None:
+        mode = self.world.hidden.get(identity)
+        if mode == "403":
+            raise OktaError(403, "E0000006")
+        if mode == "404":
+            raise OktaError(404, "E0000007", about)
+
+    def _seen(self, identity: str) -> bool:
+        return identity not in self.world.hidden
+
+    def _state(self, user: User) -> UserState:
+        world = self.world
+        state: UserState = world.past.value(
+            world.ago(world.switches.user_lag), "user", user.id, user.state
+        )
+        return state
+
+    def _app_user_state(self, app_user: AppUser) -> AppUserState:
+        world = self.world
+        key = (app_user.app_id, app_user.user_id)
+        state: AppUserState = world.past.value(
+            world.ago(world.switches.app_user_lag), "app_user", key, app_user.state
+        )
+        return state
+
+    def _member_changes(self) -> dict[tuple[str, str], bool]:
+        world = self.world
+        old: dict[tuple[str, str], bool] = {}
+        for change in world.past.since(world.ago(world.switches.groups_lag), "member"):
+            old.setdefault(change.key, change.old)
+        return old
+
+    # --- users ------------------------------------------------------------------------------
+
+    async def get_user(self, request: Request) -> Response:
+        user = self._user(request)
+        return JSONResponse(user_json(user, self._state(user), origin(request)))
+
+    async def list_users(self, request: Request) -> Response:
+        """Deactivated people are left out unless asked for. Source: Okta OpenAPI listUsers."""
+        query, base = request.query_params, origin(request)
+        limit = limit_of(request, self.world, default=10 if "q" in query else 200, maximum=200)
+        bodies = [
+            (user.id, user_json(user, self._state(user), base))
+            for user in sorted(self.org.users.values(), key=lambda user: user.id)
+            if not user.deleted and self._seen(user.id)
+        ]
+        test = _test(query.get("search") or query.get("filter"))
+        if test is None:
+            bodies = [b for b in bodies if b[1]["status"] != "DEPROVISIONED"]
+        else:
+            bodies = [b for b in bodies if test(b[1])]
+        if "q" in query:
+            bodies = [b for b in bodies if _starts(query["q"], b[1]["profile"], USER_NAMES)]
+        found, cursor = page(request, bodies, limit)
+        return listed(request, found, cursor, limit)
+
+    async def list_user_groups(self, request: Request) -> Response:
+        """No paging is declared, yet pages of 200 come. Source: okta-sdk-java issue 1286."""
+        user = self._user(request)
+        if self.world.hidden.get("groups") == "empty":
+            return listed(request, [], None, 0)
+        ids = set(self.org.groups_of.get(user.id, ()))
+        for (group_id, user_id), member in self._member_changes().items():
+            if user_id == user.id:
+                (ids.add if member else ids.discard)(group_id)
+        visible = [i for i in sorted(ids) if self._seen(i) and not self.org.groups[i].deleted]
+        limit = self.world.switches.groups_page
+        found, cursor = page(request, [(i, i) for i in visible], limit)
+        bodies = [group_json(self.org.groups[i], origin(request)) for i in found]
+        return listed(request, bodies, cursor, limit)
+
+    # --- groups -----------------------------------------------------------------------------
+
+    async def get_group(self, request: Request) -> Response:
+        return JSONResponse(group_json(self._group(request), origin(request)))
+
+    async def list_groups(self, request: Request) -> Response:
+        query, base = request.query_params, origin(request)
+        limit = limit_of(request, self.world, default=10_000, maximum=10_000)
+        groups = [g for g in self.org.groups.values() if not g.deleted and self._seen(g.id)]
+        if "search" in query:
+            groups = [g for g in groups if self._indexed(g)]
+        bodies = [(g.id, group_json(g, base)) for g in sorted(groups, key=lambda g: g.id)]
+        test = _test(query.get("search") or query.get("filter"))
+        if test is not None:
+            bodies = [b for b in bodies if test(b[1])]
+        if "q" in query:
+            bodies = [b for b in bodies if _starts(query["q"], b[1]["profile"], ("name",))]
+        found, cursor = page(request, bodies, limit)
+        return listed(request, found, cursor, limit)
+
+    def _indexed(self, group: Group) -> bool:
+        """Whether ``search`` has caught up with it."""
+        lag = self.world.switches.search_lag
+        return lag <= 0 or group.last_updated <= self.world.ago(lag)
+
+    async def list_group_users(self, request: Request) -> Response:
+        group = self._group(request)
+        limit = limit_of(request, self.world, default=1000, maximum=1000)
+        ids = set(group.members)
+        for (group_id, user_id), member in self._member_changes().items():
+            if group_id == group.id:
+                (ids.add if member else ids.discard)(user_id)
+        visible = [i for i in sorted(ids) if self._seen(i) and not self.org.users[i].deleted]
+        found, cursor = page(request, [(i, self.org.users[i]) for i in visible], limit)
+        bodies = [user_json(user, self._state(user), origin(request)) for user in found]
+        return listed(request, bodies, cursor, limit)
+
+    # --- apps -------------------------------------------------------------------------------
+
+    async def get_app(self, request: Request) -> Response:
+        return JSONResponse(app_json(self._app(request), origin(request)))
+
+    def _blank(self, app: App) -> bool:
+        return self.world.hidden.get(app.id) == "empty"
+
+    async def list_app_users(self, request: Request) -> Response:
+        """``q`` matches the start of userName, first or last name. Source: Okta OpenAPI."""
+        app = self._app(request)
+        limit = limit_of(request, self.world, default=50, maximum=500)
+        query = request.query_params.get("q")
+        rows: list[tuple[str, tuple[AppUser, AppUserState]]] = []
+        for user_id in [] if self._blank(app) else sorted(app.users):
+            app_user = app.users[user_id]
+            state = self._app_user_state(app_user)
+            if self._readable(state) and (query is None or self._matches(app_user, query)):
+                rows.append((user_id, (app_user, state)))
+        found, cursor = page(request, rows, limit)
+        bodies = [self._app_user(app_user, state, request) for app_user, state in found]
+        return listed(request, bodies, cursor, limit)
+
+    def _matches(self, app_user: AppUser, query: str) -> bool:
+        user = self.org.users[app_user.user_id]
+        names = (app_user.user_name, user.first_name, user.last_name)
+        return any(name.lower().startswith(query.lower()) for name in names)
+
+    async def get_app_user(self, request: Request) -> Response:
+        app = self._app(request)
+        key = request.path_params["uid"]
+        user = self.org.find_user(key)
+        app_user = app.users.get(user.id) if user else None
+        if app_user is None or self._blank(app):
+            raise OktaError(404, "E0000007", f"{key} (AppUser)")
+        state = self._app_user_state(app_user)
+        if not self._readable(state):
+            raise OktaError(404, "E0000007", f"{key} (AppUser)")
+        return JSONResponse(self._app_user(app_user, state, request))
+
+    def _readable(self, state: AppUserState) -> bool:
+        return state.assigned or self.world.switches.unassigned_app_user != "404"
+
+    def _app_user(self, app_user: AppUser, state: AppUserState, request: Request) -> Json:
+        user = self.org.users[app_user.user_id]
+        shown = self.world.switches.app_user_external_id
+        return app_user_json(app_user, state, user, origin(request), external_id=shown)
+
+    async def list_app_groups(self, request: Request) -> Response:
+        app = self._app(request)
+        limit = limit_of(request, self.world, default=20, maximum=200)
+        ids = [] if self._blank(app) else [i for i in sorted(app.groups) if self._seen(i)]
+        found, cursor = page(request, [(i, i) for i in ids], limit)
+        bodies = [self._assignment(app, group_id, request) for group_id in found]
+        return listed(request, bodies, cursor, limit)
+
+    def _assignment(self, app: App, group_id: str, request: Request) -> Json:
+        at: datetime = app.groups[group_id]
+        return {
+            "id": group_id,
+            "lastUpdated": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "priority": 0,
+            "profile": {},
+            "_links": {
+                "app": {"href": f"{origin(request)}/api/v1/apps/{app.id}"},
+                "group": {"href": f"{origin(request)}/api/v1/groups/{group_id}"},
+            },
+        }
+
+    async def list_mappings(self, request: Request) -> Response:
+        app, query = self._app(request), request.query_params
+        limit = limit_of(request, self.world, default=100, maximum=1000)
+        rows = [] if self._blank(app) else self.org.mappings_of(app)
+        if "sourceGroupId" in query:
+            rows = [m for m in rows if m.source_group_id == query["sourceGroupId"]]
+        if "status" in query:
+            rows = [m for m in rows if m.status == query["status"]]
+        rows.sort(key=lambda mapping: mapping.id)
+        found, cursor = page(request, [(m.id, m) for m in rows], limit)
+        return listed(request, [mapping_json(m, origin(request)) for m in found], cursor, limit)
+
+
+USER_NAMES = ("firstName", "lastName", "email", "login")
+
+
+def _test(expression: str | None) -> Test | None:
+    try:
+        return compile_filter(expression) if expression else None
+    except FilterError:
+        raise OktaError(400, "E0000031") from None
+
+
+def _starts(query: str, profile: dict[str, Any], names: tuple[str, ...]) -> bool:
+    return any(str(profile[name]).lower().startswith(query.lower()) for name in names)
