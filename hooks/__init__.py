@@ -14,22 +14,37 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     restore register review unlink external
     reconcile  survey                     one person; everyone, by pages
     gateways/                             whom we talk to
-        okta okta_admin scim scim_unlink organization
-        transport                         one way out, every failure an error of ours
-        pace                              budgets, lanes, breakers
+        okta okta_key okta_admin          reads; the proof of who asks; the hook's administration
+        scim scim_unlink organization     a directory; its one DELETE; the organization
+        transport                         one door out, every failure an error of ours
+        wire answers                      one exchange; what an answer says beside its content
+        credential breaker pace           the proof; when to stop using it; lanes and budgets
     store/                                what we remember
         intake                            deliveries, committed in groups
-        inbox journal cursor people       events; steps; log position; who is who
+        inbox journal cursor people       events; steps; places in long reads; who is who
         line                              who is due, leases and their fences
-        database                          one writer, plain functions of a transaction
+        database                          transactions as plain functions, on either engine
         tables sealing migrations/        shape, secrecy, history of the shape
     figures  clock                        every metric; the time, from one place
     core/                                 what we decide: pure
-        decide report
-        standing mapping plan brake attempt log_event event_hook
-        policy reading
-        membership
-        errors ids
+        decide report                     a reading and a policy in, a plan out; words for it
+        change brake                      one membership; how many people at once
+        plan attempt                      ordered steps; what follows a look
+        identity standing mapping         who; in force or absent; which groups
+        claims ledger                     what events say; what we took
+        log_event event_hook              a delivery's bytes; who may deliver
+        refusal                           why something is left alone
+        policy reading                    what was decided; what was seen
+        membership                        the nouns both sides share
+        ids
+        errors
     sandbox/                              stand-ins for both vendors; imports nothing of ours
-        world okta atlassian story
+        story world                       worlds to begin with; what both vendors live in
+        people groups provisioning        what admins do, and what Okta then does
+        org directory system_log past     what each side knows, and knew
+        base ids credentials switches     shapes; who may call; every doubtful behaviour
+        server control door faults        loopback; playing admin; trouble on demand
+        delivery                          event hooks as Okta sends them
+        okta okta_auth okta_filter okta_hooks okta_json okta_log okta_pages okta_reads
+        atlassian scim_json scim_patch scim_rules
 """
