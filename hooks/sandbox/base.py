@@ -139,6 +139,15 @@ class Ground:
         self.outbox.extend((hook, event) for hook in listening)
         return event
 
+    def app_user_targets(self, app: App, app_user: AppUser, user: User) -> tuple[Json, Json, Json]:
+        """AppUser, AppInstance, User. Source: recorded application.user_membership events."""
+        known = self.switches.app_user_alternate_id == "userName"
+        return (
+            target("AppUser", app_user.id, user.name, app_user.user_name if known else "unknown"),
+            app_target(app),
+            user_target(user),
+        )
+
     # --- changes that reads may trail -------------------------------------------------------
 
     def change_user(self, user: User, status: str, transitioning_to: str | None = None) -> None:
@@ -167,17 +176,12 @@ class Ground:
             self.past.record(self.now(), kind, key, old)
 
 
-def app_user_targets(app: App, app_user: AppUser, user: User) -> tuple[Json, Json, Json]:
-    """AppUser, AppInstance, User. Source: recorded application.user_membership events."""
-    return (
-        target("AppUser", app_user.id, user.name, app_user.user_name),
-        target("AppInstance", app.id, app.label, app.label),
-        user_target(user),
-    )
-
-
 def user_target(user: User) -> Json:
     return target("User", user.id, user.name, user.login)
+
+
+def app_target(app: App) -> Json:
+    return target("AppInstance", app.id, app.label, app.label)
 
 
 def group_target(group: Group) -> Json:

@@ -3,18 +3,19 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .faults import Fault
+from .faults import Fault, Request
 from .world import World
 
 RawHeaders = list[tuple[bytes, bytes]]
 ErrorBody = Callable[[int], Any]
+Judge = Callable[[Request], Iterable[str]]
 FOREIGN = "https://foreign.example"
 
 
@@ -35,11 +36,14 @@ class Reply:
 class Door:
     """ASGI middleware; paths that start with ``/sandbox`` pass unseen."""
 
-    def __init__(self, app: ASGIApp, world: World, vendor: str, error_body: ErrorBody) -> None:
+    def __init__(
+        self, app: ASGIApp, world: World, vendor: str, error_body: ErrorBody, judge: Judge
+    ) -> None:
         self.app = app
         self.world = world
         self.vendor = vendor
         self.error_body = error_body
+        self.judge = judge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/sandbox"):
@@ -55,6 +59,7 @@ class Door:
             body,
             world.now(),
         )
+        traffic.violations.extend(self.judge(request))
         await traffic.observe("before", request)
         world.tick()
         fault = traffic.trouble(request)

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from .base import app_user_targets, group_target, user_target
+from .base import app_target, group_target, user_target
 from .directory import Directory, ScimGroup
 from .org import App, Group, Mapping, User, WorldError
 from .people import People
 from .provisioning import PUSH
-from .system_log import Transaction, target
+from .system_log import Transaction
 
 By = Literal["admin", "rule", "import"]
 
@@ -24,6 +24,7 @@ class Groups(People):
         now = self.now()
         group = Group(self.ids.okta("00g"), name, kind, now, now, now)
         group.app_id = app.id if app else None
+        self.remember(self.switches.search_lag, "group_name", group.id, None)
         self.org.groups[group.id] = group
         return group
 
@@ -135,7 +136,7 @@ class Groups(People):
             job,
             "group.application_assignment." + ("add" if assigned else "remove"),
             group_target(group),
-            target("AppInstance", app.id, app.label, app.label),
+            app_target(app),
         )
         self._update_all(app, [self.org.users[i] for i in sorted(group.members)], job)
 
@@ -152,7 +153,7 @@ class Groups(People):
 
     def _set_app(self, app: App, status: str, event_type: str) -> None:
         app.status, app.last_updated = status, self.now()
-        instance = target("AppInstance", app.id, app.label, app.label)
+        instance = app_target(app)
         self.emit(self.transaction(), event_type, instance)
 
     def set_deprovisioning(self, app: App | str, enabled: bool) -> None:
@@ -163,14 +164,14 @@ class Groups(People):
         self.emit(
             self.transaction(),
             "application.lifecycle.update",
-            target("AppInstance", app.id, app.label, app.label),
+            app_target(app),
             debug={"customMessage": f"{verb} deprovisioning unassigned users"},
         )
 
     def log_app_user_update(self, user: User | str, app: App | str) -> None:
         """An event of an unrelated kind about an assignment that did not change."""
         user, app = self.user(user), self.app(app)
-        targets = app_user_targets(app, app.users[user.id], user)
+        targets = self.app_user_targets(app, app.users[user.id], user)
         self.emit(self.transaction(), "application.user_membership.update", *targets)
 
     # --- group push -------------------------------------------------------------------------

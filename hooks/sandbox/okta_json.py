@@ -84,7 +84,7 @@ def user_json(user: User, state: UserState, base: str) -> Json:
     } | ({"transitioningToStatus": state.transitioning_to} if state.transitioning_to else {})
 
 
-def group_json(group: Group, base: str) -> Json:
+def group_json(group: Group, base: str, name: str | None = None) -> Json:
     app_group = group.type == "APP_GROUP"
     links: Json = {
         "logo": [],
@@ -100,7 +100,7 @@ def group_json(group: Group, base: str) -> Json:
         "lastMembershipUpdated": iso(group.members_updated),
         "objectClass": ["okta:user_group"] if not app_group else ["atlassian:group"],
         "type": group.type,
-        "profile": {"name": group.name, "description": None},
+        "profile": {"name": name or group.name, "description": None},
         "_links": links,
     }
 
@@ -154,7 +154,7 @@ def app_user_json(
             "user": {"href": f"{base}/api/v1/users/{app_user.user_id}"},
         },
     }
-    if external_id and state.external_id:
+    if external_id and state.external_id and state.status not in {"STAGED", "DEPROVISIONED"}:
         body["externalId"] = state.external_id
     if app_user.last_sync:
         body["lastSync"] = iso(app_user.last_sync)

@@ -132,10 +132,13 @@ class ReadApi:
     async def list_groups(self, request: Request) -> Response:
         query, base = request.query_params, origin(request)
         limit = limit_of(request, self.world, default=10_000, maximum=10_000)
-        groups = [g for g in self.org.groups.values() if not g.deleted and self._seen(g.id)]
-        if "search" in query:
-            groups = [g for g in groups if self._indexed(g)]
-        bodies = [(g.id, group_json(g, base)) for g in sorted(groups, key=lambda g: g.id)]
+        lag = self.world.switches.search_lag if "search" in query else 0.0
+        names = {g.id: self._name(g, lag) for g in self.org.groups.values()}
+        bodies = [
+            (g.id, group_json(g, base, names[g.id]))
+            for g in sorted(self.org.groups.values(), key=lambda g: g.id)
+            if not g.deleted and self._seen(g.id) and names[g.id] is not None
+        ]
         test = _test(query.get("search") or query.get("filter"))
         if test is not None:
             bodies = [b for b in bodies if test(b[1])]
@@ -144,10 +147,11 @@ class ReadApi:
         found, cursor = page(request, bodies, limit)
         return listed(request, found, cursor, limit)
 
-    def _indexed(self, group: Group) -> bool:
-        """Whether ``search`` has caught up with it."""
-        lag = self.world.switches.search_lag
-        return lag <= 0 or group.last_updated <= self.world.ago(lag)
+    def _name(self, group: Group, lag: float) -> str | None:
+        """The name ``search`` knows by now; None before it has heard of the group."""
+        world = self.world
+        name: str | None = world.past.value(world.ago(lag), "group_name", group.id, group.name)
+        return name
 
     async def list_group_users(self, request: Request) -> Response:
         group = self._group(request)
@@ -178,6 +182,8 @@ class ReadApi:
         for user_id in [] if self._blank(app) else sorted(app.users):
             app_user = app.users[user_id]
             state = self._app_user_state(app_user)
+            if self.org.users[user_id].deleted:
+                continue
             if self._readable(state) and (query is None or self._matches(app_user, query)):
                 rows.append((user_id, (app_user, state)))
         found, cursor = page(request, rows, limit)

@@ -22,7 +22,7 @@ class People(Provisioning):
         if self.org.find_user(login) is not None:
             raise WorldError(f"login taken: {login}")
         now = self.now()
-        first = first_name or login.split("@")[0].capitalize()
+        first = first_name or login.split("@", maxsplit=1)[0].capitalize()
         user = User(self.ids.okta("00u"), UserState(status, login), first, last_name, now, now, now)
         self.org.users[user.id] = user
         self.org.logins[login.lower()] = user.id
@@ -33,7 +33,7 @@ class People(Provisioning):
         self.emit(self.transaction(), "user.lifecycle.create", user_target(user))
         return user
 
-    def deactivate(self, user: User | str) -> None:
+    def deactivate(self, user: User | str, *, imported: bool = False) -> None:
         """Status DEPROVISIONED, every active app unassigned; the groups stay.
 
         Source: Okta support, "can-we-assign-applications-to-deactivated-users".
@@ -41,7 +41,8 @@ class People(Provisioning):
         user = self.user(user)
         if user.status == "DEPROVISIONED":
             raise WorldError(f"already deactivated: {user.login}")
-        transaction = self.transaction(uri=f"/api/v1/users/{user.id}/lifecycle/deactivate")
+        uri = f"/api/v1/users/{user.id}/lifecycle/deactivate"
+        transaction = self.transaction("JOB" if imported else "WEB", uri)
         self.change_user(user, user.status, "DEPROVISIONED")
         self.emit(transaction, "user.lifecycle.deactivate", user_target(user))
         self.emit(transaction, "user.session.clear", user_target(user))

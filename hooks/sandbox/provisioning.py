@@ -5,10 +5,10 @@ Atlassian community ba-p/2349197 (no removal is pushed for people whose AppUser 
 force; nothing ever reconciles but a manual push).
 """
 
-from .base import Ground, app_user_targets, group_target, user_target
+from .base import Ground, app_target, group_target, user_target
 from .directory import Directory, ScimGroup, ScimUser
 from .org import App, AppUser, AppUserState, Mapping, User
-from .system_log import Json, Transaction, target
+from .system_log import Json, Transaction
 
 PUSH = "application.provision.group_push."
 IGNORED = "app.user_management.grouppush.mapping.okta.users.ignored"
@@ -63,7 +63,7 @@ class Provisioning(Ground):
         self.emit(
             transaction,
             "application.user_membership.add",
-            *app_user_targets(app, app_user, user),
+            *self.app_user_targets(app, app_user, user),
         )
         if provisioned and user.status != "STAGED":
             self.later(self.switches.provisioning_delay, lambda: self.provision(user, app))
@@ -80,7 +80,7 @@ class Provisioning(Ground):
         self.emit(
             transaction,
             "application.user_membership.remove",
-            *app_user_targets(app, app_user, user),
+            *self.app_user_targets(app, app_user, user),
         )
         if self.switches.forget_pushed_on_unassign:
             for mapping in self.org.mappings_of(app):
@@ -106,7 +106,7 @@ class Provisioning(Ground):
         self.emit(
             self.transaction("JOB"),
             f"application.provision.user.{kind}",
-            *app_user_targets(app, app_user, user),
+            *self.app_user_targets(app, app_user, user),
         )
         for mapping in self.org.mappings_of(app):
             if user.id in self.org.groups[mapping.source_group_id].members:
@@ -124,7 +124,7 @@ class Provisioning(Ground):
         self.emit(
             self.transaction("JOB"),
             "application.provision.user.deactivate",
-            *app_user_targets(app, app_user, user),
+            *self.app_user_targets(app, app_user, user),
         )
 
     def _own_record(self, directory: Directory, user: User, app_user: AppUser) -> ScimUser | None:
@@ -270,4 +270,4 @@ class Provisioning(Ground):
     def mapping_targets(self, mapping: Mapping) -> tuple[Json, Json]:
         app = self.org.apps[mapping.app_id]
         source = self.org.groups[mapping.source_group_id]
-        return group_target(source), target("AppInstance", app.id, app.label, app.label)
+        return group_target(source), app_target(app)

@@ -21,7 +21,7 @@ ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 MEDIA_TYPE = "application/scim+json"
 
 
-class Refusal(Exception):
+class RefusalError(Exception):
     """Answered with a SCIM Error. Source: Atlassian OpenAPI ScimError, ``status`` a string."""
 
     def __init__(self, status: int, detail: str, scim_type: str | None = None) -> None:
@@ -130,7 +130,9 @@ def list_json(resources: list[bytes], total: int, start: int) -> bytes:
 def projected(body: Json, attributes: str | None, excluded: str | None) -> Json:
     """``attributes`` or ``excludedAttributes``: comma lists, ``emails.value`` allowed."""
     if attributes and excluded:
-        raise Refusal(400, "attributes and excludedAttributes exclude each other", "invalidValue")
+        raise RefusalError(
+            400, "attributes and excludedAttributes exclude each other", "invalidValue"
+        )
     if attributes:
         wanted = {name.strip().partition(".")[0] for name in attributes.split(",")}
         return {k: v for k, v in body.items() if k in wanted or k in ("schemas", "id")}

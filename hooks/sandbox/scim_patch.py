@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from .directory import Directory, ScimGroup, ScimUser
-from .scim_json import Refusal
+from .scim_json import RefusalError
 from .switches import Switches
 
 Json = dict[str, Any]
@@ -26,10 +26,10 @@ def operations(body: bytes) -> list[Json]:
     try:
         content = json.loads(body)
     except ValueError:
-        raise Refusal(400, "Request body is not valid JSON", "invalidSyntax") from None
+        raise RefusalError(400, "Request body is not valid JSON", "invalidSyntax") from None
     found = content.get("Operations", content.get("operations")) if _is_object(content) else None
     if not isinstance(found, list) or not found or not all(map(_is_object, found)):
-        raise Refusal(400, "Operations expected", "invalidSyntax")
+        raise RefusalError(400, "Operations expected", "invalidSyntax")
     return found
 
 
@@ -58,7 +58,7 @@ class GroupPatch:
         try:
             for operation in found:
                 self._one(operation)
-        except Refusal:
+        except RefusalError:
             if self.switches.patch_atomic:
                 self._put_back(before)
             raise
@@ -76,7 +76,7 @@ class GroupPatch:
             case "replace":
                 self._replace(operation)
             case other:
-                raise Refusal(400, f"Unknown op: {other}", "invalidSyntax")
+                raise RefusalError(400, f"Unknown op: {other}", "invalidSyntax")
 
     def _value(self, operation: Json) -> Any:
         """The members an operation carries, with ``path`` or, RFC 7644, inside ``value``."""
@@ -84,7 +84,7 @@ class GroupPatch:
         if path is None and isinstance(value, dict) and "members" in value:
             return value["members"]
         if path != "members":
-            raise Refusal(400, f"Unsupported path: {path}", "invalidPath")
+            raise RefusalError(400, f"Unsupported path: {path}", "invalidPath")
         return value
 
     def _replace(self, operation: Json) -> None:
@@ -92,7 +92,7 @@ class GroupPatch:
         if operation.get("path") == "displayName" or (
             isinstance(value, dict) and "displayName" in value
         ):
-            raise Refusal(400, "displayName is immutable", "mutability")
+            raise RefusalError(400, "displayName is immutable", "mutability")
         members = self._named(self._value(operation))
         self._leave([i for i in self.group.members if i not in set(members)])
         self._join(members)
@@ -102,7 +102,7 @@ class GroupPatch:
         ids = [str(e.get("value")) if isinstance(e, dict) else str(e) for e in entries]
         for user_id in ids:
             if user_id not in self.directory.users:
-                raise Refusal(404, f"User {user_id} not found")
+                raise RefusalError(404, f"User {user_id} not found")
         return ids
 
     # --- remove -----------------------------------------------------------------------------
@@ -114,7 +114,7 @@ class GroupPatch:
             self._refuse_unless("selector_only")
             self._remove_selected(selector["filter"])
         elif path != "members":
-            raise Refusal(400, f"Unsupported path: {path}", "invalidPath")
+            raise RefusalError(400, f"Unsupported path: {path}", "invalidPath")
         elif "value" not in operation or operation["value"] in (None, []):
             # RFC 7644 section 3.5.2.2: without a selector all values go.
             self._leave(list(self.group.members))
@@ -124,7 +124,7 @@ class GroupPatch:
 
     def _refuse_unless(self, form: str) -> None:
         if self.switches.remove_form not in ("both", form):
-            raise Refusal(400, "Unsupported remove operation", self.switches.refusal)
+            raise RefusalError(400, "Unsupported remove operation", self.switches.refusal)
 
     def _remove_selected(self, text: str) -> None:
         test, named = self._selector(text)
@@ -137,7 +137,7 @@ class GroupPatch:
         """What the filter says, and the id if it is one plain ``value eq``."""
         clauses = [_clause(part) for part in re.split(r"\s+or\s+", text, flags=re.IGNORECASE)]
         if len(clauses) > 1 and not self.switches.selector_combines:
-            raise Refusal(400, "Unsupported filter", "invalidFilter")
+            raise RefusalError(400, "Unsupported filter", "invalidFilter")
         if len(clauses) == 1:
             operator, user_id = clauses[0]
             if operator == "eq":
@@ -174,26 +174,26 @@ class GroupPatch:
 def _clause(text: str) -> tuple[str, str]:
     found = CLAUSE.match(text.strip())
     if found is None:
-        raise Refusal(400, "Unsupported filter", "invalidFilter")
+        raise RefusalError(400, "Unsupported filter", "invalidFilter")
     return found["op"].lower(), found["id"]
 
 
 def _missing(mode: str, detail: str) -> None:
     if mode == "noTarget":
-        raise Refusal(400, detail, "noTarget")
+        raise RefusalError(400, detail, "noTarget")
     if mode == "404":
-        raise Refusal(404, detail)
+        raise RefusalError(404, detail)
 
 
 def patch_user(directory: Directory, user: ScimUser, found: list[Json], now: datetime) -> None:
     """Okta's two forms: ``value: {"active": false}`` without a path, or ``path: "active"``."""
     for operation in found:
         if kind(operation) not in ("add", "replace"):
-            raise Refusal(400, f"Unsupported op: {operation.get('op')}", "invalidSyntax")
+            raise RefusalError(400, f"Unsupported op: {operation.get('op')}", "invalidSyntax")
         path, value = operation.get("path"), operation.get("value")
         changes = {str(path): value} if path is not None else value
         if not isinstance(changes, dict):
-            raise Refusal(400, "value must be an object", "invalidValue")
+            raise RefusalError(400, "value must be an object", "invalidValue")
         write_user(directory, user, changes, now)
 
 

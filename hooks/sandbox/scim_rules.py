@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
+from .faults import Request
+
 SAFE_SELECTOR = re.compile(r'^members\[value eq "[0-9a-f-]{36}"\]$')
 # Source: Atlassian OpenAPI, parameters of each operation.
 DECLARED = {
@@ -14,18 +16,19 @@ DECLARED = {
 }
 
 
-def broken(method: str, path: str, query: str, body: bytes) -> Iterator[str]:
+def broken(request: Request) -> Iterator[str]:
     """Each broken rule as a sentence that names the call."""
-    call = f"{method} {path}"
-    resource = path.split("/")[4] if path.count("/") >= 4 else ""
-    if method in ("PUT", "DELETE"):
+    call = f"{request.method} {request.path}"
+    # /scim/directory/{id}/Users/{id}
+    resource, *below = request.path.split("/")[4:] or [""]
+    if request.method in {"PUT", "DELETE"}:
         yield f"{call}: destroys what it does not name"
-    if method == "GET" and path.count("/") == 4 and resource in DECLARED:
-        undeclared = set(parse_qs(query, keep_blank_values=True)) - DECLARED[resource]
+    if request.method == "GET" and resource in DECLARED and not below:
+        undeclared = set(parse_qs(request.query, keep_blank_values=True)) - DECLARED[resource]
         if undeclared:
             yield f"{call}: undeclared parameters {sorted(undeclared)}"
-    if method == "PATCH":
-        yield from (f"{call}: {what}" for what in _broken_patch(body, resource))
+    if request.method == "PATCH":
+        yield from (f"{call}: {what}" for what in _broken_patch(request.body, resource))
 
 
 def _broken_patch(body: bytes, resource: str) -> Iterator[str]:

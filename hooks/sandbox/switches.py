@@ -44,6 +44,8 @@ class Switches:
     """``404``, or the status with which an unassigned AppUser stays readable."""
     app_user_external_id: bool = True
     """Whether AppUsers show ``externalId``, the SCIM id. Source: Okta OpenAPI AppUser."""
+    app_user_alternate_id: Literal["userName", "unknown"] = "userName"
+    """``alternateId`` of the AppUser target; a recorded event had ``unknown``."""
     app_user_id_reused: bool = True
     """Whether an AppUser keeps its ``0ua…`` id over unassignment. Unknown."""
 
