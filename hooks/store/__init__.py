@@ -1,0 +1,1 @@
+"""What is remembered: events, leases, journal, people; synchronous transactions on any engine."""

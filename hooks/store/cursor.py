@@ -1,0 +1,51 @@
+"""Places in long reads, instants to remember, and the Okta groups the policy names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from hooks.core.ids import OktaGroupId
+from hooks.store.tables import Cursor, Pin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hooks.store.database import Tx
+
+_cursor = Cursor.__table__  # type: ignore[attr-defined]
+_pin = Pin.__table__  # type: ignore[attr-defined]
+
+
+def get(tx: Tx, name: str) -> str | None:
+    """The remembered value, or ``None``."""
+    return tx.execute(select(_cursor.c.value).where(_cursor.c.name == name)).scalar_one_or_none()
+
+
+def put(tx: Tx, name: str, value: str) -> None:
+    """Remember a value."""
+    insert = tx.insert(_cursor)
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["name"], set_={"value": insert.excluded.value, "at": tx.now}
+        ),
+        [{"name": name, "value": value, "at": tx.now}],
+    )
+
+
+def forget(tx: Tx, name: str) -> None:
+    """Forget a value."""
+    tx.execute(delete(_cursor).where(_cursor.c.name == name))
+
+
+def pins(tx: Tx, names: Iterable[str]) -> dict[str, OktaGroupId]:
+    """Okta groups by the names under which the policy knows them, once resolved."""
+    rows = tx.execute(select(_pin.c.name, _pin.c.okta_group).where(_pin.c.name.in_(list(names))))
+    return {row.name: OktaGroupId(row.okta_group) for row in rows}
+
+
+def pin(tx: Tx, name: str, group: OktaGroupId) -> None:
+    """Remember which group a name meant; a later group of the same name changes nothing."""
+    insert = tx.insert(_pin).on_conflict_do_nothing(index_elements=["name"])
+    tx.execute(insert, [{"name": name, "okta_group": group, "at": tx.now}])

@@ -1,0 +1,172 @@
+"""The engine: transactions as plain functions on threads of our own, on SQLite or PostgreSQL.
+
+Must live here: how a transaction begins, ends and fails. Must not know: what is stored.
+A transaction is a function of ``Tx``; there is no ``await`` in it, so no HTTP can happen inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from hooks.core.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, CursorResult, Engine, Executable
+    from sqlalchemy.dialects.postgresql import Insert
+
+    from hooks.clock import Clock
+
+T = TypeVar("T")
+
+#: SQLite waits this long for another process's write; Okta gives us three seconds in all.
+_SQLITE_BUSY_SECONDS = 1.5
+#: Threads and connections on PostgreSQL; SQLite has one writer whatever is asked.
+_POSTGRES_THREADS = 6
+#: Tells a deadlock or a serialization failure, which is worth one more try at once.
+_TRY_AGAIN = frozenset({"40P01", "40001"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """A transaction under way, and the one instant at which it happens."""
+
+    connection: Connection
+    now: int
+    postgres: bool
+
+    def execute(self, statement: Executable, rows: Any = None) -> CursorResult[Any]:
+        """Run a Core statement, once or for each of ``rows``."""
+        return self.connection.execute(statement, rows)
+
+    def insert(self, table: Any) -> Insert:
+        """An INSERT that can name its conflicts, which only the dialects' own can."""
+        if self.postgres:
+            return postgresql.insert(table)
+        return sqlite.insert(table)  # type: ignore[return-value]  # the same words, another class
+
+
+class Database:
+    """Runs transactions; one writer thread on SQLite, a small pool on PostgreSQL."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        """``url`` is ``sqlite:///path`` or ``postgresql://…``; the driver is ours to add."""
+        parsed = make_url(url)
+        self.postgres = parsed.get_backend_name() == "postgresql"
+        self.clock = clock
+        if self.postgres:
+            self._engine = _postgres_engine(parsed.set(drivername="postgresql+psycopg"))
+        else:
+            self._engine = _sqlite_engine(parsed.set(drivername="sqlite+pysqlite"))
+        threads = _POSTGRES_THREADS if self.postgres else 1
+        self._writers = ThreadPoolExecutor(threads, thread_name_prefix="store-write")
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-read")
+
+    async def write(self, transaction: Callable[[Tx], T]) -> T:
+        """Run a transaction and commit it.
+
+        Raises:
+            StoreError: the database could not take it; nothing of it is stored.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writers, self.write_now, transaction)
+
+    async def read(self, query: Callable[[Tx], T]) -> T:
+        """Run a query that changes nothing, beside the writer."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self.read_now, query)
+
+    def write_now(self, transaction: Callable[[Tx], T]) -> T:
+        """As ``write``, on the calling thread."""
+        with _errors():
+            try:
+                return self._once(transaction)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+                    raise
+                return self._once(transaction)
+
+    def read_now(self, query: Callable[[Tx], T]) -> T:
+        """As ``read``, on the calling thread."""
+        with _errors(), self._engine.connect() as connection:
+            if not self.postgres:
+                connection = connection.execution_options(hooks_reads=True)  # noqa: PLW2901
+            return query(Tx(connection, self.clock.now_us(), self.postgres))
+
+    def _once(self, transaction: Callable[[Tx], T]) -> T:
+        with self._engine.begin() as connection:
+            return transaction(Tx(connection, self.clock.now_us(), self.postgres))
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """One connection in one transaction, for migrations."""
+        with _errors(), self._engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Wait for running transactions and close every connection."""
+        self._writers.shutdown(wait=True)
+        self._readers.shutdown(wait=True)
+        self._engine.dispose()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Every failure of the database becomes a StoreError that repeats no statement or value."""
+    try:
+        yield
+    except OperationalError as error:
+        msg = f"store: {type(error.orig).__name__}"
+        raise StoreError(msg) from error
+    except SQLAlchemyError as error:
+        msg = f"store: {type(error).__name__}"
+        raise StoreError(msg) from error
+
+
+def _sqlite_engine(url: Any) -> Engine:
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _settle(connection: Any, _record: Any) -> None:
+        # The driver's own BEGIN is deferred and loses read-modify-write; ours is below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("hooks_reads")
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgres_engine(url: Any) -> Engine:
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=_POSTGRES_THREADS + 2,
+        max_overflow=2,
+        pool_timeout=2,
+        connect_args={
+            "connect_timeout": 2,
+            "options": "-c statement_timeout=5000 -c lock_timeout=2000"
+            " -c idle_in_transaction_session_timeout=10000",
+            "tcp_user_timeout": 4000,
+        },
+    )

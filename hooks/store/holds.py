@@ -1,0 +1,154 @@
+"""The brake's counting, the holds it leads to, and what operators order. Design 3.6.
+
+Must live here: which removals wait for a person. Must not know: how a step is journalled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import distinct, func, select, update
+
+from hooks.core import brake
+from hooks.core.ledger import State
+from hooks.store import line
+from hooks.store.tables import Brake, Hold, Order, Outcome, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+
+    from hooks.core.plan import Reason
+    from hooks.core.plan import Step as Planned
+    from hooks.core.policy import Limits
+    from hooks.store.database import Tx
+
+_step = Step.__table__  # type: ignore[attr-defined]
+_outcome = Outcome.__table__  # type: ignore[attr-defined]
+_hold = Hold.__table__  # type: ignore[attr-defined]
+_brake = Brake.__table__  # type: ignore[attr-defined]
+_order = Order.__table__  # type: ignore[attr-defined]
+
+
+def blocked(tx: Tx, user: str, classes: Mapping[str, Reason], limits: Limits) -> frozenset[str]:
+    """Classes whose removals may not go out for this person now.
+
+    Each class is locked before it is counted, in one order everywhere, so that replicas that
+    count at the same time admit no more than the limit together.
+    """
+    found = set()
+    for brake_class in sorted(classes):
+        _lock(tx, brake_class)
+        state = tx.execute(
+            select(_hold.c.state).where(
+                _hold.c.user == user, _hold.c.brake_class == brake_class, _hold.c.state != "over"
+            )
+        ).scalar_one_or_none()
+        if state == "approved":
+            continue
+        count = _count(tx, user, brake_class)
+        if state is not None or not brake.admits(classes[brake_class], count, limits):
+            found.add(brake_class)
+    return frozenset(found)
+
+
+def _lock(tx: Tx, brake_class: str) -> None:
+    insert = tx.insert(_brake).on_conflict_do_nothing(index_elements=["brake_class"])
+    tx.execute(insert, [{"brake_class": brake_class}])
+    if tx.postgres:
+        tx.execute(select(_brake).where(_brake.c.brake_class == brake_class).with_for_update())
+
+
+def _count(tx: Tx, user: str, brake_class: str) -> brake.Count:
+    """Other people of this class whose removals were admitted, each counted once per window."""
+
+    def since(window: timedelta) -> int:
+        start = tx.now - round(window.total_seconds() * 1_000_000)
+        sent = select(_outcome.c.step).where(_outcome.c.state == State.OBSERVED)
+        return int(
+            tx.execute(
+                select(func.count(distinct(_step.c.user))).where(
+                    _step.c.brake_class == brake_class,
+                    _step.c.at > start,
+                    _step.c.user != user,
+                    _step.c.id.not_in(sent),
+                )
+            ).scalar_one()
+        )
+
+    return brake.Count(since(brake.HOUR), since(brake.DAY))
+
+
+def keep(tx: Tx, user: str, withheld: Sequence[Planned]) -> None:
+    """Keep one hold per person and class, with what it withholds now; end those without need.
+
+    An approval is for once: it ends with the plan it let through. A rejection lasts until a
+    fresh plan no longer wants the removals.
+    """
+    wanted: dict[str, list[Planned]] = {}
+    for step in withheld:
+        wanted.setdefault(step.brake_class, []).append(step)
+    rows = tx.execute(select(_hold).where(_hold.c.user == user, _hold.c.state != "over")).all()
+    known = {row.brake_class: row.id for row in rows}
+    for brake_class, steps in sorted(wanted.items()):
+        diff = msgspec.json.encode([[step.group.id, step.group.display] for step in steps]).decode()
+        if brake_class in known:
+            tx.execute(update(_hold).where(_hold.c.id == known[brake_class]).values(steps=diff))
+            continue
+        tx.execute(
+            _hold.insert().values(
+                user=user,
+                directory=steps[0].directory,
+                brake_class=brake_class,
+                steps=diff,
+                at=tx.now,
+                state="waiting",
+            )
+        )
+    over = [known[brake_class] for brake_class in known if brake_class not in wanted]
+    if over:
+        tx.execute(update(_hold).where(_hold.c.id.in_(over)).values(state="over", decided=tx.now))
+
+
+# -- what people ask ---------------------------------------------------------------------------
+
+
+def listed(tx: Tx, *, every: bool = False) -> list[dict[str, object]]:
+    """Holds, oldest first: those that wait or were rejected, or all there ever were."""
+    query = select(_hold).order_by(_hold.c.id)
+    if not every:
+        query = query.where(_hold.c.state != "over")
+    rows = [dict(row) for row in tx.execute(query).mappings()]
+    for row in rows:
+        row["steps"] = msgspec.json.decode(str(row["steps"]))
+    return rows
+
+
+def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> list[str]:
+    """Approve or reject waiting holds; the people are looked at again on fresh readings.
+
+    An approval of a rejected hold takes the rejection back. Returns the people concerned.
+    """
+    states = ("waiting", "rejected") if approve else ("waiting", "approved")
+    rows = tx.execute(
+        select(_hold).where(_hold.c.id.in_(list(ids)), _hold.c.state.in_(states))
+    ).all()
+    verdict = "approved" if approve else "rejected"
+    for row in rows:
+        tx.execute(update(_hold).where(_hold.c.id == row.id).values(state=verdict, decided=tx.now))
+        order(tx, "approve" if approve else "reject", str(row.id), who=who, why=why)
+    people = sorted({row.user for row in rows})
+    line.mark(tx, people, "user", lane=line.URGENT, due_at=tx.now, events=False)
+    return people
+
+
+def order(tx: Tx, kind: str, ref: str, *, who: str, why: str) -> None:
+    """Write down what an operator asked; the worker carries it out under a lease."""
+    tx.execute(_order.insert().values(kind=kind, ref=ref, who=who, why=why, at=tx.now, result=""))
+
+
+def waiting(tx: Tx) -> int:
+    """How many holds wait for a decision."""
+    query = select(func.count()).select_from(_hold).where(_hold.c.state == "waiting")
+    return int(tx.execute(query).scalar_one())

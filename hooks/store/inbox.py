@@ -1,0 +1,81 @@
+"""Stored events and dead letters, as people ask for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from hooks.store.tables import Due, Event
+
+if TYPE_CHECKING:
+    from hooks.store.database import Tx
+    from hooks.store.sealing import Sealer
+
+_event = Event.__table__  # type: ignore[attr-defined]
+_due = Due.__table__  # type: ignore[attr-defined]
+
+_COLUMNS = (
+    "id",
+    "uuid",
+    "type",
+    "published",
+    "received",
+    "origin",
+    "delivery",
+    "subject",
+    "settled",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events to list: about a person or group, of a type, waiting only, before a row id."""
+
+    subject: str | None = None
+    type: str | None = None
+    waiting: bool = False
+    before: int | None = None
+    limit: int = 100
+
+
+def listed(tx: Tx, wanted: Wanted) -> list[dict[str, object]]:
+    """Events, newest first, without their payloads."""
+    query = select(*(_event.c[name] for name in _COLUMNS)).order_by(_event.c.id.desc())
+    if wanted.subject:
+        query = query.where(_event.c.subject == wanted.subject)
+    if wanted.type:
+        query = query.where(_event.c.type == wanted.type)
+    if wanted.waiting:
+        query = query.where(_event.c.settled.is_(None))
+    if wanted.before:
+        query = query.where(_event.c.id < wanted.before)
+    return [dict(row) for row in tx.execute(query.limit(wanted.limit)).mappings()]
+
+
+def opened(tx: Tx, uuid: str, sealer: Sealer) -> tuple[dict[str, object], bytes | None] | None:
+    """One event and its payload; the payload is ``None`` for events that do not concern us."""
+    row = tx.execute(select(_event).where(_event.c.uuid == uuid)).mappings().one_or_none()
+    if row is None:
+        return None
+    sealed = row["sealed"]
+    payload = sealer.open(bytes(sealed), uuid) if sealed else None
+    return {name: row[name] for name in _COLUMNS}, payload
+
+
+def dead(tx: Tx, *, limit: int = 1000) -> list[dict[str, object]]:
+    """Dead letters, oldest first."""
+    names = ("subject", "kind", "dead", "dead_at", "attempts", "crashes")
+    query = (
+        select(*(_due.c[name] for name in names))
+        .where(_due.c.dead.is_not(None))
+        .order_by(_due.c.dead_at)
+        .limit(limit)
+    )
+    return [dict(row) for row in tx.execute(query).mappings()]
+
+
+def counted(tx: Tx) -> int:
+    """How many events are stored."""
+    return int(tx.execute(select(func.count()).select_from(_event)).scalar_one())

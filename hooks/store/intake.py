@@ -1,0 +1,181 @@
+"""Deliveries in: stored together, then each acknowledged. Design 5.1, "group commit".
+
+Must live here: what a new event leaves behind. Must not know: HTTP, or what is done about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hooks.core import log_event
+from hooks.core.errors import BusyError, StoreError
+from hooks.store import line
+from hooks.store.tables import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from hooks.core.ids import OktaAppId
+    from hooks.core.log_event import Delivery, LogEvent
+    from hooks.store.database import Database, Tx
+    from hooks.store.sealing import Sealer
+
+#: More deliveries waiting than this cannot be answered within Okta's three seconds.
+MOST_WAITING = 5_000
+#: Seconds until the answer must be 503 instead. Okta waits three.
+PATIENCE = 2.0
+#: Deliveries in one commit; a few milliseconds of work.
+_TOGETHER = 500
+#: Group-level events wait until the per-user events that follow them had time to come.
+GROUP_DELAY = timedelta(seconds=60)
+
+_event = Event.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How many events of a delivery were new, and how many were known already."""
+
+    new: int
+    known: int
+
+
+@dataclass(slots=True)
+class _Waiting:
+    delivery: Delivery
+    origin: Origin
+    done: asyncio.Future[Stored]
+
+
+class Intake:
+    """Takes deliveries from any number of requests and commits those that wait together."""
+
+    def __init__(self, database: Database, sealer: Sealer, apps: frozenset[OktaAppId]) -> None:
+        """``apps`` are the apps whose events concern us; others are only counted."""
+        self._database = database
+        self._sealer = sealer
+        self._apps = apps
+        self._waiting: list[_Waiting] = []
+        self._draining: asyncio.Task[None] | None = None
+
+    async def put(self, delivery: Delivery) -> Stored:
+        """Store a delivery. When this returns it is committed.
+
+        Raises:
+            BusyError: too many are waiting, or the store took too long; answer 503.
+            StoreError: the store failed; answer 503. The events may be stored all the same.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            msg = "store: too many deliveries waiting"
+            raise BusyError(msg)
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(delivery, Origin("hook", delivery.id), done))
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain())
+        try:
+            return await asyncio.wait_for(done, PATIENCE)
+        except TimeoutError as error:
+            msg = "store: too slow"
+            raise BusyError(msg) from error
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+            batch = [each for each in batch if not each.done.done()]
+            try:
+                answers = await self._database.write(lambda tx, batch=batch: self._store(tx, batch))  # type: ignore[misc]
+            except StoreError:
+                # One bad delivery must not take the others with it.
+                for each in batch:
+                    await self._alone(each)
+            else:
+                for each, answer in zip(batch, answers, strict=True):
+                    _answer(each.done, answer)
+
+    async def _alone(self, each: _Waiting) -> None:
+        try:
+            (answer,) = await self._database.write(lambda tx: self._store(tx, [each]))
+        except StoreError as error:
+            if not each.done.done():
+                each.done.set_exception(error)
+        else:
+            _answer(each.done, answer)
+
+    def _store(self, tx: Tx, batch: Sequence[_Waiting]) -> list[Stored]:
+        came = [(each, each_event) for each in batch for each_event in each.delivery.events]
+        origins = {event.uuid: each.origin for each, event in came}
+        events = {event.uuid: event for _, event in came}
+        new = put(tx, events.values(), origins, apps=self._apps, sealer=self._sealer)
+        return [_stored(each.delivery, new) for each in batch]
+
+
+def _stored(delivery: Delivery, new: frozenset[str]) -> Stored:
+    uuids = {event.uuid for event in delivery.events}
+    return Stored(new=len(uuids & new), known=len(uuids - new))
+
+
+def _answer(done: asyncio.Future[Stored], answer: Stored) -> None:
+    if not done.done():
+        done.set_result(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where events came from: ``hook``, ``log`` or ``replay``, and Okta's id of the delivery."""
+
+    kind: str = "hook"
+    delivery: str = ""
+
+
+def put(
+    tx: Tx,
+    events: Iterable[LogEvent],
+    origins: Mapping[str, Origin],
+    *,
+    apps: frozenset[OktaAppId],
+    sealer: Sealer,
+) -> frozenset[str]:
+    """Insert events, ignore known uuids, and put the subjects of new ones in line.
+
+    ``origins`` has one for each uuid. Returns the uuids that were new.
+    """
+    unique = {each.uuid: each for each in events}
+    if not unique:
+        return frozenset()
+    about = {uuid: log_event.subjects(unique[uuid], apps) for uuid in sorted(unique)}
+    rows = [_row(tx, unique[uuid], about[uuid], sealer) | _came(origins[uuid]) for uuid in about]
+    insert = tx.insert(_event).on_conflict_do_nothing(index_elements=["uuid"])
+    new = frozenset(tx.execute(insert.returning(_event.c.uuid), rows).scalars())
+    users = {user for uuid in new for user in about[uuid].users}
+    groups = {group for uuid in new for group in about[uuid].groups}
+    line.mark(tx, users, "user", lane=line.URGENT, due_at=tx.now, events=True)
+    later = tx.now + GROUP_DELAY // timedelta(microseconds=1)
+    line.mark(tx, groups, "group", lane=line.BULK, due_at=later, events=True)
+    return new
+
+
+def _came(origin: Origin) -> dict[str, object]:
+    return {"origin": origin.kind, "delivery": origin.delivery}
+
+
+def _row(tx: Tx, each: LogEvent, about: log_event.Subjects, sealer: Sealer) -> dict[str, object]:
+    published = tx.now
+    if each.published:
+        published = min(max(round(each.published.timestamp() * 1_000_000), 0), tx.now)
+    subject = next(iter((*about.users, *about.groups)), None)
+    said = log_event.claim(each) if len(about.users) == 1 else None
+    return {
+        "uuid": each.uuid,
+        "type": each.type,
+        "published": published,
+        "received": tx.now,
+        "subject": subject,
+        "claim": said[0].value if said else None,
+        "about": said[1] if said else "",
+        # Events of other apps and types are counted, not kept.
+        "sealed": sealer.seal(each.raw, each.uuid) if about.ours else None,
+        "settled": None if subject else tx.now,
+    }

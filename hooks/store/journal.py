@@ -1,0 +1,165 @@
+"""The journal: steps before they are sent, and everything that became of them. Design 5.2.
+
+Must live here: steps and outcomes. Must not know: vendors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import func, select
+
+from hooks.core.ids import DirectoryName, ScimGroupId
+from hooks.core.ledger import State
+from hooks.core.membership import Action
+from hooks.core.reading import PastStep
+from hooks.store import holds, line
+from hooks.store.tables import Outcome, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hooks.core.ids import OktaUserId, ScimUserId
+    from hooks.core.ledger import Resolved
+    from hooks.core.plan import Step as Planned
+    from hooks.core.policy import Limits
+    from hooks.store.database import Tx
+    from hooks.store.line import Lease
+
+_step = Step.__table__  # type: ignore[attr-defined]
+_outcome = Outcome.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A planned step, the SCIM user it is about, and whether it is only to be observed."""
+
+    step: Planned
+    scim_id: ScimUserId
+    observe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What t2 let through: the wish with its journal id, in order; and how many were held."""
+
+    admitted: tuple[tuple[int, Wish], ...] = ()
+    held: int = 0
+
+
+def history(tx: Tx, user: OktaUserId) -> dict[DirectoryName, tuple[PastStep, ...]]:
+    """Every step ever sent for a person, oldest first, with its latest outcome."""
+    latest = (
+        select(_outcome.c.step, func.max(_outcome.c.id).label("last"))
+        .join(_step, _step.c.id == _outcome.c.step)
+        .where(_step.c.user == user)
+        .group_by(_outcome.c.step)
+        .subquery()
+    )
+    rows = tx.execute(
+        select(_step, _outcome.c.state, _outcome.c.code)
+        .join(latest, latest.c.step == _step.c.id)
+        .join(_outcome, _outcome.c.id == latest.c.last)
+        .where(_step.c.user == user, _outcome.c.state != State.OBSERVED)
+        .order_by(_step.c.id)
+    )
+    found: dict[DirectoryName, list[PastStep]] = {}
+    for row in rows:
+        past = PastStep(row.id, Action(row.action), ScimGroupId(row.group), row.state, row.code)
+        found.setdefault(DirectoryName(row.directory), []).append(past)
+    return {directory: tuple(steps) for directory, steps in found.items()}
+
+
+def admit(
+    tx: Tx,
+    held: Lease,
+    wishes: Sequence[Wish],
+    resolved: Iterable[Resolved],
+    *,
+    limits: Limits,
+) -> Admission:
+    """t2: write what earlier steps became, then the steps of this plan, or hold them.
+
+    Removals count people per class; the class is locked first, in one order everywhere, so that
+    replicas that count at the same time admit no more than the limit together.
+    """
+    line.compare_fence(tx, held)
+    record(tx, held, resolved)
+    removals = [each for each in wishes if each.step.action is Action.REMOVE]
+    classes = {each.step.brake_class: each.step.reason for each in removals if not each.observe}
+    blocked = holds.blocked(tx, held.subject, classes, limits)
+    admitted: list[tuple[int, Wish]] = []
+    for ordinal, wish in enumerate(wishes):
+        if wish.step.action is Action.REMOVE and wish.step.brake_class in blocked:
+            continue
+        insert = _step.insert().values(**_row(tx, held, wish, ordinal)).returning(_step.c.id)
+        step = int(tx.execute(insert).scalar_one())
+        state = State.OBSERVED if wish.observe else State.OPEN
+        tx.execute(_outcome.insert().values(step=step, state=state, code="", at=tx.now))
+        admitted.append((step, wish))
+    withheld = [each.step for each in removals if each.step.brake_class in blocked]
+    holds.keep(tx, held.subject, withheld)
+    return Admission(tuple(admitted), len(withheld))
+
+
+def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
+    step = wish.step
+    return {
+        "user": held.subject,
+        "directory": step.directory,
+        "via": step.via,
+        "action": step.action,
+        "group": step.group.id,
+        "name": step.group.display,
+        "scim_id": wish.scim_id,
+        "reason": step.reason,
+        "brake_class": step.brake_class if step.action is Action.REMOVE else "",
+        "evidence": msgspec.json.encode(step.evidence).decode(),
+        "events": msgspec.json.encode(held.uuids).decode(),
+        "fence": held.fence,
+        "ordinal": ordinal,
+        "at": tx.now,
+    }
+
+
+# -- outcomes ----------------------------------------------------------------------------------
+
+
+def record(tx: Tx, held: Lease, outcomes: Iterable[Resolved]) -> None:
+    """t3: append outcomes, under the fence."""
+    line.compare_fence(tx, held)
+    rows = [
+        {"step": each.step, "state": each.state, "code": each.code, "at": tx.now}
+        for each in outcomes
+    ]
+    if rows:
+        tx.execute(_outcome.insert(), rows)
+
+
+# -- what people ask ---------------------------------------------------------------------------
+
+
+def list_steps(
+    tx: Tx, *, user: str | None = None, limit: int = 100, before: int | None = None
+) -> list[dict[str, object]]:
+    """Steps, newest first, each with its outcomes in order."""
+    query = select(_step).order_by(_step.c.id.desc()).limit(limit)
+    if user:
+        query = query.where(_step.c.user == user)
+    if before:
+        query = query.where(_step.c.id < before)
+    steps = [dict(row) for row in tx.execute(query).mappings()]
+    outcomes: dict[int, list[dict[str, object]]] = {}
+    ids = [step["id"] for step in steps]
+    rows = tx.execute(select(_outcome).where(_outcome.c.step.in_(ids)).order_by(_outcome.c.id))
+    for row in rows:
+        outcomes.setdefault(row.step, []).append(
+            {"state": row.state, "code": row.code, "at": row.at}
+        )
+    for step in steps:
+        step["evidence"] = msgspec.json.decode(str(step["evidence"]))
+        step["events"] = msgspec.json.decode(str(step["events"]))
+        step["outcomes"] = outcomes.get(int(str(step["id"])), [])
+    return steps

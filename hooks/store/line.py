@@ -1,0 +1,279 @@
+"""The line: who is due, who holds the lease on them, and when to look again. Design 5.2.
+
+Must live here: every change of a ``due`` row. Must not know: what is done under a lease.
+A lease is a fence that only grows; every transaction under it first compares the fence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import case, func, or_, select, update
+
+from hooks.clock import moment
+from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
+from hooks.core.errors import LeaseLostError
+from hooks.core.reading import Claim, Claimed
+from hooks.store.tables import Due, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from hooks.store.database import Tx
+
+#: How long a lease lasts without being extended. Design 5.2.
+LEASE = timedelta(seconds=60)
+URGENT, BULK = 0, 1
+#: Events handed out with one lease; more than these wait for the next one.
+_EVENTS = 500
+
+_due = Due.__table__  # type: ignore[attr-defined]
+_event = Event.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one subject until ``until``, under ``fence``.
+
+    ``attempt`` starts at 1; ``uuids`` are the waiting events and ``claims`` what they say;
+    ``base`` is when the looks after the last plan began; ``taken_over`` says that the lease
+    before this one ended without a word.
+    """
+
+    subject: str
+    kind: str
+    lane: int
+    fence: int
+    until: int
+    generation: int
+    attempt: int
+    base: datetime | None = None
+    uuids: tuple[str, ...] = ()
+    claims: tuple[Claimed, ...] = ()
+    taken_over: bool = False
+
+
+def mark(
+    tx: Tx, subjects: Iterable[str], kind: str, *, lane: int, due_at: int, events: bool
+) -> None:
+    """Put subjects of one kind in line; sorted, because unsorted upserts deadlock.
+
+    ``events`` says that new events came: then a dead letter gets another chance and a failing
+    one starts to count its attempts anew.
+    """
+    rows = [
+        {"subject": subject, "kind": kind, "lane": lane, "due_at": due_at, "generation": 1}
+        for subject in sorted(set(subjects))
+    ]
+    if not rows:
+        return
+    insert = tx.insert(_due)
+    new = insert.excluded
+    leased = _due.c.lease_until.is_not(None)
+    sooner = or_(_due.c.due_at.is_(None), _due.c.due_at > new.due_at)
+    changes = {
+        "generation": _due.c.generation + 1,
+        "lane": case((_due.c.lane > new.lane, new.lane), else_=_due.c.lane),
+        "due_at": case(
+            (leased, _due.c.due_at), (sooner, insert.excluded.due_at), else_=_due.c.due_at
+        ),
+    }
+    if events:
+        changes |= {"dead": None, "dead_at": None, "attempts": 0}
+    else:
+        changes["due_at"] = case((_due.c.dead.is_not(None), None), else_=changes["due_at"])
+    defaults = {"fence": 0, "attempts": 0, "crashes": 0}
+    tx.execute(
+        insert.on_conflict_do_update(index_elements=["subject"], set_=changes),
+        [row | defaults for row in rows],
+    )
+
+
+def lease(
+    tx: Tx, *, limit: int, urgent_only: bool = False, but: Collection[str] = ()
+) -> list[Lease]:
+    """t1: take the longest-waiting subjects, urgent ones first.
+
+    A subject whose leases keep ending without a word becomes a dead letter here, since the
+    process that would say so does not live to do it. ``but`` are subjects this process is
+    still working on.
+    """
+    rows = _take(tx, limit=limit, urgent_only=urgent_only, but=but)
+    until = tx.now + _us(LEASE)
+    leases = []
+    for row in rows:
+        crashed = row.lease_until is not None
+        if crashed and row.crashes + 1 >= MAX_CRASHES:
+            _bury(tx, row.subject, "crashes")
+            continue
+        tx.execute(
+            update(_due)
+            .where(_due.c.subject == row.subject)
+            .values(
+                fence=row.fence + 1,
+                attempts=row.attempts + 1,
+                crashes=row.crashes + crashed,
+                lease_until=until,
+                due_at=until,
+            )
+        )
+        leases.append(
+            Lease(
+                row.subject, row.kind, row.lane, row.fence + 1, until, row.generation,
+                row.attempts + 1, moment(row.base) if row.base else None, taken_over=crashed,
+            )
+        )  # fmt: skip
+    return _with_events(tx, leases)
+
+
+def _take(tx: Tx, *, limit: int, urgent_only: bool, but: Collection[str]) -> list[Due]:
+    found: list[Due] = []
+    for lane in (URGENT,) if urgent_only else (URGENT, BULK):
+        if len(found) >= limit:
+            break
+        query = (
+            select(_due)
+            .where(_due.c.lane == lane, _due.c.due_at <= tx.now, _due.c.subject.not_in(list(but)))
+            .order_by(_due.c.due_at)
+            .limit(limit - len(found))
+        )
+        if tx.postgres:
+            query = query.with_for_update(skip_locked=True)
+        found += tx.execute(query).all()  # type: ignore[arg-type]  # rows, read by attribute
+    return found
+
+
+def _with_events(tx: Tx, leases: list[Lease]) -> list[Lease]:
+    """Hand out the waiting events, and note when each was first looked at."""
+    found = []
+    for each in leases:
+        rows = tx.execute(
+            select(
+                _event.c.id, _event.c.uuid, _event.c.claim, _event.c.about, _event.c.published,
+                _event.c.received, _event.c.first_look,
+            )
+            .where(_event.c.subject == each.subject, _event.c.settled.is_(None))
+            .order_by(_event.c.id)
+            .limit(_EVENTS)
+        ).all()  # fmt: skip
+        if new := [row.id for row in rows if row.first_look is None]:
+            tx.execute(update(_event).where(_event.c.id.in_(new)).values(first_look=tx.now))
+        claims = tuple(
+            Claimed(
+                row.uuid, Claim(row.claim), row.about,
+                moment(min(row.published, row.received)), moment(row.first_look or tx.now),
+            )
+            for row in rows
+            if row.claim
+        )  # fmt: skip
+        found.append(
+            Lease(
+                each.subject, each.kind, each.lane, each.fence, each.until, each.generation,
+                each.attempt, each.base, tuple(row.uuid for row in rows), claims, each.taken_over,
+            )
+        )  # fmt: skip
+    return found
+
+
+def compare_fence(tx: Tx, held: Lease) -> Due:
+    """The row, locked, if the fence is still ours.
+
+    Raises:
+        LeaseLostError: somebody else took the lease since.
+    """
+    query = select(_due).where(_due.c.subject == held.subject)
+    row = tx.execute(query.with_for_update() if tx.postgres else query).one_or_none()
+    if row is None or row.fence != held.fence or row.lease_until is None:
+        msg = f"lease on {held.subject} was lost"
+        raise LeaseLostError(msg)
+    return row  # type: ignore[return-value]  # a row, read by attribute
+
+
+def extend(tx: Tx, held: Lease) -> int:
+    """Extend a lease that is still ours; the new end, in microseconds UTC."""
+    compare_fence(tx, held)
+    until = tx.now + _us(LEASE)
+    tx.execute(
+        update(_due).where(_due.c.subject == held.subject).values(lease_until=until, due_at=until)
+    )
+    return until
+
+
+def settle(tx: Tx, held: Lease, then: Next, *, keep: Collection[str] = ()) -> None:
+    """t4: end the lease, settle its events and put the subject where it belongs.
+
+    Events in ``keep`` go on waiting, as all do for a failure. What arrived meanwhile raised the
+    generation; then the subject is due at once.
+    """
+    row = compare_fence(tx, held)
+    values: dict[str, object] = {"lease_until": None, "crashes": 0, "base": None}
+    match then:
+        case Idle():
+            values |= {"due_at": None, "attempts": 0}
+        case LookAgain(at, base):
+            values |= {"due_at": _at(at), "attempts": 0, "base": base and _at(base)}
+        case Retry(at, counted, base):
+            attempts = row.attempts if counted else max(0, row.attempts - 1)
+            values |= {"due_at": _at(at), "attempts": attempts, "base": base and _at(base)}
+        case DeadLetter(reason):
+            values |= {"due_at": None, "dead": reason, "dead_at": tx.now}
+    if row.generation != held.generation:
+        values |= {"due_at": tx.now, "dead": None, "dead_at": None}
+    tx.execute(update(_due).where(_due.c.subject == held.subject).values(**values))
+    if isinstance(then, Retry | DeadLetter):
+        return
+    looked_at = _event.c.subject == held.subject
+    if row.generation != held.generation:
+        looked_at &= _event.c.uuid.in_(held.uuids)
+    tx.execute(
+        update(_event)
+        .where(looked_at, _event.c.settled.is_(None), _event.c.uuid.not_in(list(keep)))
+        .values(settled=tx.now)
+    )
+
+
+def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:
+    """Put dead letters back in line, all of them or the named ones; how many."""
+    where = _due.c.dead.is_not(None)
+    if subjects is not None:
+        where &= _due.c.subject.in_(list(subjects))
+    changed = tx.execute(
+        update(_due)
+        .where(where)
+        .values(dead=None, dead_at=None, attempts=0, crashes=0, due_at=tx.now, lease_until=None)
+    )
+    return changed.rowcount
+
+
+def waiting(tx: Tx) -> dict[str, int]:
+    """Counts for status and figures, and the age of the oldest that is due, in microseconds."""
+    due = _due.c.due_at <= tx.now
+    row = tx.execute(
+        select(
+            func.count().filter(due & _due.c.lease_until.is_(None)).label("waiting"),
+            func.count().filter(_due.c.lease_until.is_not(None)).label("leased"),
+            func.count().filter(_due.c.dead.is_not(None)).label("dead"),
+            func.min(_due.c.due_at).filter(_due.c.lease_until.is_(None)).label("oldest"),
+        )
+    ).one()
+    oldest = max(0, tx.now - row.oldest) if row.oldest else 0
+    return {"waiting": row.waiting, "leased": row.leased, "dead": row.dead, "oldest_us": oldest}
+
+
+def _bury(tx: Tx, subject: str, reason: str) -> None:
+    tx.execute(
+        update(_due)
+        .where(_due.c.subject == subject)
+        .values(dead=reason, dead_at=tx.now, due_at=None, lease_until=None)
+    )
+
+
+def _us(length: timedelta) -> int:
+    return length // timedelta(microseconds=1)
+
+
+def _at(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000)

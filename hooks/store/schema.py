@@ -1,0 +1,64 @@
+"""Brings the schema up to this release, once, whoever starts first.
+
+Alembic is imported only if the schema is behind; it runs on our connection inside our lock.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from hooks.store.database import Database
+
+#: The newest migration; a test holds it against the files.
+HEAD = "0001"
+_FOLDER = Path(__file__).parent / "migrations"
+#: Any number nobody else locks. Source: PostgreSQL manual, advisory locks.
+_LOCK = 0x0C7A_A71A
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision the database is at; ``None`` if it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def behind(database: Database) -> bool:
+    """Whether ``migrate`` would do something. A newer schema than ours is not behind."""
+    with database.connection() as connection:
+        return (revision(connection) or "") < HEAD
+
+
+def migrate(database: Database) -> str | None:
+    """Migrate if the schema is behind; the revision before, or ``None`` if nothing was done.
+
+    On SQLite the transaction itself is the lock, because it begins IMMEDIATE.
+    """
+    if not behind(database):
+        return None
+    with database.connection() as connection:
+        if database.postgres:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        before = revision(connection) or ""
+        if before >= HEAD:
+            return None
+        _upgrade(connection)
+        return before or "empty"
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,58 @@
+"""Payloads and addresses sealed at rest: AES-GCM, key id in front, row id as associated data.
+
+A sealed value opens only in the row it was sealed for. Source: NIST SP 800-38D.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hooks.core.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KEY_BYTES = 32
+_ID_BYTES = 4
+_NONCE_BYTES = 12
+
+
+class Sealer:
+    """Seals with the newest key, opens with any it has."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        """``keys`` are 32 bytes each, newest first."""
+        self._keys = {_key_id(key): AESGCM(key) for key in keys}
+        self._newest = _key_id(keys[0])
+
+    def seal(self, plain: bytes, row: str) -> bytes:
+        """Seal for one row. Random nonces are safe for some 2^32 values of one key."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._keys[self._newest].encrypt(nonce, plain, row.encode())
+        return self._newest + nonce + sealed
+
+    def open(self, sealed: bytes, row: str) -> bytes:
+        """Open what was sealed for this row.
+
+        Raises:
+            StoreError: the key is not among ours, or the value was changed or moved.
+        """
+        key = self._keys.get(sealed[:_ID_BYTES])
+        if key is None:
+            msg = f"store: sealed with key {sealed[:_ID_BYTES].hex()}, which is not given"
+            raise StoreError(msg)
+        nonce = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
+        try:
+            return key.decrypt(nonce, sealed[_ID_BYTES + _NONCE_BYTES :], row.encode())
+        except InvalidTag as error:
+            msg = "store: a sealed value was changed, or belongs to another row"
+            raise StoreError(msg) from error
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"hooks sealing key id" + key).digest()[:_ID_BYTES]

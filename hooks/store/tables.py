@@ -1,0 +1,210 @@
+"""The tables, as sqlmodel declares them. Instants are microseconds UTC; payloads are sealed.
+
+A change here needs a migration that only adds, so that the release before still runs.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, text
+from sqlmodel import Field, SQLModel
+
+#: SQLite counts row ids only in INTEGER columns; PostgreSQL needs BIGINT to not run out.
+_ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _row_id() -> int | None:
+    return Field(default=None, primary_key=True, sa_type=_ROW_ID)  # type: ignore[no-any-return]
+
+
+def _instant(*, default: int | None = None, index: bool = False) -> int:
+    return Field(default=default, sa_type=BigInteger, index=index)  # type: ignore[no-any-return]
+
+
+def _maybe_instant() -> int | None:
+    return Field(default=None, sa_type=BigInteger)  # type: ignore[no-any-return]
+
+
+class Event(SQLModel, table=True):
+    """A LogEvent as it came. ``subject`` is whom it says to look at; ``sealed`` is its JSON."""
+
+    id: int | None = _row_id()
+    uuid: str = Field(unique=True, max_length=36)
+    type: str = Field(max_length=128)
+    published: int = _instant()
+    received: int = _instant(index=True)
+    origin: str = Field(max_length=16)
+    delivery: str = Field(max_length=64)
+    subject: str | None = Field(default=None, max_length=20)
+    claim: str | None = Field(default=None, max_length=16)
+    about: str = Field(default="", max_length=20)
+    sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
+    first_look: int | None = _maybe_instant()
+    settled: int | None = _maybe_instant()
+
+    __table_args__ = (
+        Index("event_waiting", "subject", postgresql_where=text("settled IS NULL"),
+              sqlite_where=text("settled IS NULL")),
+    )  # fmt: skip
+
+
+class Due(SQLModel, table=True):
+    """One row per person or Okta group: when to look, and who has the right to.
+
+    While leased, ``due_at`` is the lease's end, so one index finds new and orphaned work alike.
+    """
+
+    subject: str = Field(primary_key=True, max_length=20)
+    kind: str = Field(max_length=8)
+    lane: int = Field(default=0)
+    due_at: int | None = _maybe_instant()
+    generation: int = Field(default=0, sa_type=BigInteger)
+    fence: int = Field(default=0, sa_type=BigInteger)
+    lease_until: int | None = _maybe_instant()
+    attempts: int = Field(default=0)
+    crashes: int = Field(default=0)
+    base: int | None = _maybe_instant()
+    dead: str | None = Field(default=None, max_length=64)
+    dead_at: int | None = _maybe_instant()
+
+    __table_args__ = (
+        Index("due_line", "lane", "due_at", postgresql_where=text("due_at IS NOT NULL"),
+              sqlite_where=text("due_at IS NOT NULL")),
+    )  # fmt: skip
+
+
+class Person(SQLModel, table=True):
+    """An Okta user we have seen. No retention touches this table; it links deleted users."""
+
+    user: str = Field(primary_key=True, max_length=20)
+    account: str | None = Field(default=None, max_length=128)
+    protected: bool = Field(default=False)
+    seen: int = _instant()
+
+
+class Tie(SQLModel, table=True):
+    """What ties a person to one directory, and how they stood when last settled.
+
+    ``user_name`` is sealed; ``groups`` is a JSON list of the SCIM groups of the last reading.
+    """
+
+    user: str = Field(primary_key=True, max_length=20)
+    directory: str = Field(primary_key=True, max_length=32)
+    scim_id: str | None = Field(default=None, max_length=36, index=True)
+    user_name: bytes | None = Field(default=None, sa_type=LargeBinary)
+    in_force: bool = Field(default=False)
+    ever_in_force: bool = Field(default=False)
+    standing: str | None = Field(default=None, max_length=16)
+    standing_at: int | None = _maybe_instant()
+    agreed: int = Field(default=0)
+    waiting_since: int | None = _maybe_instant()
+    groups: str = Field(default="[]")
+    census: int | None = _maybe_instant()
+
+
+class Refused(SQLModel, table=True):
+    """Something left alone, since ``at`` and, once that is over, ``until``."""
+
+    id: int | None = _row_id()
+    user: str = Field(max_length=20, index=True)
+    directory: str = Field(max_length=32)
+    group: str = Field(default="", max_length=36)
+    cause: str = Field(max_length=32)
+    detail: str = Field(default="", max_length=256)
+    at: int = _instant()
+    until: int | None = _maybe_instant()
+
+
+class Mapping(SQLModel, table=True):
+    """A push mapping once matched to a SCIM group; ``accept`` has it matched anew."""
+
+    directory: str = Field(primary_key=True, max_length=32)
+    mapping: str = Field(primary_key=True, max_length=20)
+    source: str = Field(max_length=20)
+    target: str = Field(max_length=20)
+    group: str = Field(max_length=36)
+    name: str
+    target_name: str
+    accept: bool = Field(default=False)
+    at: int = _instant()
+
+
+class Step(SQLModel, table=True):
+    """An immutable line of a plan."""
+
+    id: int | None = _row_id()
+    user: str = Field(max_length=20, index=True)
+    directory: str = Field(max_length=32)
+    via: str = Field(max_length=16)
+    action: str = Field(max_length=8)
+    group: str = Field(max_length=36)
+    name: str
+    scim_id: str = Field(max_length=36)
+    reason: str = Field(max_length=32)
+    brake_class: str = Field(max_length=128)
+    evidence: str
+    events: str
+    fence: int = Field(sa_type=BigInteger)
+    ordinal: int
+    at: int = _instant()
+
+    __table_args__ = (Index("step_brake", "brake_class", "at"),)
+
+
+class Outcome(SQLModel, table=True):
+    """What became of a step, appended; the latest counts. ``code`` is the vendor's, never prose."""
+
+    id: int | None = _row_id()
+    step: int = Field(sa_type=BigInteger, index=True)
+    state: str = Field(max_length=16)
+    code: str = Field(default="", max_length=64)
+    at: int = _instant(index=True)
+
+
+class Hold(SQLModel, table=True):
+    """Removals of one person and class over the brake's limit, until a person decides."""
+
+    id: int | None = _row_id()
+    user: str = Field(max_length=20, index=True)
+    directory: str = Field(max_length=32)
+    brake_class: str = Field(max_length=128, index=True)
+    steps: str
+    at: int = _instant()
+    state: str = Field(default="waiting", max_length=16)
+    decided: int | None = _maybe_instant()
+
+
+class Brake(SQLModel, table=True):
+    """One row per class, locked while its people are counted."""
+
+    brake_class: str = Field(primary_key=True, max_length=128)
+
+
+class Order(SQLModel, table=True):
+    """What an operator asked: what, about which hold or person, who as claimed, and why."""
+
+    __tablename__ = "operator_order"
+
+    id: int | None = _row_id()
+    kind: str = Field(max_length=16)
+    ref: str = Field(max_length=128)
+    who: str = Field(default="", max_length=128)
+    why: str = Field(default="", max_length=512)
+    at: int = _instant()
+    done: int | None = _maybe_instant()
+    result: str = Field(default="", max_length=256)
+
+
+class Pin(SQLModel, table=True):
+    """An Okta group the policy names, once it resolved to exactly one id."""
+
+    name: str = Field(primary_key=True)
+    okta_group: str = Field(max_length=20)
+    at: int = _instant()
+
+
+class Cursor(SQLModel, table=True):
+    """A place in a long read, or an instant to remember."""
+
+    name: str = Field(primary_key=True, max_length=64)
+    value: str
+    at: int = _instant()
