@@ -1,0 +1,196 @@
+"""The shapes of Okta's answers, and how they become our nouns.
+
+Only what is used is decoded, so that nothing else personal is held. Field names must be known
+here and nowhere else; where the bytes come from, this room must not know.
+Source of fields: Okta's OpenAPI description (okta-management-openapi-spec).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from hooks.core.errors import IncompleteError
+from hooks.core.ids import Identifier, OktaAppId, OktaGroupId, OktaUserId, PushMappingId, ScimUserId
+from hooks.core.reading import AppUser, LogFacts, OktaGroup, OktaUser, PushMapping
+
+IdT = TypeVar("IdT", bound=Identifier)
+
+DEACTIVATED = frozenset(
+    {
+        "user.lifecycle.deactivate",
+        "user.lifecycle.delete.initiated",
+        "user.lifecycle.delete.completed",
+    }
+)
+ACTIVATED = frozenset({"user.lifecycle.activate", "user.lifecycle.reactivate"})
+ASSIGNMENTS = frozenset({"application.user_membership.add", "application.user_membership.remove"})
+#: Every type ``facts`` can read.
+LOG_TYPES = DEACTIVATED | ACTIVATED | ASSIGNMENTS
+
+
+class _Camel(msgspec.Struct, rename="camel"):
+    """Okta spells fields in camel case."""
+
+
+class _UserProfile(_Camel):
+    login: str = ""
+
+
+class UserShape(_Camel):
+    """``GET /users/{id}``."""
+
+    id: str
+    status: str
+    transitioning_to_status: str | None = None
+    profile: _UserProfile | None = None
+
+
+class _GroupProfile(_Camel):
+    name: str
+
+
+class GroupShape(_Camel):
+    """``GET /groups/{id}``, and an entry of every list of groups."""
+
+    id: str
+    type: str
+    profile: _GroupProfile
+
+
+class AppShape(_Camel):
+    """``GET /apps/{id}``."""
+
+    id: str
+    status: str
+
+
+class _Credentials(_Camel):
+    user_name: str | None = None
+
+
+class AppUserShape(_Camel):
+    """``GET /apps/{id}/users/{id}``; ``id`` is the user's own."""
+
+    id: str
+    status: str
+    external_id: str | None = None
+    credentials: _Credentials | None = None
+
+
+class MappingShape(_Camel):
+    """An entry of ``GET /apps/{id}/group-push/mappings``."""
+
+    id: str
+    source_group_id: str
+    target_group_id: str
+    status: str
+
+
+class MemberShape(_Camel):
+    """An entry of ``GET /groups/{id}/users``."""
+
+    id: str
+
+
+class _Target(_Camel):
+    id: str | None = None
+    type: str | None = None
+
+
+class _Outcome(_Camel):
+    result: str | None = None
+
+
+class EventShape(_Camel):
+    """An entry of ``GET /logs``; ``target`` may be null or missing."""
+
+    event_type: str
+    published: str
+    outcome: _Outcome | None = None
+    target: list[_Target] | None = None
+
+
+def checked(kind: type[IdT], value: str, operation: str) -> IdT:
+    """The id of an entry. Raises: IncompleteError if it is none."""
+    found = kind.maybe(value)
+    if found is None:
+        raise IncompleteError(f"okta gave an entry without a usable id to GET {operation}")
+    return found
+
+
+def about(found: str, asked: Identifier, operation: str) -> None:
+    """Raises: IncompleteError if an answer is about another than was asked about."""
+    if found != asked:
+        raise IncompleteError(f"okta answered GET {operation} about another one")
+
+
+def user_of(item: UserShape) -> OktaUser:
+    """The noun."""
+    return OktaUser(
+        checked(OktaUserId, item.id, "user"),
+        item.status,
+        item.transitioning_to_status or None,
+        item.profile.login if item.profile else "",
+    )
+
+
+def group_of(item: GroupShape) -> OktaGroup:
+    """The noun."""
+    return OktaGroup(checked(OktaGroupId, item.id, "groups"), item.profile.name, item.type)
+
+
+def app_user_of(item: AppUserShape) -> AppUser:
+    """The noun; an ``externalId`` that is no UUID is somebody else's idea of one."""
+    return AppUser(
+        checked(OktaUserId, item.id, "app users"),
+        item.status,
+        ScimUserId.maybe(item.external_id),
+        (item.credentials.user_name or "") if item.credentials else "",
+    )
+
+
+def mapping_of(item: MappingShape) -> PushMapping:
+    """The noun; a status nobody knows stays as it is spelled."""
+    return PushMapping(
+        checked(PushMappingId, item.id, "mappings"),
+        checked(OktaGroupId, item.source_group_id, "mappings"),
+        checked(OktaGroupId, item.target_group_id, "mappings"),
+        item.status,
+    )
+
+
+def facts(events: Iterable[EventShape], user: OktaUserId) -> LogFacts:
+    """What events say that succeeded.
+
+    Raises: IncompleteError if one is not about this person or of no type that was asked for,
+    or has no instant.
+    """
+    newest: dict[bool, datetime] = {}
+    apps: set[OktaAppId] = set()
+    for event in events:
+        targets = event.target or []
+        if event.event_type not in LOG_TYPES or user not in {each.id for each in targets}:
+            raise IncompleteError("okta ignored the filter of GET log")
+        if event.outcome is None or event.outcome.result != "SUCCESS":
+            continue
+        if event.event_type in ASSIGNMENTS:
+            named = (OktaAppId.maybe(each.id) for each in targets if each.type == "AppInstance")
+            apps.update(app for app in named if app is not None)
+        else:
+            left, at = event.event_type in DEACTIVATED, _published(event)
+            newest[left] = max(newest.get(left, at), at)
+    return LogFacts(newest.get(True), newest.get(False), frozenset(apps))
+
+
+def _published(event: EventShape) -> datetime:
+    try:
+        at = datetime.fromisoformat(event.published)
+    except ValueError:
+        at = datetime.min  # noqa: DTZ901  # naive, and refused as such below
+    if at.tzinfo is None:
+        raise IncompleteError("okta gave an event without an instant to GET log")
+    return at
