@@ -16,15 +16,19 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     gateways/                             whom we talk to
         okta okta_key okta_admin          reads; the proof of who asks; the hook's administration
         scim scim_unlink organization     a directory; its one DELETE; the organization
+        okta_shapes                       Okta's answers as our nouns
+        scim_batch scim_patch             changes that wait for one group; the two we may ask for
         transport                         one door out, every failure an error of ours
-        wire answers                      one exchange; what an answer says beside its content
+        wire answers urls                 one exchange; what it says beside its content; safe paths
         credential breaker pace           the proof; when to stop using it; lanes and budgets
     store/                                what we remember
         intake                            deliveries, committed in groups
-        inbox journal cursor people       events; steps; places in long reads; who is who
+        journal                           steps, and what became of them
+        inbox cursor people holds         events; places in long reads; who is who; the brake
         line                              who is due, leases and their fences
+        schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine
-        tables sealing migrations/        shape, secrecy, history of the shape
+        tables sealing                    shape, secrecy
     figures  clock                        every metric; the time, from one place
     core/                                 what we decide: pure
         decide report                     a reading and a policy in, a plan out; words for it
@@ -46,5 +50,5 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         server control door faults        loopback; playing admin; trouble on demand
         delivery                          event hooks as Okta sends them
         okta okta_auth okta_filter okta_hooks okta_json okta_log okta_pages okta_reads
-        atlassian scim_json scim_patch scim_rules
+        atlassian scim_api scim_json scim_patch scim_rules
 """
