@@ -152,6 +152,10 @@ def test_a_directory_may_have_a_mode_of_its_own(desk: Desk) -> None:
     assert found.secrets.scim_name(lab) == "HOOKS_SCIM_KEY_LAB_2"
 
 
+def test_a_name_may_end_in_file_where_no_variable_does(desk: Desk) -> None:
+    assert desk.load(LEAST.replace("main", "profile")).modes == {"profile": Mode.OBSERVE}
+
+
 def test_expiry_takes_dates_of_known_credentials(desk: Desk) -> None:
     found = desk.load(LEAST + "[expiry]\nscim_main = 2027-06-01\norganization = 2027-07-01")
     assert found.expiry == {"scim_main": date(2027, 6, 1), "organization": date(2027, 7, 1)}
@@ -383,7 +387,7 @@ FILE_MISTAKES = [
         LEAST.replace("main", "my-file"),
         [
             (
-                "hooks.toml: [[directory]] 1 name: must not end in `file`:"
+                "hooks.toml: [[directory]] 1 name: must not end in -file:"
                 " HOOKS_SCIM_KEY_…FILE names the file of another key"
             )
         ],

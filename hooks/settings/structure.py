@@ -235,8 +235,8 @@ def contradictions(raw: Mapping[str, Any]) -> Iterator[tuple[Loc, str]]:
     for key in ("name", "okta_app_id", "scim_directory_id"):
         yield from _repeated(directories, key)
     for index, each in directories:
-        if str(each.get("name")).endswith("file"):
-            remedy = "must not end in `file`: HOOKS_SCIM_KEY_…FILE names the file of another key"
+        if f"_{each.get('name')}".replace("-", "_").endswith("_file"):
+            remedy = "must not end in -file: HOOKS_SCIM_KEY_…FILE names the file of another key"
             yield ("directory", index, "name"), remedy
     yield from _rules(raw)
     known = {"organization", *(f"scim_{each.get('name')}" for _, each in directories)}
