@@ -62,6 +62,7 @@ def create_atlassian(world: World) -> Door:
             for path, handlers in routes
         ]
     )
+    app.router.redirect_slashes = False
     return Door(app, world, "scim", vendor_error, broken)
 
 

@@ -110,6 +110,7 @@ def create_okta(world: World, client: httpx.AsyncClient | None = None) -> Door:
         routes=[*routes, *Control(world).routes],
         exception_handlers={404: guard.not_found, 405: guard.wrong_method},
     )
+    app.router.redirect_slashes = False
     return Door(app, world, "okta", vendor_error, broken)
 
 

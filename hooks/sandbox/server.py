@@ -30,16 +30,55 @@ class Sandbox:
 
 
 class QuietServer(uvicorn.Server):
-    """uvicorn takes SIGINT and SIGTERM for itself; the process around it owns them."""
+    """uvicorn, without its two habits that do not fit a guest in somebody's event loop.
+
+    It takes SIGINT and SIGTERM for itself, and looks only ten times a second whether to stop.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the process around."""
         yield
 
+    async def main_loop(self) -> None:
+        """Tick as uvicorn does, and wake at once when told to stop."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % 10
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._stopping.wait()
 
-@asynccontextmanager
-async def listening(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
-    """Serve one app on 127.0.0.1 (0: any free port); yields its origin."""
+    def stop(self) -> None:
+        """Finish what is being answered, then end."""
+        self.should_exit = True
+        self._stopping.set()
+
+
+@dataclass
+class Listener:
+    """One app on one port."""
+
+    url: str
+    server: QuietServer
+    task: asyncio.Task[None]
+    bound: socket.socket
+
+    async def stop(self) -> None:
+        """End; raises what the server died of, if it did."""
+        self.server.stop()
+        await asyncio.wait([self.task])
+        self.bound.close()
+        if not self.task.cancelled():
+            self.task.result()
+
+
+async def listen(app: ASGIApp, port: int) -> Listener:
+    """Serve one app on 127.0.0.1; 0 is any free port."""
     bound = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(
         app,
@@ -53,17 +92,21 @@ async def listening(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
     )
     server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[bound]))
+    async with asyncio.timeout(STARTING):
+        # uvicorn tells nobody that it has started; it has to be looked at.
+        while not (server.started or task.done()):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    return Listener(f"http://127.0.0.1:{bound.getsockname()[1]}", server, task, bound)
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """Serve any one app on loopback; yields its origin."""
+    listener = await listen(app, port)
     try:
-        async with asyncio.timeout(STARTING):
-            while not server.started and not task.done():
-                await asyncio.sleep(0.005)
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+        yield listener.url
     finally:
-        server.should_exit = True
-        await asyncio.wait([task])
-        bound.close()
-    with contextlib.suppress(asyncio.CancelledError):
-        task.result()
+        await listener.stop()
 
 
 @asynccontextmanager
@@ -71,10 +114,11 @@ async def serving(
     world: World, *, okta_port: int = 0, atlassian_port: int = 0
 ) -> AsyncIterator[Sandbox]:
     """Run both vendor apps; ports are free ones unless named."""
-    async with (
-        httpx.AsyncClient(trust_env=False) as client,
-        listening(create_okta(world, client), okta_port) as okta_url,
-        listening(create_atlassian(world), atlassian_port) as atlassian_url,
-    ):
-        deliverer = Deliverer(world, client, org_url=okta_url)
-        yield Sandbox(okta_url, atlassian_url, world, deliverer)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        okta = await listen(create_okta(world, client), okta_port)
+        atlassian = await listen(create_atlassian(world), atlassian_port)
+        try:
+            deliverer = Deliverer(world, client, org_url=okta.url)
+            yield Sandbox(okta.url, atlassian.url, world, deliverer)
+        finally:
+            await asyncio.gather(okta.stop(), atlassian.stop())

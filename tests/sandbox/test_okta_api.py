@@ -42,9 +42,7 @@ async def everything(okta: httpx.AsyncClient, path: str, **params: Any) -> list[
 async def test_without_a_valid_token_everything_is_401(
     okta: httpx.AsyncClient, story: Story0, header: str
 ) -> None:
-    response = await okta.get(
-        f"/api/v1/users/{story.person.id}", headers={"Authorization": header}
-    )
+    response = await okta.get(f"/api/v1/users/{story.person.id}", headers={"Authorization": header})
     assert code(response) == (401, "E0000011")
 
 

@@ -96,7 +96,11 @@ def test_targets_may_come_in_any_order(story: Story0) -> None:
 
 # --- filters --------------------------------------------------------------------------------
 
-EVENT = {"eventType": "a.b", "target": [{"id": "00uX"}, {"id": "0oaY"}], "outcome": {"reason": None}}
+EVENT = {
+    "eventType": "a.b",
+    "target": [{"id": "00uX"}, {"id": "0oaY"}],
+    "outcome": {"reason": None},
+}
 
 
 @pytest.mark.parametrize(
@@ -108,8 +112,12 @@ EVENT = {"eventType": "a.b", "target": [{"id": "00uX"}, {"id": "0oaY"}], "outcom
         pytest.param('target.id eq "0oaY"', True, id="any target"),
         pytest.param('eventType eq "x" or target.id eq "00uX"', True, id="or"),
         pytest.param('eventType eq "x" and target.id eq "00uX"', False, id="and"),
-        pytest.param('eventType eq "a.b" or eventType eq "x" and target.id eq "z"', True, id="prec"),
-        pytest.param('(eventType eq "a.b" or eventType eq "x") and target.id eq "z"', False, id="()"),
+        pytest.param(
+            'eventType eq "a.b" or eventType eq "x" and target.id eq "z"', True, id="prec"
+        ),
+        pytest.param(
+            '(eventType eq "a.b" or eventType eq "x") and target.id eq "z"', False, id="()"
+        ),
         pytest.param('not (eventType sw "a")', False, id="not"),
         pytest.param("outcome.reason pr", False, id="null is not present"),
         pytest.param('eventType ew ".b" and eventType co "."', True, id="ends and contains"),
@@ -119,7 +127,9 @@ def test_filters(text: str, expected: bool) -> None:
     assert compile_filter(text)(EVENT) is expected
 
 
-@pytest.mark.parametrize("text", ["", "eventType", 'eventType eq "a', 'a eq "b" or', '(a eq "b"', "]"])
+@pytest.mark.parametrize(
+    "text", ["", "eventType", 'eventType eq "a', 'a eq "b" or', '(a eq "b"', "]"]
+)
 def test_a_filter_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(FilterError):
         compile_filter(text)
