@@ -85,8 +85,10 @@ class _Kind(Generic[T]):
 
 
 _USER = msgspec.json.Decoder(_User)
-_USERS = _Kind[_User]("Users", "users", msgspec.json.Decoder(_Page[_User]), lambda user: user.id)
-_GROUPS = _Kind[_Group](
+_USERS: _Kind[_User] = _Kind(
+    "Users", "users", msgspec.json.Decoder(_Page[_User]), lambda user: user.id
+)
+_GROUPS: _Kind[_Group] = _Kind(
     "Groups",
     "groups",
     msgspec.json.Decoder(_Page[_Group]),

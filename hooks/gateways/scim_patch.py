@@ -197,10 +197,10 @@ def _operation(action: Action, user: ScimUserId) -> dict[str, Any]:
     """One member in or out. Source: RFC 7644 sections 3.5.2.1 and 3.5.2.2."""
     user = ScimUserId(user)  # whatever the types say: a selector is built from this
     if action is Action.ADD:
-        return {"op": "add", "path": "members", "value": [{"value": user}]}
+        return {"op": "add", "path": "members", "value": [{"value": str(user)}]}
     return {"op": "remove", "path": f"members[{equals('value', user)}]"}
 
 
 def _by_value(user: ScimUserId) -> dict[str, Any]:
     """One member out, without selector. No ``display``: with it some services remove nobody."""
-    return {"op": "remove", "path": "members", "value": [{"value": ScimUserId(user)}]}
+    return {"op": "remove", "path": "members", "value": [{"value": str(ScimUserId(user))}]}

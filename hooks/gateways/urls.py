@@ -35,6 +35,6 @@ def equals(attribute: str, text: str) -> str:
     Raises: MalformedError for text that is no Unicode (half a surrogate pair).
     """
     try:
-        return f"{attribute} eq {msgspec.json.encode(text).decode()}"
+        return f"{attribute} eq {msgspec.json.encode(str(text)).decode()}"
     except UnicodeEncodeError:
         raise MalformedError("not a text that can be asked for") from None
