@@ -82,15 +82,15 @@ class Guard:
 
     def around(self, handlers: Mapping[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            handler = handlers.get(request.method, handlers.get("GET"))
-            assert handler is not None
+            # Starlette answers HEAD wherever GET is.
+            handler = handlers["GET" if request.method == "HEAD" else request.method]
             try:
                 directory = self._admit(request)
                 return self._metered(directory, await handler(directory, request))
             except RefusalError as refusal:
                 return refusal.response()
             except UnauthorizedError as unauthorized:
-                return unauthorized.response(self.world.ids.uuid())
+                return unauthorized.response(self.world.noise.uuid())
 
         return endpoint
 

@@ -1,6 +1,7 @@
 """What every part of the world stands on: the clock, the ids, the switches, both stores."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from random import Random
@@ -29,6 +30,8 @@ class Ground:
         self.seed = seed
         self.switches = Switches()
         self.ids = Ids(seed)
+        self.noise = Ids(seed + 1_000_003)
+        """For what is minted per request, so that traffic does not change who gets which id."""
         self.chance = Random(seed + 1)
         self.org = Org()
         self.directories: dict[str, Directory] = {}
@@ -36,6 +39,7 @@ class Ground:
         self.log = SystemLog(self.ids, self.chance)
         self.outbox: list[tuple[Hook, Json]] = []
         self.past = Past()
+        self._quiet = False
         self._jobs: list[tuple[datetime, int, Job]] = []
         self._scheduled = 0
         self.admin = {
@@ -114,8 +118,10 @@ class Ground:
         reason: str | None = None,
         debug: Json | None = None,
         severity: str = "INFO",
-    ) -> Json:
+    ) -> None:
         """Write to the System Log and hand the event to the hooks that listen for it."""
+        if self._quiet:
+            return
         listening = [
             hook
             for hook in self.org.hooks.values()
@@ -137,7 +143,15 @@ class Ground:
         )
         self.log.add(event, self.ago(-self.switches.log_delay))
         self.outbox.extend((hook, event) for hook in listening)
-        return event
+
+    @contextmanager
+    def long_ago(self) -> Iterator[None]:
+        """What happens inside is too old for the System Log and for any hook."""
+        before, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = before
 
     def app_user_targets(self, app: App, app_user: AppUser, user: User) -> tuple[Json, Json, Json]:
         """AppUser, AppInstance, User. Source: recorded application.user_membership events."""
@@ -158,7 +172,7 @@ class Ground:
         user.last_updated = now
         user.state = UserState(status, user.login, transitioning_to)
 
-    def change_groups(self, user: User, group: Group, member: bool) -> None:
+    def change_groups(self, user: User, group: Group, *, member: bool) -> None:
         groups = self.org.groups_of.setdefault(user.id, set())
         self.remember(
             self.switches.groups_lag, "member", (group.id, user.id), user.id in group.members

@@ -30,6 +30,7 @@ VERBS = frozenset(
         "delete_mapping",
         "delete_user",
         "expire_password",
+        "force_sync",
         "hide",
         "lock",
         "push_group",

@@ -24,10 +24,11 @@ class AccessToken:
 
 
 class Credentials:
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, noise: Ids) -> None:
         self._ids = ids
+        self._noise = noise
         self.api_token = "00" + ids.secret(40)
-        """Valid for everything; ``None`` it by assigning another string."""
+        """Good for everything; assign another string and the old one is revoked."""
         self.service_apps: dict[str, ServiceApp] = {}
         self.access_tokens: dict[str, AccessToken] = {}
         self.used_assertions: set[str] = set()
@@ -39,7 +40,7 @@ class Credentials:
         return app
 
     def issue(self, app: ServiceApp, scopes: frozenset[str], now: datetime, seconds: int) -> str:
-        token = f"eyJ{self._ids.secret(60)}"
+        token = f"eyJ{self._noise.secret(60)}"
         expires = now + timedelta(seconds=seconds)
         self.access_tokens[token] = AccessToken(app.client_id, scopes, expires)
         return token

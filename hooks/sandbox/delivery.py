@@ -25,8 +25,10 @@ FAILED = "event_hook.delivery"
 
 
 def hook_shaped(event: Json) -> Json:
-    """A LogEvent as real hook bodies show it: ``ipChain`` under ``client``, no ``request``,
-    neither ``debugContext`` nor ``securityContext``. Source: recorded delivery.
+    """A LogEvent as real hook bodies show it.
+
+    ``ipChain`` stands under ``client`` and there is no ``request``, ``debugContext`` or
+    ``securityContext``. Source: recorded delivery.
     """
     shaped = deepcopy(event)
     chain = (shaped.pop("request", None) or {}).get("ipChain", [])

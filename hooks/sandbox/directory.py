@@ -12,7 +12,7 @@ from .past import Past
 class ScimUser:
     id: str
     user_name: str
-    account_id: str
+    account_id: str | None
     created: datetime
     last_modified: datetime
     external_id: str | None = None
@@ -114,7 +114,7 @@ class Directory:
     def join(self, group: ScimGroup, user_ids: Iterable[str], now: datetime) -> None:
         for user_id in user_ids:
             if user_id not in group.members:
-                self._remember(group, user_id, False, now)
+                self._remember(group, user_id, now, member=False)
                 group.members[user_id] = None
                 self._groups_of[user_id][group.id] = None
                 group.last_modified = now
@@ -122,12 +122,12 @@ class Directory:
     def leave(self, group: ScimGroup, user_ids: Iterable[str], now: datetime) -> None:
         for user_id in user_ids:
             if user_id in group.members:
-                self._remember(group, user_id, True, now)
+                self._remember(group, user_id, now, member=True)
                 del group.members[user_id]
                 del self._groups_of[user_id][group.id]
                 group.last_modified = now
 
-    def _remember(self, group: ScimGroup, user_id: str, member: bool, now: datetime) -> None:
+    def _remember(self, group: ScimGroup, user_id: str, now: datetime, *, member: bool) -> None:
         if self.lag_on:
             self.past.record(now, "member", (group.id, user_id), member)
 

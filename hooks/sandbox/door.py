@@ -55,9 +55,9 @@ class Door:
             self.vendor,
             scope["method"],
             scope["path"],
-            scope["query_string"].decode("latin-1"),
-            body,
-            world.now(),
+            query=scope["query_string"].decode("latin-1"),
+            body=body,
+            at=world.now(),
         )
         traffic.violations.extend(self.judge(request))
         await traffic.observe("before", request)

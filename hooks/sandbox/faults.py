@@ -93,7 +93,7 @@ class Traffic:
         self._n = 0
 
     def record(
-        self, vendor: str, method: str, path: str, query: str, body: bytes, at: datetime
+        self, vendor: str, method: str, path: str, *, query: str, body: bytes, at: datetime
     ) -> Request:
         self._n += 1
         request = Request(self._n, vendor, method, path, query, at, body)

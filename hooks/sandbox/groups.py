@@ -15,7 +15,7 @@ By = Literal["admin", "rule", "import"]
 class Groups(People):
     """Verbs on groups, apps, mappings. ``by`` anything but an admin makes it a job."""
 
-    def add_okta_group(self, name: str, type: str = "OKTA_GROUP") -> Group:
+    def add_okta_group(self, name: str, type: str = "OKTA_GROUP") -> Group:  # noqa: A002, Okta's own word
         group = self._new_group(name, type)
         self.emit(self.transaction(), "group.lifecycle.create", group_target(group))
         return group
@@ -29,17 +29,17 @@ class Groups(People):
         return group
 
     def add_to_group(self, user: User | str, group: Group | str, by: By = "admin") -> None:
-        self._move(self.user(user), self.group(group), True, by)
+        self._move(self.user(user), self.group(group), by, member=True)
 
     def remove_from_group(self, user: User | str, group: Group | str, by: By = "admin") -> None:
-        self._move(self.user(user), self.group(group), False, by)
+        self._move(self.user(user), self.group(group), by, member=False)
 
-    def _move(self, user: User, group: Group, member: bool, by: By) -> None:
+    def _move(self, user: User, group: Group, by: By, *, member: bool) -> None:
         if (user.id in group.members) is member:
             return
         if group.type == "BUILT_IN":
             raise WorldError("Okta alone keeps the members of a BUILT_IN group")
-        self.change_groups(user, group, member)
+        self.change_groups(user, group, member=member)
         kind = "WEB" if by == "admin" else "JOB"
         uri = f"/api/v1/groups/{group.id}/users/{user.id}"
         event_type = "group.user_membership." + ("add" if member else "remove")
@@ -64,7 +64,7 @@ class Groups(People):
         transaction = self.transaction(uri=f"/api/v1/groups/{group.id}")
         members = [self.org.users[i] for i in sorted(group.members)]
         for user in members:
-            self.change_groups(user, group, False)
+            self.change_groups(user, group, member=False)
         group.deleted = True
         self.emit(transaction, "group.lifecycle.delete", group_target(group))
         if self.switches.group_delete_logs_members:
@@ -121,12 +121,12 @@ class Groups(People):
         self.update_assignment(user, app, self.transaction(uri=uri))
 
     def assign_group(self, group: Group | str, app: App | str) -> None:
-        self._assign_group(self.group(group), self.app(app), True)
+        self._assign_group(self.group(group), self.app(app), assigned=True)
 
     def unassign_group(self, group: Group | str, app: App | str) -> None:
-        self._assign_group(self.group(group), self.app(app), False)
+        self._assign_group(self.group(group), self.app(app), assigned=False)
 
-    def _assign_group(self, group: Group, app: App, assigned: bool) -> None:
+    def _assign_group(self, group: Group, app: App, *, assigned: bool) -> None:
         if assigned:
             app.groups[group.id] = self.now()
         else:
@@ -156,7 +156,7 @@ class Groups(People):
         instance = app_target(app)
         self.emit(self.transaction(), event_type, instance)
 
-    def set_deprovisioning(self, app: App | str, enabled: bool) -> None:
+    def set_deprovisioning(self, app: App | str, *, enabled: bool) -> None:
         """Switch "Deactivate Users" for all apps; logged as Okta logs it."""
         app = self.app(app)
         self.switches.deprovisioning = enabled

@@ -16,6 +16,8 @@ class Ids:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)
+        # Apart, so that how much was logged does not change who gets which id.
+        self._log_random = Random(seed + 1)
         self._node = self._random.getrandbits(48) | (1 << 40)
         self._events = 0
         self._accounts = 0
@@ -38,7 +40,7 @@ class Ids:
         return "".join(self._random.choices(ALPHABET, k=length))
 
     def transaction(self) -> str:
-        return "".join(self._random.choices(ALPHABET + "-@", k=27))
+        return "".join(self._log_random.choices(ALPHABET + "-@", k=27))
 
     def event(self, published: datetime) -> str:
         """A version 1 UUID whose time is ``published``, a whole millisecond.

@@ -139,9 +139,7 @@ class Guard:
         async def guarded(request: Request) -> Response:
             headers, exceeded = self.gate.meter(bucket)
             try:
-                self.gate.admit(request, scopes)
-                if exceeded:
-                    raise OktaError(429, "E0000047")
+                self.gate.admit(request, scopes, exceeded=exceeded)
                 response = await endpoint(request)
             except OktaError as error:
                 response = self._error(error)
@@ -151,7 +149,7 @@ class Guard:
         return guarded
 
     def _error(self, error: OktaError) -> Response:
-        error_id = self.world.ids.okta("oae")
+        error_id = self.world.noise.okta("oae")
         body = error_json(error.code, error.about, error_id, error.causes)
         response = JSONResponse(body, error.status)
         response.headers["x-okta-request-id"] = error_id

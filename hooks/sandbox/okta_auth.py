@@ -54,7 +54,7 @@ class Gate:
 
     async def token(self, request: Request) -> Response:
         if self.world.switches.require_dpop:
-            headers = {"dpop-nonce": self.world.ids.secret(20)}
+            headers = {"dpop-nonce": self.world.noise.secret(20)}
             body = {"error": "use_dpop_nonce", "error_description": "DPoP nonce required."}
             return JSONResponse(body, 400, headers)
         form = {str(k): str(v) for k, v in (await _form(request)).items()}
@@ -132,14 +132,16 @@ class Gate:
 
     # --- every other call -------------------------------------------------------------------
 
-    def admit(self, request: Request, scopes: frozenset[str]) -> None:
-        """401 without a valid token, 403 if it lacks the scopes of this call."""
+    def admit(self, request: Request, scopes: frozenset[str], *, exceeded: bool) -> None:
+        """401 without a valid token, 403 if it lacks the scopes of this call, else 429."""
         header = request.headers.get("authorization", "")
         granted = self._granted(header)
         if granted is None:
             raise OktaError(401, "E0000011")
         if "*" not in granted and not scopes <= granted:
             raise OktaError(403, "E0000006")
+        if exceeded:
+            raise OktaError(429, "E0000047")
 
     def _granted(self, header: str) -> frozenset[str] | None:
         credentials, switches = self.world.credentials, self.world.switches

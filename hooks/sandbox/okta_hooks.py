@@ -108,7 +108,7 @@ class HookApi:
 
     async def _verify(self, hook: Hook) -> None:
         """The one GET Okta ever sends, with the secret, answered by ``verification``."""
-        challenge = self.world.ids.secret(32)
+        challenge = self.world.noise.secret(32)
         for _ in range(TRIES):
             if await self._challenged(hook, challenge):
                 hook.verification = "VERIFIED"

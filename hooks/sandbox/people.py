@@ -168,4 +168,7 @@ class People(Provisioning):
     def set_app_user_status(self, user: User | str, app: App | str, status: str) -> None:
         """Any AppUser status while it stays readable; logs nothing, sends nothing."""
         app_user = self.app(app).users[self.user(user).id]
-        self.change_app_user(app_user, AppUserState(True, status, app_user.state.external_id))
+        self.change_app_user(
+            app_user,
+            AppUserState(assigned=True, status=status, external_id=app_user.state.external_id),
+        )

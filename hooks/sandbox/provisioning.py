@@ -48,7 +48,7 @@ class Provisioning(Ground):
                 app.id,
                 user.id,
                 user.login,
-                old.state if old else AppUserState(False, "STAGED"),
+                old.state if old else AppUserState(assigned=False, status="STAGED"),
                 "GROUP",
                 self.now(),
                 self.now(),
@@ -59,7 +59,9 @@ class Provisioning(Ground):
         app_user.scope = "USER" if user.id in app.direct else "GROUP"
         provisioned = self.directory_of(app) is not None
         status = "STAGED" if provisioned else "ACTIVE"
-        self.change_app_user(app_user, AppUserState(True, status, external_id))
+        self.change_app_user(
+            app_user, AppUserState(assigned=True, status=status, external_id=external_id)
+        )
         self.emit(
             transaction,
             "application.user_membership.add",
@@ -75,7 +77,11 @@ class Provisioning(Ground):
         state = app_user.state
         self.change_app_user(
             app_user,
-            AppUserState(False, status if readable else "DEPROVISIONED", state.external_id),
+            AppUserState(
+                assigned=False,
+                status=status if readable else "DEPROVISIONED",
+                external_id=state.external_id,
+            ),
         )
         self.emit(
             transaction,
@@ -101,7 +107,9 @@ class Provisioning(Ground):
         self._link(directory, record, user, app_user)
         app_user.last_sync = self.now()
         status = self.switches.app_user_status
-        self.change_app_user(app_user, AppUserState(True, status, record.id))
+        self.change_app_user(
+            app_user, AppUserState(assigned=True, status=status, external_id=record.id)
+        )
         kind = "reactivate" if known else "push"
         self.emit(
             self.transaction("JOB"),
@@ -170,9 +178,9 @@ class Provisioning(Ground):
         delay = self.switches.group_push_delay
         if delay is None:
             delay = self.switches.provisioning_delay
-        self.later(delay, lambda: self._land_delta(mapping, user, added))
+        self.later(delay, lambda: self._land_delta(mapping, user, added=added))
 
-    def _land_delta(self, mapping: Mapping, user: User, added: bool) -> None:
+    def _land_delta(self, mapping: Mapping, user: User, *, added: bool) -> None:
         app = self.org.apps[mapping.app_id]
         in_source = user.id in self.org.groups[mapping.source_group_id].members
         if mapping.id not in self.org.mappings or mapping.status != "ACTIVE":
@@ -188,7 +196,7 @@ class Provisioning(Ground):
         directory, group = found
         record = self._pushable(mapping, user, directory)
         if record is None:
-            self._skip(mapping, user, added)
+            self._skip(mapping, user, added=added)
             return
         if added:
             directory.join(group, [record.id], self.now())
@@ -199,7 +207,7 @@ class Provisioning(Ground):
             mapping.pushed.discard(user.id)
         self._pushed(mapping, "push_memberships", user_target(user))
 
-    def _skip(self, mapping: Mapping, user: User, added: bool) -> None:
+    def _skip(self, mapping: Mapping, user: User, *, added: bool) -> None:
         if not added and self.switches.forget_pushed_on_skip:
             mapping.pushed.discard(user.id)
         self.emit(

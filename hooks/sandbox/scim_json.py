@@ -77,7 +77,7 @@ def user_json(
             }
             for group in groups
         ]
-    if switches.scim_extension_shown:
+    if switches.scim_extension_shown and user.account_id is not None:
         body[EXTERNAL] = {"atlassianAccountId": user.account_id}
     body["id"] = user.id
     if switches.scim_active_shown:

@@ -95,15 +95,19 @@ class Story0:
 def crowd(
     world: World, people: int = 1000, groups: int = 10, groups_each: int = 2, app: str = APP
 ) -> Directory:
-    """An app with a directory, pushed groups ``team-000``… and ``person-00000@…`` in them."""
-    cloud = world.add_app(app)
-    directory = world.add_directory(cloud, app)
-    teams = [world.add_okta_group(f"team-{number:03}") for number in range(groups)]
-    for team in teams:
-        world.assign_group(team, cloud)
-        world.push_group(team, cloud)
-    for number in range(people):
-        user = world.add_user(f"person-{number:05}@somedomain.example")
-        for offset in range(min(groups_each, groups)):
-            world.add_to_group(user, teams[(number + offset) % groups])
+    """An app with a directory, pushed groups ``team-000``… and ``person-00000@…`` in them.
+
+    All of it is older than the System Log reaches back.
+    """
+    with world.long_ago():
+        cloud = world.add_app(app)
+        directory = world.add_directory(cloud, app)
+        teams = [world.add_okta_group(f"team-{number:03}") for number in range(groups)]
+        for team in teams:
+            world.assign_group(team, cloud)
+            world.push_group(team, cloud)
+        for number in range(people):
+            user = world.add_user(f"person-{number:05}@somedomain.example")
+            for offset in range(min(groups_each, groups)):
+                world.add_to_group(user, teams[(number + offset) % groups])
     return directory

@@ -28,7 +28,7 @@ class World(Groups):
     def __init__(self, now: Callable[[], datetime] = utc_now, seed: int = 0) -> None:
         super().__init__(now, seed)
         self.traffic = Traffic()
-        self.credentials = Credentials(self.ids)
+        self.credentials = Credentials(self.ids, self.noise)
         self.hidden: dict[str, Literal["403", "404", "empty"]] = {}
         self.everyone = self._new_group("Everyone", "BUILT_IN")
 
@@ -244,8 +244,20 @@ class World(Groups):
         self._lag(directory)
         directory.leave(self._group(directory, group_name), records, self.now())
 
-    def set_scim_active(self, directory: Directory | str, login: str, active: bool) -> None:
+    def set_scim_active(self, directory: Directory | str, login: str, *, active: bool) -> None:
         self.record(directory, login).active = active
+
+    def force_sync(self, directory: Directory | str, login: str) -> None:
+        """Okta's "Force Sync" of an unmanaged account: unlinked, and out of every synced group.
+
+        Source: jira.atlassian.com ACCESS-1003.
+        """
+        directory = self.directory(directory)
+        record = self.record(directory, login)
+        self._lag(directory)
+        for group in directory.groups_of(record):
+            directory.leave(group, [record.id], self.now())
+        record.account_id = None
 
     def record(self, directory: Directory | str, login: str) -> ScimUser:
         """The (first) SCIM record with this ``userName``."""

@@ -119,6 +119,7 @@ async def test_one_retry_after_5xx_never_after_4xx(
     story: Story0,
     receiver: Receiver,
     deliverer: Deliverer,
+    *,
     answers: list[int],
     statuses: tuple[int, ...],
     failures: int,

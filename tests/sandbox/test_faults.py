@@ -86,15 +86,16 @@ async def test_faults_choose_by_vendor_method_path_person_and_predicate(
         ]
         return [(await answer).status_code == 500 for answer in urls]
 
-    for choice, expected in (
+    choices: list[tuple[dict[str, Any], list[bool] | None]] = [
         ({"vendor": "scim"}, [False, False, True, True]),
         ({"method": "PATCH"}, [False] * 4),
         ({"path": r"/users/[^/]+$"}, [True, True, False, False]),
         ({"path": r"count=1$"}, [False, False, False, True]),
         ({"user": person}, [True, False, True, False]),
         ({"when": lambda request: request.n % 2 == 0}, None),
-    ):
-        fault = world.fault(status=500, **choice)  # type: ignore[arg-type]
+    ]
+    for choice, expected in choices:
+        fault = world.fault(status=500, **choice)
         found = await struck()
         world.clear(fault)
         assert found == expected if expected is not None else sum(found) == 2

@@ -102,6 +102,7 @@ async def test_a_token_opens_what_its_scopes_name_for_an_hour(
 async def test_tokens_are_refused(
     world: World,
     okta: httpx.AsyncClient,
+    *,
     scope: str,
     claims: dict[str, Any],
     status: int,
@@ -127,6 +128,14 @@ async def test_dpop_may_be_demanded(world: World, okta: httpx.AsyncClient) -> No
     response = await Client(world, okta, ["okta.users.read"]).ask("okta.users.read")
     assert (response.status_code, response.json()["error"]) == (400, "use_dpop_nonce")
     assert response.headers["dpop-nonce"]
+
+
+async def test_traffic_changes_no_id(story: Story0, okta: httpx.AsyncClient, clock: Any) -> None:
+    await okta.get("/api/v1/users/nobody")
+    await Client(story.world, okta, ["okta.users.read"]).ask("okta.users.read")
+    quiet = Story0(World(clock)).world
+    quiet.credentials.add_service_app("", [])
+    assert story.world.add_user("next@x.example").id == quiet.add_user("next@x.example").id
 
 
 # --- what is shown --------------------------------------------------------------------------

@@ -150,7 +150,7 @@ async def test_several_operations_in_one_patch(group: Group) -> None:
 
 @pytest.mark.parametrize("atomic", [True, False])
 async def test_whether_a_refused_operation_undoes_the_others_is_a_switch(
-    group: Group, atomic: bool
+    group: Group, *, atomic: bool
 ) -> None:
     group.world.switches.patch_atomic = atomic
     unknown = group.world.ids.uuid()
@@ -164,7 +164,7 @@ async def test_whether_a_refused_operation_undoes_the_others_is_a_switch(
 async def test_removing_who_is_not_there(group: Group, mode: Any, answer: Any) -> None:
     group.world.switches.remove_nonmember = group.world.switches.remove_unknown_user = mode
     await group.patch(selector(group.person))
-    account_id = group.story.directory.users[group.colleague].account_id
+    account_id = str(group.story.directory.users[group.colleague].account_id)
     for user_id in (group.person, account_id):
         response = await group.patch(selector(user_id))
         assert (None if response.status_code == 200 else error(response)) == answer
@@ -380,7 +380,7 @@ async def test_pages_start_at_one_and_hold_100(story: Story0, scim: httpx.AsyncC
 
 async def test_groups_by_display_name(story: Story0, scim: httpx.AsyncClient) -> None:
     async def found(name: str) -> int:
-        params = {"filter": f'displayName eq "{name}"', "count": 1}
+        params: dict[str, str | int] = {"filter": f'displayName eq "{name}"', "count": 1}
         return int((await scim.get("/Groups", params=params)).json()["totalResults"])
 
     assert (await found(CONFLUENCE), await found(CONFLUENCE.lower())) == (1, 0)
@@ -388,6 +388,14 @@ async def test_groups_by_display_name(story: Story0, scim: httpx.AsyncClient) ->
     assert await found(CONFLUENCE.lower()) == 1
     response = await scim.get("/Groups", params={"filter": 'members.value eq "x"'})
     assert error(response) == (400, "invalidFilter")
+
+
+async def test_a_force_sync_unlinks_an_account_and_drops_it_from_its_groups(group: Group) -> None:
+    group.world.force_sync(group.story.directory, group.story.person.login)
+    shown = (await group.scim.get(f"/Users/{group.person}")).json()
+    assert shown["groups"] == []
+    assert "urn:scim:schemas:extension:atlassian-external:1.0" not in shown
+    assert group.members == {"colleague"}
 
 
 async def test_attributes_may_be_chosen(group: Group) -> None:

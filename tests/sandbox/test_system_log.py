@@ -123,7 +123,7 @@ EVENT = {
         pytest.param('eventType ew ".b" and eventType co "."', True, id="ends and contains"),
     ],
 )
-def test_filters(text: str, expected: bool) -> None:
+def test_filters(text: str, *, expected: bool) -> None:
     assert compile_filter(text)(EVENT) is expected
 
 
