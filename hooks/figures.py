@@ -43,3 +43,13 @@ FORM_DEAD = Gauge(
     "1 if this directory refuses selectors and its other form removed more than one member.",
     ["directory"],
 )
+
+# -- looks -------------------------------------------------------------------------------------
+
+LOOKS = Counter("hooks_looks", "Leases worked on, by what came of them.", ["kind", "verdict"])
+LOOK_SECONDS = Histogram(
+    "hooks_look_seconds",
+    "Seconds from taking a lease to settling it.",
+    ["kind"],
+    buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6),
+)

@@ -146,6 +146,7 @@ def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decide
         record.active,
         record.user_name,
         frozenset(group.id for group in groups),
+        record.account,
     )
     ledger = settle(frame.directory.memory.history, seen.groups)
     plan = replace(plan, record=seen, ledger=ledger)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hooks.core.claims import Contradiction
     from hooks.core.identity import How
-    from hooks.core.ids import DirectoryName, OktaUserId, ScimGroupId, ScimUserId
+    from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimGroupId, ScimUserId
     from hooks.core.reading import Ask, Link
     from hooks.core.refusal import Refusal
 
@@ -62,6 +62,7 @@ class Record:
     active: bool | None
     user_name: str = field(repr=False)
     groups: frozenset[ScimGroupId] = frozenset()
+    account: AccountId | None = None
 
 
 @dataclass(frozen=True, slots=True)

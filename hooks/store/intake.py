@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: More deliveries waiting than this cannot be answered within Okta's three seconds.
 MOST_WAITING = 5_000
+#: Bytes of events that may wait at once, so that large deliveries cannot fill the memory.
+MOST_BYTES = 64 * 1024 * 1024
 #: Seconds until the answer must be 503 instead. Okta waits three.
 PATIENCE = 2.0
 #: Deliveries in one commit; a few milliseconds of work.
@@ -59,6 +61,7 @@ class Intake:
         self._sealer = sealer
         self._apps = apps
         self._waiting: list[_Waiting] = []
+        self._bytes = 0
         self._draining: asyncio.Task[None] | None = None
 
     async def put(self, delivery: Delivery) -> Stored:
@@ -68,11 +71,14 @@ class Intake:
             BusyError: too many are waiting, or the store took too long; answer 503.
             StoreError: the store failed; answer 503. The events may be stored all the same.
         """
-        if len(self._waiting) >= MOST_WAITING:
+        size = sum(len(event.raw) for event in delivery.events)
+        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             msg = "store: too many deliveries waiting"
             raise BusyError(msg)
         done = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(delivery, Origin("hook", delivery.id), done))
+        self._bytes += size
+        done.add_done_callback(lambda _: self._leave(size))
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain())
         try:
@@ -81,13 +87,21 @@ class Intake:
             msg = "store: too slow"
             raise BusyError(msg) from error
 
+    async def aclose(self) -> None:
+        """Let what waits be committed."""
+        if self._draining:
+            await asyncio.wait([self._draining])
+
+    def _leave(self, size: int) -> None:
+        self._bytes -= size
+
     async def _drain(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
             batch = [each for each in batch if not each.done.done()]
             try:
                 answers = await self._database.write(lambda tx, batch=batch: self._store(tx, batch))  # type: ignore[misc]
-            except StoreError:
+            except Exception:  # noqa: BLE001  # a fault of ours must not keep the others waiting
                 # One bad delivery must not take the others with it.
                 for each in batch:
                     await self._alone(each)
@@ -98,9 +112,10 @@ class Intake:
     async def _alone(self, each: _Waiting) -> None:
         try:
             (answer,) = await self._database.write(lambda tx: self._store(tx, [each]))
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001  # as above
+            known = isinstance(error, StoreError)
             if not each.done.done():
-                each.done.set_exception(error)
+                each.done.set_exception(error if known else StoreError("store: a fault of ours"))
         else:
             _answer(each.done, answer)
 

@@ -92,16 +92,28 @@ def mark(
     )
 
 
+def enroll(tx: Tx, subject: str, kind: str) -> None:
+    """Put standing work in line unless it is there already, whatever its state."""
+    row = {"subject": subject, "kind": kind, "lane": BULK, "due_at": tx.now, "generation": 1}
+    insert = tx.insert(_due).on_conflict_do_nothing(index_elements=["subject"])
+    tx.execute(insert, [row | {"fence": 0, "attempts": 0, "crashes": 0}])
+
+
 def lease(
-    tx: Tx, *, limit: int, urgent_only: bool = False, but: Collection[str] = ()
+    tx: Tx,
+    *,
+    limit: int,
+    urgent_only: bool = False,
+    but: Collection[str] = (),
+    only: str | None = None,
 ) -> list[Lease]:
     """t1: take the longest-waiting subjects, urgent ones first.
 
     A subject whose leases keep ending without a word becomes a dead letter here, since the
     process that would say so does not live to do it. ``but`` are subjects this process is
-    still working on.
+    still working on; ``only`` asks for one subject.
     """
-    rows = _take(tx, limit=limit, urgent_only=urgent_only, but=but)
+    rows = _take(tx, limit=limit, urgent_only=urgent_only, but=but, only=only)
     until = tx.now + _us(LEASE)
     leases = []
     for row in rows:
@@ -129,7 +141,9 @@ def lease(
     return _with_events(tx, leases)
 
 
-def _take(tx: Tx, *, limit: int, urgent_only: bool, but: Collection[str]) -> list[Due]:
+def _take(
+    tx: Tx, *, limit: int, urgent_only: bool, but: Collection[str], only: str | None
+) -> list[Due]:
     found: list[Due] = []
     for lane in (URGENT,) if urgent_only else (URGENT, BULK):
         if len(found) >= limit:
@@ -140,6 +154,8 @@ def _take(tx: Tx, *, limit: int, urgent_only: bool, but: Collection[str]) -> lis
             .order_by(_due.c.due_at)
             .limit(limit - len(found))
         )
+        if only:
+            query = query.where(_due.c.subject == only)
         if tx.postgres:
             query = query.with_for_update(skip_locked=True)
         found += tx.execute(query).all()  # type: ignore[arg-type]  # rows, read by attribute

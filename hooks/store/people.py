@@ -39,6 +39,10 @@ _mapping = Mapping.__table__  # type: ignore[attr-defined]
 _refused = Refused.__table__  # type: ignore[attr-defined]
 
 
+#: Ids in one statement.
+_AT_ONCE = 500
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the store knows of one person: each directory's memory (without history)."""
@@ -143,6 +147,24 @@ def census(tx: Tx, directory: DirectoryName, app_users: Iterable[AppUser], seale
         ],
     )
     return len(rows)
+
+
+def owners(
+    tx: Tx, directory: DirectoryName, records: Iterable[ScimUserId]
+) -> dict[str, tuple[OktaUserId, ...]]:
+    """Whose SCIM records these are, as far as anything is remembered."""
+    wanted = list(records)
+    found: dict[str, tuple[OktaUserId, ...]] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = tx.execute(
+            select(_tie.c.scim_id, _tie.c.user).where(
+                _tie.c.directory == directory,
+                _tie.c.scim_id.in_(wanted[start : start + _AT_ONCE]),
+            )
+        )
+        for row in rows:
+            found[row.scim_id] = (*found.get(row.scim_id, ()), OktaUserId(row.user))
+    return found
 
 
 # -- mappings ----------------------------------------------------------------------------------

@@ -1,0 +1,193 @@
+"""Opens everything once, in order, and closes it in reverse.
+
+Must live here: which part gets which. Must not know: what any of them does.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hooks.clock import Clock
+from hooks.core.ids import OktaAppId
+from hooks.core.policy import Limits, Policy
+from hooks.gateways.credential import Secret
+from hooks.gateways.okta import Okta
+from hooks.gateways.okta_key import OktaKey
+from hooks.gateways.scim import Scim
+from hooks.gateways.wire import open_client
+from hooks.observe import Directory, Observer
+from hooks.reconcile import Reconciler
+from hooks.settings import OktaToken
+from hooks.store.database import Database
+from hooks.store.intake import Intake
+from hooks.store.sealing import Sealer
+from hooks.survey import PolicyInForce, Survey
+from hooks.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import aiohttp
+
+    from hooks.gateways.credential import Credential
+    from hooks.settings import Secrets, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything a process has open. ``worker`` only where the role talks to vendors."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    sealer: Sealer
+    intake: Intake
+    observer: Observer | None = None
+    policy: PolicyInForce | None = None
+    worker: Worker | None = None
+
+    def vendors(self) -> dict[str, object]:
+        """The state of each credential and its budget: states and counts only."""
+        if self.observer is None:
+            return {}
+        scims = {f"scim {name}": each.scim.snapshot() for name, each in self._directories()}
+        return {"okta": self.observer.okta.door.snapshot(), **scims}
+
+    def _directories(self) -> list[tuple[str, Directory]]:
+        return sorted(self.observer.directories.items()) if self.observer else []
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, *, vendors: bool, clock: Clock | None = None
+) -> AsyncIterator[House]:
+    """Open the store, and with ``vendors`` the gateways and the worker. The schema is current."""
+    clock = clock or Clock()
+    secrets = settings.secrets
+    sealer = Sealer(secrets.sealing_keys)
+    async with AsyncExitStack() as stack:
+        database = Database(secrets.database_url.reveal(), clock)
+        stack.callback(database.close)
+        apps = frozenset(each.okta_app_id for each in settings.directories)
+        intake = Intake(database, sealer, apps)
+        stack.push_async_callback(intake.aclose)
+        house = House(settings, clock, database, sealer, intake)
+        if not vendors:
+            yield house
+            return
+        http = await stack.enter_async_context(open_client())
+        okta = _okta(settings, http, clock)
+        directories = [
+            Directory(each.name, each.okta_app_id, _scim(settings, each.name, http, clock))
+            for each in settings.directories
+        ]
+        for each in directories:
+            stack.push_async_callback(each.scim.aclose)
+        observer = Observer(
+            okta=okta, directories=directories, database=database, sealer=sealer, clock=clock
+        )
+        policy = PolicyInForce(
+            policy_of(settings),
+            protected=settings.protect.okta_groups,
+            scope=settings.scope.only_okta_groups,
+            okta=okta,
+            database=database,
+            clock=clock,
+        )
+        dice = random.SystemRandom()
+        reconciler = Reconciler(
+            observer=observer,
+            policy=policy,
+            database=database,
+            sealer=sealer,
+            clock=clock,
+            jitter=dice.random,
+        )
+        worker = Worker(
+            database=database,
+            reconciler=reconciler,
+            survey=Survey(observer=observer, database=database, sealer=sealer),
+            clock=clock,
+            jitter=dice.random,
+        )
+        yield House(settings, clock, database, sealer, intake, observer, policy, worker)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The part of the settings that deciding depends on, without the groups it names."""
+    return Policy(
+        suspended=settings.policy.suspended,
+        restore=settings.policy.restore,
+        orphaned=settings.policy.orphaned,
+        protected_users=frozenset(_person(each) for each in settings.protect.users),
+        protected_groups=settings.protect.groups,
+        modes=settings.modes,
+        limits=Limits(
+            left_per_hour=settings.brake.left_per_hour,
+            other_per_hour=settings.brake.other_per_hour,
+            other_per_day=settings.brake.other_per_day,
+        ),
+        look_again=settings.look_again.after,
+    )
+
+
+def _person(text: str) -> str:
+    """An Okta id as it is, a login without its letter case."""
+    return text if OktaAppId.maybe(text) else text.casefold()
+
+
+def _okta(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> Okta:
+    return Okta(
+        client=http,
+        org_url=settings.okta.org_url,
+        credential=_okta_credential(settings, http, clock),
+        clock=clock,
+        apps=tuple(each.okta_app_id for each in settings.directories),
+    )
+
+
+def _okta_credential(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> Credential:
+    secrets = settings.secrets
+    held = secrets.okta()
+    if isinstance(held, OktaToken):
+        return Secret("SSWS", lambda: _token(secrets))
+    return OktaKey(
+        client=http,
+        org_url=settings.okta.org_url,
+        client_id=held.client_id,
+        read_key=lambda: _private_key(secrets),
+        clock=clock,
+    )
+
+
+def _token(secrets: Secrets) -> str:
+    secrets.reread("HOOKS_OKTA_API_TOKEN")
+    held = secrets.okta()
+    return held.token.reveal() if isinstance(held, OktaToken) else ""
+
+
+def _private_key(secrets: Secrets) -> str:
+    secrets.reread("HOOKS_OKTA_PRIVATE_KEY")
+    held = secrets.okta()
+    return "" if isinstance(held, OktaToken) else held.private_key.reveal()
+
+
+def _scim(settings: Settings, name: object, http: aiohttp.ClientSession, clock: Clock) -> Scim:
+    directory = next(each for each in settings.directories if each.name == name)
+    secrets = settings.secrets
+
+    def read() -> str:
+        secrets.reread(secrets.scim_name(directory.name))
+        return secrets.scim_key(directory.name).reveal()
+
+    return Scim(
+        client=http,
+        api_url=settings.atlassian.api_url,
+        directory=directory.scim_directory_id,
+        name=directory.name,
+        credential=Secret("Bearer", read),
+        clock=clock,
+    )

@@ -1,0 +1,270 @@
+"""Lease, look, settle; until told to stop.
+
+Must live here: slots, the bell, the lease's clock, one log line per lease. Must not know: how a
+person is judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from hooks import figures
+from hooks.clock import elapsed
+from hooks.core.attempt import DeadLetter, Idle, LookAgain, Next, Retry, backoff
+from hooks.core.errors import HooksError, LeaseLostError, StoreError, TransientError
+from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId
+from hooks.gateways.pace import Lane, lane
+from hooks.store import line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hooks.clock import Clock
+    from hooks.observe import Directory
+    from hooks.reconcile import Look, Reconciler
+    from hooks.store.database import Database, Tx
+    from hooks.store.line import Lease
+    from hooks.survey import Survey
+
+#: People worked on at once; a quarter of the slots never take bulk work. Design 5.1.
+SLOTS = 16
+#: How often other processes' work is noticed. Design 5.1.
+POLL = 1.0
+#: A lease is extended when this much of it has passed.
+_EXTEND = line.LEASE / 3
+#: How often everybody assigned is read. Design 3.1.
+CENSUS = timedelta(days=1)
+#: People marked in one transaction; no command holds one over more rows. Design 5.1.
+_CHUNK = 500
+
+log = structlog.get_logger("hooks.worker")
+
+
+@dataclass(slots=True)
+class _Tenure:
+    """A lease in this process's own time: when it must stop writing."""
+
+    lease: Lease
+    deadline: float
+
+    def __call__(self) -> float:
+        return self.deadline
+
+
+@dataclass(slots=True)
+class Worker:
+    """Works through the line. ``bell`` rings when somebody new may be due."""
+
+    database: Database
+    reconciler: Reconciler
+    survey: Survey
+    clock: Clock
+    jitter: Callable[[], float]
+    slots: int = SLOTS
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _active: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``; then take no more leases and let those that run end.
+
+        A store that fails is tried again every second; nothing is lost meanwhile.
+        """
+        for each in self.survey.directories.values():
+            await self._patiently(lambda tx, each=each: line.enroll(tx, each.app, "census"), stop)  # type: ignore[misc]
+        while not stop.is_set():
+            self.bell.clear()
+            try:
+                taken = await self._take()
+            except StoreError as error:
+                log.warning("store_failed", error=str(error))
+                taken = 0
+            if not taken or len(self._active) >= self.slots:
+                await self._wait(stop)
+        await self.drain()
+
+    async def drain(self, patience: float = 20.0) -> None:
+        """Let running looks end; what does not is left to its lease."""
+        running = list(self._active.values())
+        if running:
+            _, late = await asyncio.wait(running, timeout=patience)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def look_at(self, user: OktaUserId) -> Look | None:
+        """Look at one person now, if nobody else is; for commands."""
+        started = elapsed()
+        leases = await self.database.write(lambda tx: line.lease(tx, limit=1, only=user))
+        if not leases:
+            return None
+        tenure = _Tenure(leases[0], started + line.LEASE.total_seconds())
+        return await self.reconciler.look(leases[0], user, tenure)
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is being worked on."""
+        return not self._active
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    async def _patiently(self, transaction: Callable[[Tx], None], stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self.database.write(transaction)
+            except StoreError as error:
+                log.warning("store_failed", error=str(error))
+                await self._wait(stop)
+            else:
+                return
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Until the bell, a second, the end of a look, or the end of all."""
+        tasks = [asyncio.create_task(each.wait()) for each in (self.bell, stop)]
+        with suppress(TimeoutError):
+            await asyncio.wait(
+                [*tasks, *self._active.values()],
+                timeout=POLL,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        for task in tasks:
+            task.cancel()
+
+    async def _take(self) -> int:
+        """Take leases for the free slots; how many were taken."""
+        free = self.slots - len(self._active)
+        if free <= 0:
+            return 0
+        busy = tuple(self._active)
+        urgent_only = free <= self.slots // 4
+        started = elapsed()
+        leases = await self.database.write(
+            lambda tx: line.lease(tx, limit=free, urgent_only=urgent_only, but=busy)
+        )
+        for each in leases:
+            tenure = _Tenure(each, started + line.LEASE.total_seconds())
+            task = asyncio.create_task(self._work(tenure), name=f"look {each.subject}")
+            self._active[each.subject] = task
+            task.add_done_callback(lambda _, subject=each.subject: self._active.pop(subject, None))  # type: ignore[misc]
+        return len(leases)
+
+    # -- one lease -----------------------------------------------------------------------------
+
+    async def _work(self, tenure: _Tenure) -> None:
+        held = tenure.lease
+        lane.set(Lane.BULK if held.lane == line.BULK else Lane.URGENT)
+        extending = asyncio.create_task(self._extend(tenure))
+        started = time.perf_counter()
+        try:
+            told = await self._dispatch(tenure)
+        except LeaseLostError:
+            told = {"verdict": "lease_lost"}
+        except StoreError as error:
+            told = {"verdict": "store_failed", "error": str(error)}
+        except Exception as error:  # noqa: BLE001  # a fault of ours costs this person an attempt
+            told = await self._failed(held, error)
+        finally:
+            extending.cancel()
+        seconds = time.perf_counter() - started
+        figures.LOOKS.labels(held.kind, told["verdict"]).inc()
+        figures.LOOK_SECONDS.labels(held.kind).observe(seconds)
+        log.info(
+            "look",
+            kind=held.kind,
+            subject=held.subject,
+            attempt=held.attempt,
+            events=len(held.uuids),
+            seconds=round(seconds, 3),
+            **told,
+        )
+
+    async def _extend(self, tenure: _Tenure) -> None:
+        """Keep the lease while working. A lease that cannot be extended simply ends."""
+        while True:
+            await asyncio.sleep(_EXTEND.total_seconds())
+            started = elapsed()
+            with suppress(StoreError):
+                await self.database.write(lambda tx: line.extend(tx, tenure.lease))
+                tenure.deadline = started + line.LEASE.total_seconds()
+
+    async def _dispatch(self, tenure: _Tenure) -> dict[str, object]:
+        held = tenure.lease
+        match held.kind:
+            case "user":
+                look = await self.reconciler.look(held, OktaUserId(held.subject), tenure)
+                return _told(look)
+            case "group":
+                return await self._group(held)
+            case "census":
+                return await self._census(held)
+            case _:
+                await self._settle(held, Idle())
+                return {"verdict": "unknown_kind"}
+
+    async def _group(self, held: Lease) -> dict[str, object]:
+        members = sorted(await self.survey.members(OktaGroupId(held.subject)))
+        for start in range(0, len(members), _CHUNK):
+            chunk = members[start : start + _CHUNK]
+            await self.database.write(
+                lambda tx, chunk=chunk: line.mark(  # type: ignore[misc]
+                    tx, chunk, "user", lane=line.BULK, due_at=tx.now, events=False
+                )
+            )
+        await self._settle(held, Idle())
+        self.bell.set()
+        return {"verdict": "settled", "members": len(members)}
+
+    async def _census(self, held: Lease) -> dict[str, object]:
+        directory = _of_app(self.survey.directories.values(), OktaAppId(held.subject))
+        if directory is None:
+            await self._settle(held, Idle())
+            return {"verdict": "not_configured"}
+        read = await self.survey.census(directory)
+        await self._settle(held, LookAgain(self.clock.now() + CENSUS))
+        return {"verdict": "settled", "people": read, "directory": directory.name}
+
+    async def _failed(self, held: Lease, error: Exception) -> dict[str, object]:
+        """A look that raised: try again later, or give up visibly."""
+        known = isinstance(error, HooksError)
+        if not known:
+            log.error("fault", subject=held.subject, exc_info=error)
+        now = self.clock.now()
+        retry_at = error.retry_at if isinstance(error, TransientError) else None
+        wait = now + backoff(held.attempt, self.jitter())
+        then: Next = Retry(max(wait, retry_at or wait))
+        if held.kind != "census" and held.attempt >= _MOST_FAULTS and not known:
+            then = DeadLetter("fault")
+        with suppress(StoreError, LeaseLostError):
+            await self._settle(held, then)
+        return {"verdict": "failed", "error": str(error) if known else type(error).__name__}
+
+    async def _settle(self, held: Lease, then: Next) -> None:
+        await self.database.write(lambda tx: line.settle(tx, held, then))
+
+
+#: A fault of ours that does not go away in so many attempts needs a person.
+_MOST_FAULTS = 8
+
+
+def _of_app(directories: Iterable[Directory], app: OktaAppId) -> Directory | None:
+    return next((each for each in directories if each.app == app), None)
+
+
+def _told(look: Look) -> dict[str, object]:
+    """One look in a log line: ids, counts and verdicts, nobody's name."""
+    states = [became.state.value for _, became in look.sent]
+    verdict = {Idle: "settled", LookAgain: "look_again", Retry: "retry", DeadLetter: "dead"}
+    return {
+        "verdict": verdict[type(look.then)],
+        "standing": {each.name: each.standing.value for each in look.plan.directories},
+        "steps": {state: states.count(state) for state in sorted(set(states))},
+        "held": look.held,
+        "refused": sorted({each.cause.value for each in look.plan.refusals}),
+        "next": look.then.at.isoformat() if isinstance(look.then, LookAgain | Retry) else None,
+    }
