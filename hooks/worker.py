@@ -76,18 +76,22 @@ class Worker:
 
         A store that fails is tried again every second; nothing is lost meanwhile.
         """
-        for each in self.survey.directories.values():
-            await self._patiently(lambda tx, each=each: line.enroll(tx, each.app, "census"), stop)  # type: ignore[misc]
+        await self._patiently(self.enroll, stop)
         while not stop.is_set():
             self.bell.clear()
             try:
-                taken = await self._take()
+                taken = await self.take()
             except StoreError as error:
                 log.warning("store_failed", error=str(error))
                 taken = 0
             if not taken or len(self._active) >= self.slots:
                 await self._wait(stop)
         await self.drain()
+
+    def enroll(self, tx: Tx) -> None:
+        """Put the census of each directory in line, unless it is there."""
+        for each in self.survey.directories.values():
+            line.enroll(tx, each.app, "census")
 
     async def drain(self, patience: float = 20.0) -> None:
         """Let running looks end; what does not is left to its lease."""
@@ -136,7 +140,7 @@ class Worker:
         for task in tasks:
             task.cancel()
 
-    async def _take(self) -> int:
+    async def take(self) -> int:
         """Take leases for the free slots; how many were taken."""
         free = self.slots - len(self._active)
         if free <= 0:

@@ -170,6 +170,16 @@ class Scim:
             raise IncompleteError("scim has several groups of one name")
         return _group(exact[0].id, name) if exact else MISSING
 
+    async def members(self, group: ScimGroupId) -> frozenset[ScimUserId] | Missing:
+        """Everybody the group itself lists.
+
+        Raises: IncompleteError if it came without any list of members.
+        """
+        try:
+            return frozenset(await self._patches.members(group))
+        except NotFoundError:
+            return MISSING
+
     async def is_member(self, group: ScimGroupId, user: ScimUserId) -> bool | Missing:
         """Whether the group itself lists the user; it comes with all its members.
 
