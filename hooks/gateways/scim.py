@@ -176,7 +176,7 @@ class Scim:
         Raises: IncompleteError if it came without any list of members.
         """
         try:
-            return frozenset(await self._patches.members(group))
+            return frozenset(map(ScimUserId, await self._patches.members(group)))
         except NotFoundError:
             return MISSING
 

@@ -5,9 +5,9 @@ Must live here: which removals wait for a person. Must not know: how a step is j
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-import msgspec
 from sqlalchemy import distinct, func, select, update
 
 from hooks.core import brake
@@ -92,7 +92,7 @@ def keep(tx: Tx, user: str, withheld: Sequence[Planned]) -> None:
     rows = tx.execute(select(_hold).where(_hold.c.user == user, _hold.c.state != "over")).all()
     known = {row.brake_class: row.id for row in rows}
     for brake_class, steps in sorted(wanted.items()):
-        diff = msgspec.json.encode([[step.group.id, step.group.display] for step in steps]).decode()
+        diff = json.dumps([[step.group.id, step.group.display] for step in steps])
         if brake_class in known:
             tx.execute(update(_hold).where(_hold.c.id == known[brake_class]).values(steps=diff))
             continue
@@ -121,7 +121,7 @@ def listed(tx: Tx, *, every: bool = False) -> list[dict[str, object]]:
         query = query.where(_hold.c.state != "over")
     rows = [dict(row) for row in tx.execute(query).mappings()]
     for row in rows:
-        row["steps"] = msgspec.json.decode(str(row["steps"]))
+        row["steps"] = json.loads(str(row["steps"]))
     return rows
 
 

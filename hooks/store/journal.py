@@ -5,10 +5,10 @@ Must live here: steps and outcomes. Must not know: vendors.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
 from sqlalchemy import func, select
 
 from hooks.core.ids import DirectoryName, ScimGroupId
@@ -116,8 +116,8 @@ def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
         "scim_id": wish.scim_id,
         "reason": step.reason,
         "brake_class": step.brake_class if step.action is Action.REMOVE else "",
-        "evidence": msgspec.json.encode(step.evidence).decode(),
-        "events": msgspec.json.encode(held.uuids).decode(),
+        "evidence": json.dumps(step.evidence),
+        "events": json.dumps(held.uuids),
         "fence": held.fence,
         "ordinal": ordinal,
         "at": tx.now,
@@ -159,7 +159,7 @@ def list_steps(
             {"state": row.state, "code": row.code, "at": row.at}
         )
     for step in steps:
-        step["evidence"] = msgspec.json.decode(str(step["evidence"]))
-        step["events"] = msgspec.json.decode(str(step["events"]))
+        step["evidence"] = json.loads(str(step["evidence"]))
+        step["events"] = json.loads(str(step["events"]))
         step["outcomes"] = outcomes.get(int(str(step["id"])), [])
     return steps

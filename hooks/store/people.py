@@ -5,10 +5,10 @@ Must live here: the only link to deleted users. Must not know: why somebody stan
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import msgspec
 from sqlalchemy import select, update
 
 from hooks.clock import moment
@@ -93,7 +93,7 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
             standing=Standing(tie.standing) if tie.standing else None,
             agreed=tie.agreed,
             waiting_since=moment(tie.waiting_since) if tie.waiting_since else None,
-            groups=frozenset(ScimGroupId(each) for each in msgspec.json.decode(tie.groups)),
+            groups=frozenset(ScimGroupId(each) for each in json.loads(tie.groups)),
             shared_with=frozenset(OktaUserId(each) for each in shared),
         )
     return Known(bool(person and person.protected), memories)
@@ -291,7 +291,7 @@ def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
         "standing_at": tx.now if stood.standing else None,
         "agreed": stood.agreed,
         "waiting_since": stood.waiting_since,
-        "groups": msgspec.json.encode(sorted(stood.groups or ())).decode(),
+        "groups": json.dumps(sorted(stood.groups or ())),
     }
     insert = tx.insert(_tie)
     new = insert.excluded
