@@ -33,15 +33,17 @@ class Secret:
         self._scheme = scheme
         self._read = read
         self._held = ""
+        self._reading = asyncio.Lock()
 
     async def authorization(self) -> str:
         """The header's value. Raises: CredentialError if no header can hold the secret."""
-        if not self._held:
-            secret = (await asyncio.to_thread(self._read)).strip()
-            if not secret.isascii() or not secret.isprintable() or len(secret.split()) != 1:
-                raise CredentialError("a secret is missing, or no header can hold it")
-            self._held = f"{self._scheme} {secret}"
-        return self._held
+        async with self._reading:  # one reads for all, so that no older reading comes last
+            if not self._held:
+                secret = (await asyncio.to_thread(self._read)).strip()
+                if not secret.isascii() or not secret.isprintable() or len(secret.split()) != 1:
+                    raise CredentialError("a secret is missing, or no header can hold it")
+                self._held = f"{self._scheme} {secret}"
+            return self._held
 
     async def reload(self, refused: str) -> None:
         """Forget the refused one; the next call reads it anew."""

@@ -93,11 +93,12 @@ class Patches:
                 raise
         await self._remove_by_value(group, user, deadline)
 
-    async def members(self, group: ScimGroupId) -> frozenset[str]:
+    async def members(self, group: ScimGroupId) -> frozenset[ScimUserId]:
         """The ids of a group's members.
 
-        Raises: NotFoundError; IncompleteError for an answer about another group, or without
-        members: a server that leaves them out is not one whose group is empty.
+        Raises: NotFoundError; IncompleteError for an answer about another group, with a member
+        that has no usable id, or without members: a server that leaves them out is not one
+        whose group is empty.
         """
         target = path(*self._root, "Groups", ScimGroupId(group))
         answer = await self._door.get(
@@ -108,7 +109,11 @@ class Patches:
             raise IncompleteError("scim answered GET group about another one")
         if found.members is None:
             raise IncompleteError("scim answered GET group without its members")
-        return frozenset(each.value for each in found.members)
+        members = frozenset(ScimUserId.maybe(each.value) for each in found.members)
+        known = frozenset(member for member in members if member is not None)
+        if len(known) != len(members):
+            raise IncompleteError("scim gave a member without a usable id to GET group")
+        return known
 
     async def _patch(
         self, group: ScimGroupId, operations: list[dict[str, Any]], deadline: float
@@ -162,14 +167,14 @@ class Patches:
             log.warning("scim_selectors_refused", directory=self._name, form=self.form.value)
         return True
 
-    async def _put_back(self, group: ScimGroupId, lost: Collection[str]) -> None:
+    async def _put_back(self, group: ScimGroupId, lost: Collection[ScimUserId]) -> None:
         """Give everybody back who went along, whatever is left of the lease.
 
         The lease is about somebody else, and waiting for another would leave these without.
         """
-        users = sorted(user for each in lost if (user := ScimUserId.maybe(each)))
+        users = sorted(lost)
         log.critical("scim_form_took_others", directory=self._name, group=group, members=len(lost))
-        missing = len(lost) - len(users)
+        missing = 0
         for start in range(0, len(users), _PUT_BACK):
             chunk = users[start : start + _PUT_BACK]
             if not await self._added(group, chunk):

@@ -27,7 +27,7 @@ async def canned() -> AsyncIterator[Serve]:
     async with AsyncExitStack() as stack:
 
         async def start(
-            reply: bytes | None | Callable[[str], Awaitable[bytes | None]],
+            reply: bytes | Callable[[str], Awaitable[bytes | None]] | None,
         ) -> Canned:
             async def constant(_: str) -> bytes | None:
                 return reply if not callable(reply) else None

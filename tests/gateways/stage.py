@@ -22,7 +22,10 @@ class Wall:
 
     def __init__(self) -> None:
         self.at = START
-        self.clock = Clock(lambda: self.at.timestamp())
+        self.clock = Clock(self._seconds)
+
+    def _seconds(self) -> float:
+        return self.at.timestamp()
 
     def forward(self, seconds: float) -> None:
         self.at += timedelta(seconds=seconds)
@@ -93,7 +96,7 @@ class Canned:
             writer.close()
 
 
-Serve = Callable[[bytes | None | Callable[[str], Awaitable[bytes | None]]], Awaitable[Canned]]
+Serve = Callable[[bytes | Callable[[str], Awaitable[bytes | None]] | None], Awaitable[Canned]]
 
 
 def http(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ async def test_a_full_last_page_of_groups_is_not_believed(okta: Okta, story: Sto
     ],
 )
 async def test_a_list_that_breaks_is_no_list(
-    okta: Okta, story: Story0, trouble: dict[str, object], error: type[HooksError]
+    okta: Okta, story: Story0, trouble: dict[str, Any], error: type[HooksError]
 ) -> None:
     for number in range(230):
         story.world.add_to_group(story.person, story.world.add_okta_group(f"group-{number}"))
@@ -156,7 +157,7 @@ async def test_a_successor_is_compared_exactly(okta: Okta, story: Story0) -> Non
 
 async def test_mappings_keep_statuses_nobody_knows(okta: Okta, story: Story0) -> None:
     story.world.set_mapping_status("Production-StatusPage", "INACTIVE")
-    story.world.mapping("Production-Confluence").status = "REBUILDING"  # type: ignore[assignment]
+    story.world.mapping("Production-Confluence").status = "REBUILDING"
     found = {each.source: each for each in await okta.mappings(app_of(story))}
     assert found[OktaGroupId(story.confluence.id)].status == "REBUILDING"
     assert found[OktaGroupId(story.statuspage.id)].status == "INACTIVE"

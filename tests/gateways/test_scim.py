@@ -43,7 +43,7 @@ async def test_a_record_shows_its_groups_and_account(scim: Scim, story: Story0) 
     assert record.external_id == story.person.id
     assert record.active is True
     assert record.account == stored.account_id
-    assert record.groups == {Group(group_of(story), "Production-Confluence")}
+    assert record.groups == frozenset({Group(group_of(story), "Production-Confluence")})
     assert await scim.user(NOBODY) is MISSING
 
 
