@@ -186,6 +186,16 @@ async def test_the_unassigned_are_not_found_unless_switched(
     assert (await okta.get(f"{url}/{story.person.id}")).json()["status"] == "INACTIVE"
 
 
+async def test_no_list_names_the_deleted(story: Story0, okta: httpx.AsyncClient) -> None:
+    story.world.switches.unassigned_app_user = "DEPROVISIONED"
+    story.world.deactivate(story.person)
+    url = f"/api/v1/apps/{story.app.id}/users"
+    assert len((await okta.get(url)).json()) == 2
+    story.world.delete_user(story.person)
+    assert [u["id"] for u in (await okta.get(url)).json()] == [story.colleague.id]
+    assert code(await okta.get(f"{url}/{story.person.id}")) == (404, "E0000007")
+
+
 async def test_an_assignment_under_way_has_no_external_id(
     story: Story0, okta: httpx.AsyncClient, clock: Any
 ) -> None:

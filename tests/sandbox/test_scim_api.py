@@ -124,6 +124,25 @@ async def test_destruction_really_destroys_and_is_flagged(
     assert len(group.world.violations) == 1
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        pytest.param({"value": [{"value": "@person"}]}, id="selector and value"),
+        pytest.param({"path": "members", "value": [{"value": "@person"}] * 2}, id="two values"),
+        pytest.param({"path": "members", "value": {"value": "@person"}}, id="one object"),
+        pytest.param({"path": 'members[value eq "not a uuid"]'}, id="no uuid"),
+    ],
+)
+async def test_removals_that_do_not_name_exactly_one_are_flagged(
+    group: Group, operation: dict[str, Any]
+) -> None:
+    told = selector(group.person) | json.loads(
+        json.dumps(operation).replace("@person", group.person)
+    )
+    await group.patch(told)
+    assert len(group.world.violations) == 1
+
+
 async def test_doubtful_value_arrays(group: Group) -> None:
     switches = group.world.switches
     switches.value_with_display = "nobody"

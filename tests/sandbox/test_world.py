@@ -117,6 +117,21 @@ def test_provisioning_lands_late_and_only_what_still_holds_then(story: Story0, c
     assert world.waiting == 0
 
 
+def test_what_no_longer_holds_when_it_lands_is_never_sent(story: Story0, clock: Any) -> None:
+    world = story.world
+    world.switches.provisioning_delay = 30
+    story.remove_from_old_group()
+    clock.forward(10)
+    world.add_to_group(story.person, CONFLUENCE)
+    world.add_to_group(story.colleague, STATUSPAGE)
+    clock.forward(10)
+    world.remove_from_group(story.colleague, STATUSPAGE)
+    clock.forward(10)
+    assert world.record(story.directory, story.person.login).active
+    clock.forward(10)
+    assert world.groups_of(story.directory, story.colleague.login) == {CONFLUENCE}
+
+
 def test_without_deprovisioning_the_account_stays_active(story: Story0) -> None:
     story.world.set_deprovisioning(story.app, enabled=False)
     story.remove_from_old_group()
