@@ -49,10 +49,12 @@ class Survey:
         read. Raises HooksErrors of the gateways: try the whole of it again.
         """
         read = 0
+        began = await self._database.read(lambda tx: tx.now)
         async for page in self._okta.app_users(directory.app):
             read += await self._database.write(
                 lambda tx, page=page: people.census(tx, directory.name, page, self._sealer)  # type: ignore[misc]
             )
+        await self._database.write(lambda tx: people.end_census(tx, directory.name, began))
         await self._match(directory)
         return read
 

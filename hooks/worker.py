@@ -109,7 +109,11 @@ class Worker:
         if not leases:
             return None
         tenure = _Tenure(leases[0], started + line.LEASE.total_seconds())
-        return await self.reconciler.look(leases[0], user, tenure)
+        extending = asyncio.create_task(self._extend(tenure))
+        try:
+            return await self.reconciler.look(leases[0], user, tenure)
+        finally:
+            extending.cancel()
 
     @property
     def idle(self) -> bool:
@@ -193,8 +197,14 @@ class Worker:
         while True:
             await asyncio.sleep(_EXTEND.total_seconds())
             started = elapsed()
-            with suppress(StoreError):
+            try:
                 await self.database.write(lambda tx: line.extend(tx, tenure.lease))
+            except StoreError as error:
+                log.warning("store_failed", error=str(error))
+            except LeaseLostError:
+                tenure.deadline = 0.0
+                return
+            else:
                 tenure.deadline = started + line.LEASE.total_seconds()
 
     async def _dispatch(self, tenure: _Tenure) -> dict[str, object]:

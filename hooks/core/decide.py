@@ -130,6 +130,9 @@ def _directory(frame: _Frame) -> _Decided:
     if isinstance(identity, Asking):
         return _Decided(plan, identity.asks)
     if isinstance(identity, Unidentified):
+        strangers = judged.standing.absent and not directory.memory.ever_in_force
+        if identity.cause is Cause.RECORD_NONE and strangers:
+            return _Decided(plan)
         refused = frame.refused(plan, identity.cause, identity.unread)
         return replace(refused, others=identity.others)
     return _groups(frame, plan, identity)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from hooks.core.ids import OktaUserId, ScimUserId
+from hooks.core.membership import Standing
 from hooks.core.reading import (
     AppUser,
     Ask,
@@ -128,6 +129,8 @@ def _without_tie(
     if _known_ids(directory):
         return Unidentified(Cause.RECORD_GONE)
     log = reading.answers.get(AskLog())
+    if log is None and directory.memory.standing is Standing.OUTSIDE:
+        return Unidentified(Cause.RECORD_NONE)
     if log is None:
         return Asking(frozenset({AskLog()}))
     if isinstance(log, Unread):

@@ -176,7 +176,6 @@ _USER_CLAIMS: dict[str, Claim | None] = {
     "user.lifecycle.unsuspend": Claim.ACTIVE,
     "user.lifecycle.delete.initiated": None,
     "user.lifecycle.delete.completed": None,
-    "user.account.update_profile": None,
 }
 _APP_CLAIMS: dict[str, Claim | None] = {
     "application.user_membership.add": Claim.ASSIGNED,

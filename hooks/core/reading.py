@@ -57,7 +57,7 @@ class Unread:
     @property
     def passing(self) -> bool:
         """Asking again later may help without anybody's doing."""
-        return self.why in (Why.UNAVAILABLE, Why.CREDENTIAL)
+        return self.why is not Why.FORBIDDEN
 
 
 @dataclass(frozen=True, slots=True)

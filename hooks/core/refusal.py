@@ -84,9 +84,20 @@ WAY_OUT = {
     Cause.NO_EFFECT: "Atlassian accepted the removal several times and still shows the member.",
 }
 
-#: Causes that end without anybody's doing; everything else waits for a person or an event.
-PASSING = frozenset(
-    {Cause.IN_TRANSITION, Cause.STATUS_UNKNOWN, Cause.APP_NOT_ACTIVE, Cause.ABSENCE_UNPROVED}
+#: Causes that only a person's decision ends; every other is looked at again by itself for a day.
+_DECIDED = frozenset(
+    {
+        Cause.RECORD_NONE,
+        Cause.RECORD_TAKEN,
+        Cause.MAPPING_MOVED,
+        Cause.MAPPING_RENAMED,
+        Cause.ORPHANED,
+        Cause.CONTRADICTED,
+        Cause.PROTECTED,
+        Cause.NEVER,
+        Cause.OUT_OF_SCOPE,
+        Cause.NO_EFFECT,
+    }
 )
 
 
@@ -116,4 +127,4 @@ class Refusal:
     @property
     def passing(self) -> bool:
         """Looked at again by itself, on a schedule that thins out."""
-        return self.cause in PASSING
+        return not self.retry and self.cause not in _DECIDED

@@ -108,6 +108,9 @@ def _outside(
         return None
     if directory.memory.ever_in_force or tied:
         return Stand(Standing.UNASSIGNED)
+    if log is None and directory.memory.standing is Standing.OUTSIDE:
+        # The log was asked once; an assignment since then would have made them known.
+        return Stand(Standing.OUTSIDE)
     if log is None:
         return Asking(frozenset({AskLog()}))
     if isinstance(log, Unread):

@@ -92,6 +92,8 @@ def admit(
     blocked = holds.blocked(tx, held.subject, classes, limits)
     admitted: list[tuple[int, Wish]] = []
     for ordinal, wish in enumerate(wishes):
+        if wish.observe and _observed_before(tx, held.subject, wish):
+            continue
         if wish.step.action is Action.REMOVE and wish.step.brake_class in blocked:
             continue
         insert = _step.insert().values(**_row(tx, held, wish, ordinal)).returning(_step.c.id)
@@ -102,6 +104,23 @@ def admit(
     withheld = [each.step for each in removals if each.step.brake_class in blocked]
     holds.keep(tx, held.subject, withheld)
     return Admission(tuple(admitted), len(withheld))
+
+
+def _observed_before(tx: Tx, user: str, wish: Wish) -> bool:
+    """The last line about this membership says the same already."""
+    step = wish.step
+    last = tx.execute(
+        select(_step.c.action, _step.c.reason, _outcome.c.state)
+        .join(_outcome, _outcome.c.step == _step.c.id)
+        .where(
+            _step.c.user == user,
+            _step.c.directory == step.directory,
+            _step.c.group == step.group.id,
+        )
+        .order_by(_outcome.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return last is not None and tuple(last) == (step.action, step.reason, State.OBSERVED)
 
 
 def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:

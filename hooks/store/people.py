@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from hooks.clock import moment
 from hooks.core.ids import (
@@ -124,8 +124,8 @@ def census(tx: Tx, directory: DirectoryName, app_users: Iterable[AppUser], seale
         ties.on_conflict_do_update(
             index_elements=["user", "directory"],
             set_={
-                "scim_id": _coalesce(new.scim_id, _tie.c.scim_id),
-                "user_name": _coalesce(new.user_name, _tie.c.user_name),
+                "scim_id": func.coalesce(new.scim_id, _tie.c.scim_id),
+                "user_name": func.coalesce(new.user_name, _tie.c.user_name),
                 "in_force": new.in_force,
                 "ever_in_force": _tie.c.ever_in_force | new.in_force,
                 "census": tx.now,
@@ -147,6 +147,27 @@ def census(tx: Tx, directory: DirectoryName, app_users: Iterable[AppUser], seale
         ],
     )
     return len(rows)
+
+
+def end_census(tx: Tx, directory: DirectoryName, began: int) -> int:
+    """Whoever a whole census did not list is no longer in force; how many that are."""
+    changed = tx.execute(
+        update(_tie)
+        .where(
+            _tie.c.directory == directory,
+            _tie.c.in_force,
+            (_tie.c.census.is_(None)) | (_tie.c.census < began),
+            (_tie.c.standing_at.is_(None)) | (_tie.c.standing_at < began),
+        )
+        .values(in_force=False)
+    )
+    return changed.rowcount
+
+
+def waiting_long(tx: Tx, since: int) -> int:
+    """How many people Okta or Atlassian has not been done with since then."""
+    query = select(func.count()).select_from(_tie).where(_tie.c.waiting_since < since)
+    return int(tx.execute(query).scalar_one())
 
 
 def owners(
@@ -218,11 +239,25 @@ def remember_links(tx: Tx, directory: DirectoryName, fresh: Iterable[Link]) -> N
     )
 
 
-def accept_mapping(tx: Tx, mapping: str) -> int:
-    """Have a changed mapping matched anew at the next look; how many there are of this id."""
-    return tx.execute(
-        update(_mapping).where(_mapping.c.mapping == mapping).values(accept=True)
-    ).rowcount
+def accept_mapping(tx: Tx, mapping: str) -> list[OktaUserId] | None:
+    """Have a changed mapping matched anew; the people whose removals were refused over it.
+
+    ``None`` if no mapping of this id is remembered.
+    """
+    row = tx.execute(select(_mapping).where(_mapping.c.mapping == mapping)).one_or_none()
+    if row is None:
+        return None
+    tx.execute(update(_mapping).where(_mapping.c.mapping == mapping).values(accept=True))
+    waiting = tx.execute(
+        select(_refused.c.user)
+        .where(
+            _refused.c.directory == row.directory,
+            _refused.c.group == row.group,
+            _refused.c.until.is_(None),
+        )
+        .distinct()
+    )
+    return sorted(OktaUserId(user) for user in waiting.scalars())
 
 
 # -- refusals ----------------------------------------------------------------------------------
@@ -296,8 +331,8 @@ def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
     insert = tx.insert(_tie)
     new = insert.excluded
     changes: dict[str, object] = {
-        "scim_id": _coalesce(new.scim_id, _tie.c.scim_id),
-        "user_name": _coalesce(new.user_name, _tie.c.user_name),
+        "scim_id": func.coalesce(new.scim_id, _tie.c.scim_id),
+        "user_name": func.coalesce(new.user_name, _tie.c.user_name),
         "ever_in_force": _tie.c.ever_in_force | new.in_force,
         "waiting_since": new.waiting_since,
     }
@@ -309,12 +344,6 @@ def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
     tx.execute(
         insert.on_conflict_do_update(index_elements=["user", "directory"], set_=changes), [row]
     )
-
-
-def _coalesce(new: object, old: object) -> object:
-    from sqlalchemy import func
-
-    return func.coalesce(new, old)
 
 
 def _row_name(user: str, directory: str) -> str:
