@@ -92,31 +92,49 @@ def test_removals_without_effect_are_counted_until_one_is_seen() -> None:
 
 def test_what_was_written_down_as_without_effect_goes_on_counting() -> None:
     history = (
-        PastStep(1, REMOVE, TEAM, "failed", NO_EFFECT),
-        PastStep(2, REMOVE, TEAM, "failed", "other"),
-        PastStep(3, REMOVE, TEAM, "submitted"),
+        PastStep(1, REMOVE, TEAM, State.FAILED, NO_EFFECT),
+        PastStep(2, REMOVE, TEAM, State.FAILED, "other"),
+        PastStep(3, REMOVE, TEAM, State.SUBMITTED),
     )
     assert settle(history, HERE).of(TEAM) == unseen(2)
 
 
 def test_taken_again_after_it_came_back_is_ours_again() -> None:
     history = (
-        PastStep(1, REMOVE, TEAM, "abandoned", BACK),
-        PastStep(2, REMOVE, TEAM, "submitted"),
+        PastStep(1, REMOVE, TEAM, State.ABANDONED, BACK),
+        PastStep(2, REMOVE, TEAM, State.SUBMITTED),
     )
     assert settle(history, GONE).of(TEAM) == TAKEN
 
 
 def test_groups_do_not_mix() -> None:
     ledger = settle(past((REMOVE, 1, "settled"), (REMOVE, 2, "submitted")), HERE)
-    assert ledger.of(TEAM) is None
+    assert ledger.of(TEAM) is None  # back without us
     assert ledger.of(scim_group(2)) == Taken(scim_group(2), seen_gone=True)
 
 
 @pytest.mark.xfail(strict=True, reason="a state written by a newer release stops this person")
 def test_a_state_of_a_newer_release_is_passed_over() -> None:
-    history = past((REMOVE, 1, "settled"), (REMOVE, 2, "postponed"))
-    assert settle(history, GONE).of(TEAM) == TAKEN
+    newer = PastStep(2, REMOVE, scim_group(2), "postponed")
+    assert settle([*past((REMOVE, 1, "settled")), newer], GONE).of(TEAM) == TAKEN
+
+
+@pytest.mark.xfail(strict=True, reason="a journal row's state is text, and text is no State member")
+@pytest.mark.parametrize(
+    ("state", "action", "observed"),
+    [
+        pytest.param(State.OPEN, REMOVE, GONE, id="a lost reply that worked is never ours"),
+        pytest.param(State.OPEN, REMOVE, HERE, id="a lost reply that did not is never abandoned"),
+        pytest.param(State.SUBMITTED, REMOVE, GONE, id="what was sent never settles"),
+        pytest.param(State.SUBMITTED, ADD, HERE, id="what was given back never settles"),
+        pytest.param(State.SETTLED, REMOVE, HERE, id="what came back stays ours"),
+    ],
+)
+def test_a_state_read_from_a_column_counts_as_the_state_it_is(
+    state: State, action: Action, observed: frozenset[ScimGroupId]
+) -> None:
+    text = PastStep(1, action, TEAM, state.value)
+    assert settle([text], observed) == settle([PastStep(1, action, TEAM, state)], observed)
 
 
 steps = st.lists(

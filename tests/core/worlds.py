@@ -20,6 +20,7 @@ from hooks.core.ids import (
     ScimGroupId,
     ScimUserId,
 )
+from hooks.core.ledger import State
 from hooks.core.membership import Action, Group, Standing
 from hooks.core.plan import Plan
 from hooks.core.policy import Policy
@@ -194,7 +195,7 @@ def stranger(world: World) -> World:
 def past(*entries: tuple[Action, int, str], code: str = "") -> tuple[PastStep, ...]:
     """A journal, oldest first: action, number of the group, state."""
     return tuple(
-        PastStep(place, action, scim_group(number), state, code)
+        PastStep(place, action, scim_group(number), State(state), code)
         for place, (action, number, state) in enumerate(entries, 1)
     )
 
@@ -310,7 +311,7 @@ def send(plan: Plan, world: World) -> World:
     for step in decided.steps:
         groups = {each for each in groups if each.id != step.group.id}
         groups |= {step.group} if step.action is Action.ADD else set()
-        history.append(PastStep(len(history) + 1, step.action, step.group.id, "submitted"))
+        history.append(PastStep(len(history) + 1, step.action, step.group.id, State.SUBMITTED))
     return replace(
         world,
         links=(*world.links, *decided.fresh),
