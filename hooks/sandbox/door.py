@@ -112,6 +112,8 @@ def bent(reply: Reply, fault: Fault) -> Reply:
         reply.replace_body(_closed_list(reply.body))
     if fault.foreign_next:
         reply.headers = [_moved(h) if _is_next(h) else h for h in reply.headers]
+    if fault.repeat_next:
+        reply.headers = _repeated(reply.headers)
     if fault.truncate:
         reply.replace_body(reply.body[: len(reply.body) // 2])
     for name, value in fault.headers.items():
@@ -125,6 +127,13 @@ def _is_next(header: tuple[bytes, bytes]) -> bool:
 
 def _moved(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
     return header[0], re.sub(rb"<https?://[^/]+", b"<" + FOREIGN.encode(), header[1])
+
+
+def _repeated(headers: RawHeaders) -> RawHeaders:
+    """The next page is this page again."""
+    own = next(v for k, v in headers if k.lower() == b"link" and b'rel="self"' in v)
+    again = (b"link", own.replace(b'rel="self"', b'rel="next"'))
+    return [again if _is_next(header) else header for header in headers]
 
 
 def _emptied(body: bytes) -> bytes:

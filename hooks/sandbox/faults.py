@@ -52,6 +52,7 @@ class Fault:
     empty_list: bool = False
     drop_next: bool = False
     foreign_next: bool = False
+    repeat_next: bool = False
     redirect: str | None = None
     seen: int = 0
 

@@ -1,10 +1,12 @@
 """The world both vendors live in: what a test sets up, acts on, and asserts about."""
 
+import math
 import re
 from collections import Counter, deque
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Literal
 
 from .base import utc_now
@@ -13,7 +15,7 @@ from .directory import Directory, ScimGroup, ScimUser
 from .faults import Fault, Observer, Request, Traffic
 from .groups import Groups
 from .org import App, Group, Hook, User, WorldError
-from .system_log import Json
+from .system_log import Json, iso
 
 __all__ = ["World", "WorldError"]
 
@@ -131,7 +133,7 @@ class World(Groups):
         error body if none is given), ``redirect``; ``delay`` or ``hang`` in seconds; ``drop``
         (closed without a reply), ``drop_after`` (applied, reply lost), ``truncate`` (half the
         JSON), ``cut`` (connection closed inside the body); ``empty_list``, ``drop_next``,
-        ``foreign_next`` (a list that lies).
+        ``foreign_next``, ``repeat_next`` (a list that lies).
         """
         names = self._names(user) if user is not None else frozenset()
         fault = Fault(vendor=vendor, method=method, path=path, names=names, **trouble)
@@ -139,6 +141,25 @@ class World(Groups):
             re.compile(path)
         self.traffic.faults.append(fault)
         return fault
+
+    def throttle(
+        self, vendor: Literal["okta", "scim"], seconds: int, *, times: int | None = None
+    ) -> Fault:
+        """Answer 429 with the headers this vendor would send, a reset ``seconds`` from now."""
+        reset = self.ago(-seconds)
+        if vendor == "okta":
+            headers = {
+                "X-Rate-Limit-Limit": str(self.switches.okta_rate_limit),
+                "X-Rate-Limit-Remaining": "0",
+                "X-Rate-Limit-Reset": str(math.ceil(reset.timestamp())),
+            }
+        else:
+            form = self.switches.retry_after
+            date = format_datetime(reset.astimezone(UTC), usegmt=True)
+            headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": iso(reset)}
+            if form != "absent":
+                headers["Retry-After"] = date if form == "date" else str(seconds)
+        return self.fault(vendor, status=429, headers=headers, times=times)
 
     def clear(self, fault: Fault | None = None) -> None:
         """Remove one fault, or all."""

@@ -107,6 +107,24 @@ async def test_faults_skip_and_end(story: Story0, okta: httpx.AsyncClient) -> No
     assert codes == [200, 500, 500, 200]
 
 
+@pytest.mark.parametrize("form", ["seconds", "date", "absent"])
+async def test_throttling_as_each_vendor_tells_it(
+    story: Story0, okta: httpx.AsyncClient, scim: httpx.AsyncClient, form: Any
+) -> None:
+    story.world.switches.retry_after = form
+    story.world.throttle("okta", 20, times=1)
+    story.world.throttle("scim", 20, times=1)
+    refused = await okta.get("/groups")
+    assert (refused.status_code, refused.json()["errorCode"]) == (429, "E0000047")
+    at = story.world.now().timestamp()
+    assert 20 <= int(refused.headers["X-Rate-Limit-Reset"]) - at <= 21
+    refused = await scim.get("/Groups")
+    assert (refused.status_code, refused.json()["status"]) == (429, "429")
+    expected = {"seconds": "20", "date": "Sat, 21 Nov 2026 09:30:20 GMT", "absent": None}
+    assert refused.headers.get("Retry-After") == expected[form]
+    assert (await scim.get("/Groups")).status_code == 200
+
+
 async def test_a_redirect_is_only_told(story: Story0, okta: httpx.AsyncClient) -> None:
     story.world.fault("okta", redirect="https://elsewhere.example/x", times=1)
     response = await okta.get("/groups")
@@ -180,6 +198,9 @@ async def test_lists_that_lie(
     own, foreign = await links()
     assert own.startswith(f"<{str(okta.base_url)[:20]}")
     assert foreign.startswith("<https://foreign.example/api/v1/groups?after=")
+    world.fault("okta", repeat_next=True, times=1)
+    own, again = await links()
+    assert again == own.replace("self", "next")
     world.fault(empty_list=True, times=2)
     assert (await okta.get("/groups")).json() == []
     body = (await scim.get("/Users")).json()
