@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hooks.core.identity import How
+from hooks.core.membership import Standing
 from hooks.core.reading import (
     MISSING,
     Answer,
@@ -268,3 +269,16 @@ def test_nobody_is_outside_while_her_record_could_not_be_read(why: Answer) -> No
 def test_nobody_is_outside_while_several_records_are_hers() -> None:
     plan = look(stranger(holding(UNASSIGNED, HERS, SECOND)))
     assert causes(plan) == {Cause.RECORD_SEVERAL}
+
+
+@pytest.mark.xfail(strict=True, reason="an assignment in the log without a record goes unseen")
+def test_an_absent_person_with_an_assignment_and_no_record_is_shown() -> None:
+    """Zero records is a refusal (design 3.1): her userName may be another than her login."""
+    plan = look(stranger(replace(holding(UNASSIGNED), log=LOGGED)))
+    assert causes(plan) == {Cause.RECORD_NONE}
+
+
+@pytest.mark.xfail(strict=True, reason="whoever was outside once is never linked by the log")
+def test_who_was_outside_and_is_assigned_now_is_linked_by_the_log() -> None:
+    world = stranger(replace(holding(PRESENT, NOBODYS), app_user=UNTIED, log=LOGGED))
+    assert changes(look(replace(world, memory=Memory(standing=Standing.OUTSIDE)))) == ["-team-2"]

@@ -39,6 +39,7 @@ from tests.core.worlds import (
     causes,
     changes,
     look,
+    look_closely,
     reading,
     refusal,
     stranger,
@@ -135,17 +136,6 @@ def test_unclear_changes_nothing(world: World, cause: Cause) -> None:
         pytest.param(of("FROZEN", "ACTIVE"), id="unknown"),
         pytest.param(replace(PRESENT, app=App(APP, "INACTIVE")), id="app not active"),
         pytest.param(replace(PRESENT, user=MISSING), id="unproved"),
-    ],
-)
-def test_unclear_is_looked_at_again(world: World) -> None:
-    plan = look(world)
-    assert plan.directories[0].waiting or refusal(plan).retry
-
-
-@pytest.mark.xfail(strict=True, reason="an unclear standing nobody looks at again by itself")
-@pytest.mark.parametrize(
-    "world",
-    [
         pytest.param(replace(PRESENT, user=FORBIDDEN), id="user forbidden"),
         pytest.param(replace(PRESENT, app=FORBIDDEN), id="app forbidden"),
         pytest.param(replace(PRESENT, app=MISSING), id="app 404"),
@@ -153,9 +143,10 @@ def test_unclear_is_looked_at_again(world: World) -> None:
         pytest.param(replace(GONE, memory=KNOWN, log=FORBIDDEN), id="log forbidden"),
     ],
 )
-def test_unclear_is_looked_at_again_whatever_the_cause(world: World) -> None:
+def test_unclear_is_looked_at_again(world: World) -> None:
     """Design 3.3: no change, look again; shown and alarmed after an hour."""
-    test_unclear_is_looked_at_again(world)
+    plan = look(world)
+    assert plan.directories[0].waiting or refusal(plan).retry
 
 
 # -- left, outside, unassigned -----------------------------------------------------------------
@@ -238,6 +229,20 @@ def test_who_is_unassigned_loses_everything_pushed(status: str, app_user: str | 
 def test_any_of_these_shows_that_she_was_once_in_force(world: World) -> None:
     assert standing(world) is Standing.UNASSIGNED
     assert changes(look(world)) == ALL
+
+
+def test_the_log_is_asked_once_about_somebody_outside() -> None:
+    world = stranger(replace(UNASSIGNED, records=()))
+    assert AskLog() in look_closely(world)[1].answers
+    again = with_memory(world, standing=Standing.OUTSIDE)
+    assert AskLog() not in look_closely(again)[1].answers
+    assert standing(again) is Standing.OUTSIDE
+
+
+def test_who_left_without_ever_having_had_anything_is_no_refusal() -> None:
+    world = stranger(replace(LEAVER, records=()))
+    assert standing(world) is Standing.LEFT
+    assert (changes(look(world)), causes(look(world))) == ([], set())
 
 
 # -- suspended, returning, present -------------------------------------------------------------
