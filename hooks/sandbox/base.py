@@ -73,20 +73,23 @@ class Ground:
     def ago(self, seconds: float) -> datetime:
         return self.now() - timedelta(seconds=seconds)
 
-    # --- finding ----------------------------------------------------------------------------
+    # --- finding: what every verb does first, so that what is due has landed before it acts ----
 
     def user(self, key: User | str) -> User:
         """By object, id or login."""
+        self.tick()
         found = key if isinstance(key, User) else self.org.find_user(key)
         return _known(found, "user", key)
 
     def group(self, key: Group | str) -> Group:
         """By object, id or name."""
+        self.tick()
         found = key if isinstance(key, Group) else self.org.find_group(key)
         return _known(found, "group", key)
 
     def app(self, key: App | str) -> App:
         """By object, id or label."""
+        self.tick()
         return _known(key if isinstance(key, App) else self.org.find_app(key), "app", key)
 
     def directory(self, key: Directory | str) -> Directory:

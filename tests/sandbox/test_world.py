@@ -132,6 +132,17 @@ def test_what_no_longer_holds_when_it_lands_is_never_sent(story: Story0, clock: 
     assert world.groups_of(story.directory, story.colleague.login) == {CONFLUENCE}
 
 
+def test_what_is_due_lands_before_the_next_verb(story: Story0, clock: Any) -> None:
+    story.world.switches.provisioning_delay = 30
+    story.remove_from_old_group()
+    clock.forward(31)
+    story.come_back()
+    types = logged(story.world)
+    released = types.index("application.provision.user.deactivate")
+    assert released < len(types) - types[::-1].index("application.user_membership.add") - 1
+    assert not story.world.record(story.directory, story.person.login).active
+
+
 def test_without_deprovisioning_the_account_stays_active(story: Story0) -> None:
     story.world.set_deprovisioning(story.app, enabled=False)
     story.remove_from_old_group()
