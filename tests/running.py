@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,20 +15,23 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from hooks import wiring
-from hooks.app import create_app
+from hooks.app import Hook, Readiness, create_app
 from hooks.clock import Clock
 from hooks.core.ids import OktaUserId
+from hooks.exchange import Asgi
 from hooks.sandbox.server import Sandbox, listening, serving
 from hooks.sandbox.story import HOOK_TYPES
 from hooks.sandbox.world import World
 from hooks.settings import Role, load
-from hooks.store import holds, journal, people, schema
+from hooks.store import holds, inbox, journal, people, schema
 from hooks.store.database import Database, Tx
 from hooks.store.tables import Due
 from hooks.wiring import House
 
 SECRET = "the-secret-of-the-hook-is-long-enough"
 SEALING_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
+#: A person who is due again and again within ten minutes is a fault.
+_ROUNDS = 1000
 _due = Due.__table__  # type: ignore[attr-defined]
 
 
@@ -47,16 +51,23 @@ class Time:
         self._added += max(0.0, length.total_seconds())
 
 
-def config(world: World, okta_url: str, atlassian_url: str, more: str = "") -> str:
-    """A hooks.toml for every directory of the world."""
+def config(
+    world: World,
+    okta_url: str,
+    atlassian_url: str,
+    more: str = "",
+    modes: Mapping[str, str] | None = None,
+) -> str:
+    """A hooks.toml for every directory of the world; ``modes`` by its name, ``""`` for all."""
+    modes = {"": "enforce", **(modes or {})}
     directories = "\n".join(
         f'[[directory]]\nname = "{each.name}"\nokta_app_id = "{each.app_id}"\n'
         f'scim_directory_id = "{each.id}"\n'
+        + (f'mode = "{modes[each.name]}"\n' if each.name in modes else "")
         for each in world.directories.values()
     )
-    mode = "" if "mode =" in more.split("[", maxsplit=1)[0] else 'mode = "enforce"\n'
     return (
-        f"{mode}{more}\n"
+        f'mode = "{modes[""]}"\n{more}\n'
         f'[okta]\norg_url = "{okta_url}"\n'
         f'[atlassian]\napi_url = "{atlassian_url}"\n'
         f"{directories}"
@@ -67,7 +78,7 @@ def environ(world: World, database_url: str, config_path: Path) -> dict[str, str
     """The environment that goes with it."""
     return {
         "HOOKS_CONFIG": str(config_path),
-        "HOOKS_DATABASE_URL": database_url,
+        "HOOKS_DATABASE_URL": re.sub(r"\+\w+://", "://", database_url),
         "HOOKS_HOOK_SECRET": SECRET,
         "HOOKS_OKTA_API_TOKEN": world.credentials.api_token,
         "HOOKS_SEALING_KEYS": SEALING_KEY,
@@ -103,44 +114,84 @@ class Running:
             await worker.drain()
 
     async def settle(self, within: timedelta = timedelta(minutes=10)) -> None:
-        """Deliver and work until nobody becomes due within this time, pushing the clock."""
+        """Deliver and work until nothing is due within this time, pushing the clock to what is.
+
+        What may be due: somebody in line, and Okta's own jobs, which land in the directory.
+        """
         end = self.time.now() + within
-        while True:
+        for _ in range(_ROUNDS):
             self.world.tick()
             await self.deliver()
             await self.work()
             at = await self.house.database.read(_next_due)
-            pending = [each for each in (at, self._pending()) if each and each <= end]
+            pending = [each for each in (at, self._landing()) if each and each <= end]
             if not pending:
                 return
-            self.time.push(min(pending) - self.time.now() + timedelta(milliseconds=20))
+            self.time.push(min(pending) - self.time.now() + timedelta(milliseconds=5))
+        raise AssertionError("never settled")
 
-    def _pending(self) -> datetime | None:
-        """When Okta's own provisioning has something to land."""
-        return self.world.next_landing() if hasattr(self.world, "next_landing") else None
+    def _landing(self) -> datetime | None:
+        """When the next of Okta's own jobs lands in the directory."""
+        return self.world._jobs[0][0] if self.world.waiting else None
 
     async def census(self) -> None:
         """Let the first census be done."""
         worker = self.house.worker
         assert worker is not None
-        await self.house.database.write(lambda tx: worker.enroll(tx))
+        await self.house.database.write(worker.enroll)
         await self.work()
 
-    async def steps(self, user: str | None = None) -> list[dict[str, object]]:
-        """The journal, newest first."""
-        return await self.house.database.read(lambda tx: journal.list_steps(tx, user=user))
+    async def steps(self, login: str | None = None) -> list[tuple[str, str, str, str]]:
+        """The journal, oldest first: action, group, reason, and the last outcome's state."""
+        user = self.id(login) if login else None
+        rows = await self.house.database.read(
+            lambda tx: journal.list_steps(tx, user=user, limit=10_000)
+        )
+        return [
+            (str(row["action"]), str(row["name"]), str(row["reason"]), str(_last(row)["state"]))
+            for row in reversed(rows)
+        ]
 
-    async def refused(self, user: str | None = None) -> list[dict[str, object]]:
-        """What is left alone now."""
-        return await self.house.database.read(lambda tx: people.refused(tx, user=user))
+    async def causes(self, user: str) -> set[str]:
+        """Why something of this person is left alone now. ``user`` is a login or an id."""
+        rows = await self.house.database.read(
+            lambda tx: people.refused(tx, user=OktaUserId.maybe(user) or self.id(user))
+        )
+        return {str(row["cause"]) for row in rows}
 
     async def holds(self) -> list[dict[str, object]]:
         """What waits for a person."""
         return await self.house.database.read(holds.listed)
 
+    async def dead(self) -> list[dict[str, object]]:
+        """Who is given up on."""
+        return await self.house.database.read(inbox.dead)
+
     def id(self, login: str) -> OktaUserId:
         """The Okta id behind a login."""
         return OktaUserId(self.world.user(login).id)
+
+
+def _last(step: dict[str, object]) -> dict[str, object]:
+    outcomes = step["outcomes"]
+    assert isinstance(outcomes, list)
+    last = outcomes[-1]
+    assert isinstance(last, dict)
+    return last
+
+
+def _doors(house: House) -> Asgi:
+    """The public listener, as the process serves it."""
+
+    async def ready() -> None:
+        await house.database.write(lambda _: None)
+
+    def secrets() -> list[bytes]:
+        return [each.reveal().encode() for each in house.settings.secrets.hook]
+
+    assert house.worker is not None
+    hook = Hook(house.settings.okta.hook_header, secrets, house.intake.put, house.worker.bell.set)
+    return create_app(readiness=Readiness(ready, loaded=lambda: True), hook=hook)
 
 
 def _next_due(tx: Tx) -> datetime | None:
@@ -158,20 +209,20 @@ async def running(
     folder: Path,
     *,
     more: str = "",
+    modes: Mapping[str, str] | None = None,
     census: bool = True,
 ) -> AsyncIterator[Running]:
     """Serve the sandbox and the service; the hook is registered, the first census done."""
     async with serving(world) as sandbox:
         path = folder / "hooks.toml"
-        path.write_text(config(world, sandbox.okta_url, sandbox.atlassian_url, more))
+        path.write_text(config(world, sandbox.okta_url, sandbox.atlassian_url, more, modes))
         settings = load(environ(world, database_url, path), need=Role.SERVE)
         database = Database(settings.secrets.database_url.reveal(), Clock())
         await asyncio.to_thread(schema.migrate, database)
         database.close()
         async with wiring.opened(settings, vendors=True, clock=Clock(clock.seconds)) as house:
             assert house.worker is not None
-            app = create_app(house)
-            async with listening(app) as url:
+            async with listening(_doors(house)) as url:
                 world.add_hook(f"{url}/okta/events", SECRET, HOOK_TYPES)
                 run = Running(sandbox, house, clock, url)
                 if census:
