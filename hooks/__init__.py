@@ -5,7 +5,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
 
     __main__                              python -m hooks
     cli  serve                            doors for people; sockets, signals, tasks
-    app  operations  wiring               doors for HTTP; opens everything
+    app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
+    exchange                              one request and its one answer
     settings/                             only reader of environment and file
         structure secrets                 what the file may say; what the role needs
         demand                            which secret for which role, under which name
@@ -29,7 +30,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine
         tables sealing                    shape, secrecy
-    figures  clock                        every metric; the time, from one place
+    figures  clock  logs  release         every metric; the time; what lines hold; which one it is
     core/                                 what we decide: pure
         decide report                     a reading and a policy in, a plan out; words for it
         change brake                      one membership; how many people at once

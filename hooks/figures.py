@@ -53,3 +53,26 @@ LOOK_SECONDS = Histogram(
     ["kind"],
     buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6),
 )
+
+# -- deliveries --------------------------------------------------------------------------------
+
+DELIVERIES = Counter("hooks_deliveries", "POSTs to the hook by the status answered.", ["answer"])
+ACKNOWLEDGE_SECONDS = Histogram(
+    "hooks_acknowledge_seconds",
+    "Seconds from a delivery's head to its 204; Okta waits three.",
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3),
+)
+EVENTS = Counter("hooks_events", "Events acknowledged: new ones, and ones known before.", ["seen"])
+EVENT_TYPES = Counter(
+    "hooks_events_by_type",
+    "Events acknowledged by type; types the hook does not ask for are `other`.",
+    ["type"],
+)
+
+# -- the store, read when somebody asks --------------------------------------------------------
+
+STORE_UP = Gauge("hooks_store_up", "1 if the store could be read for this scrape.")
+LINE = Gauge("hooks_line", "People and groups that wait, are worked on, or gave up.", ["state"])
+OLDEST_SECONDS = Gauge("hooks_line_oldest_seconds", "How long the first in line has been due.")
+HELD = Gauge("hooks_held", "Holds that wait for somebody's decision.")
+STORED = Gauge("hooks_events_stored", "Events in the store.")

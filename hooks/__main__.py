@@ -1,0 +1,30 @@
+"""`hooks …` and `python -m hooks`: sends each command to its door.
+
+`serve` goes straight to its own room, so that a serving process never pays for what only
+commands need.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+
+def main() -> int:
+    """Run the command of this process; the exit code."""
+    words = sys.argv[1:]
+    if words[:1] == ["serve"]:
+        from hooks.serve import serve
+
+        return serve(words[1:])
+    if words == ["--version"]:
+        from hooks.release import release
+
+        sys.stdout.write(f"hooks {release()}\n")
+        return 0
+    code: int = import_module("hooks.cli").main()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""The public listener's doors: the hook Okta calls, and the two probes. Opens nothing.
+
+Must live here: which answer each request gets; the only room that knows what a status tells
+Okta. Must not know: how a delivery is stored, or what is done about it.
+A 4xx is final at Okta, a 5xx is tried once more: so a fault of ours is always 503. Source: Okta
+event hooks guide, "Timeout and retry".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from hooks import figures
+from hooks.core.errors import MalformedError, StoreError
+from hooks.core.event_hook import CHALLENGE_HEADER, authorized, verification
+from hooks.core.log_event import EVENT_TYPES, parse_delivery
+from hooks.exchange import (
+    BAD,
+    DONE,
+    GET_ONLY,
+    GET_OR_POST,
+    NOT_FOUND,
+    NOT_READABLE,
+    OK,
+    TROUBLE,
+    UNAUTHORIZED,
+    Answer,
+    Exchange,
+    Gone,
+    Refusal,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from hooks.core.log_event import Delivery
+    from hooks.exchange import Asgi, Receive, Scope, Send
+    from hooks.store.intake import Stored
+
+HOOK_PATH = "/okta/events"
+MOST_BYTES = 8 * 1024 * 1024
+#: Bytes of all bodies held at once: 5,000 usual deliveries, or eight of the largest.
+MOST_HELD_BYTES = 8 * MOST_BYTES
+#: Larger bodies are parsed off the loop, so that everybody else is answered meanwhile.
+_PARSED_HERE = 256 * 1024
+#: Okta's challenge is a short random word; what is longer is none.
+_LONGEST_CHALLENGE = 1024
+#: A probe's answer is good for so long, and a store that takes longer is not ready.
+FRESH_SECONDS = 1.0
+PATIENCE_SECONDS = 1.5
+
+_TYPES = frozenset(EVENT_TYPES)
+_CHALLENGE = CHALLENGE_HEADER.encode()
+_JSON = (b"content-type", b"application/json")
+
+log = structlog.get_logger("hooks.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What the hook's door needs: who may call, where deliveries go, whom to wake.
+
+    ``secrets`` are read at every call, because they change while the process lives.
+    """
+
+    header: str
+    secrets: Callable[[], Sequence[bytes]]
+    put: Callable[[Delivery], Awaitable[Stored]]
+    ring: Callable[[], None]
+
+
+class Readiness:
+    """Whether this process can store what it is sent; asked of the store once a second at most."""
+
+    def __init__(
+        self, check: Callable[[], Awaitable[object]], *, loaded: Callable[[], bool]
+    ) -> None:
+        """``check`` writes to the store, or raises; ``loaded`` tells of the hook's secret."""
+        self._check = check
+        self._loaded = loaded
+        self._asked: asyncio.Task[bool] | None = None
+        self._fresh_until = 0.0
+        self.closing = False
+
+    async def __call__(self) -> bool:
+        """Ready or not. A check that hangs is waited for once, by all who ask."""
+        if self.closing or not self._loaded():
+            return False
+        now = time.monotonic()
+        if self._asked is None or (self._asked.done() and now >= self._fresh_until):
+            self._fresh_until = now + FRESH_SECONDS
+            self._asked = asyncio.create_task(self._ask())
+        await asyncio.wait([self._asked], timeout=PATIENCE_SECONDS)
+        return self._asked.done() and self._asked.result() and not self.closing
+
+    async def _ask(self) -> bool:
+        try:
+            await self._check()
+        except Exception as error:  # noqa: BLE001  # whatever it is, nothing can be stored
+            log.warning("not_ready", error=type(error).__name__)
+            return False
+        return True
+
+
+def create_app(*, readiness: Readiness, hook: Hook | None) -> Asgi:
+    """The public doors; without ``hook`` only the probes."""
+    return _Doors(readiness, hook)
+
+
+class _Doors:
+    def __init__(self, readiness: Readiness, hook: Hook | None) -> None:
+        self._readiness = readiness
+        self._hook = hook
+        self._header = hook.header.lower().encode() if hook else b""
+        self._room = _Room()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
+        try:
+            answer = await self._route(exchange)
+        except Refusal as refusal:
+            answer = refusal.answer
+        except Gone:
+            return
+        except asyncio.CancelledError:
+            # The server gives up on us while it stops, and would itself answer 500.
+            await exchange.answer(TROUBLE)
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is not Okta's fault
+            log.error("fault", error=type(error).__name__)  # noqa: TRY400  # a trace shows values
+            answer = TROUBLE
+        if self._hook and exchange.path == HOOK_PATH and exchange.method == "POST":
+            figures.DELIVERIES.labels(str(answer.status)).inc()
+        await exchange.answer(answer)
+
+    async def _route(self, exchange: Exchange) -> Answer:
+        if exchange.path == HOOK_PATH and self._hook:
+            match exchange.method:
+                case "POST":
+                    return await self._receive(exchange, self._hook)
+                case "GET":
+                    return self._verify(exchange, self._hook)
+                case _:
+                    return GET_OR_POST
+        match exchange.path, exchange.method:
+            case "/livez", "GET":
+                return OK
+            case "/readyz", "GET":
+                return OK if await self._readiness() else TROUBLE
+            case "/livez" | "/readyz", _:
+                return GET_ONLY
+            case _:
+                return NOT_FOUND
+
+    # -- the hook ------------------------------------------------------------------------------
+
+    def _admitted(self, exchange: Exchange, hook: Hook) -> bool:
+        """One line with the secret. Of several, a proxy and we might each believe another."""
+        shown = exchange.values(self._header)
+        return authorized(shown[0] if len(shown) == 1 else None, hook.secrets())
+
+    def _verify(self, exchange: Exchange, hook: Hook) -> Answer:
+        if not self._admitted(exchange, hook):
+            return UNAUTHORIZED
+        shown = exchange.values(_CHALLENGE)
+        challenge = shown[0].decode("latin-1") if len(shown) == 1 else ""
+        sane = 0 < len(challenge) <= _LONGEST_CHALLENGE
+        if not sane or not challenge.isascii() or not challenge.isprintable():
+            return BAD
+        return Answer.of(200, _JSON, body=msgspec.json.encode(verification(challenge)))
+
+    async def _receive(self, exchange: Exchange, hook: Hook) -> Answer:
+        started = time.perf_counter()
+        if not self._admitted(exchange, hook):
+            return UNAUTHORIZED
+        codings = exchange.values(b"content-encoding")
+        if any(each.strip().lower() not in (b"", b"identity") for each in codings):
+            return NOT_READABLE
+        with self._room.taken() as hold:
+            body = await exchange.body(MOST_BYTES, hold)
+            return await self._store(body, hook, started)
+
+    async def _store(self, body: bytes, hook: Hook, started: float) -> Answer:
+        try:
+            if len(body) > _PARSED_HERE:
+                delivery = await asyncio.to_thread(parse_delivery, body)
+            else:
+                delivery = parse_delivery(body)
+            stored = await hook.put(delivery)
+        except MalformedError:
+            return BAD
+        except StoreError as error:
+            log.warning("not_stored", error=type(error).__name__)
+            return TROUBLE
+        if stored.new:
+            hook.ring()
+        _count(delivery, stored)
+        figures.ACKNOWLEDGE_SECONDS.observe(time.perf_counter() - started)
+        return DONE
+
+
+class _Room:
+    """The bytes of all bodies held now. Only who showed the secret gets any."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    @contextmanager
+    def taken(self) -> Iterator[Callable[[int], None]]:
+        """Room for one body, taken as it comes and given back at the end."""
+        mine = 0
+
+        def hold(size: int) -> None:
+            nonlocal mine
+            if self._held + size > MOST_HELD_BYTES:
+                raise Refusal(TROUBLE)
+            self._held += size
+            mine += size
+
+        try:
+            yield hold
+        finally:
+            self._held -= mine
+
+
+def _count(delivery: Delivery, stored: Stored) -> None:
+    figures.EVENTS.labels("new").inc(stored.new)
+    figures.EVENTS.labels("known").inc(stored.known)
+    for event in delivery.events:
+        known = event.type if event.type in _TYPES else "other"
+        figures.EVENT_TYPES.labels(known).inc()

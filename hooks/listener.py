@@ -1,0 +1,174 @@
+"""One HTTP listener: its socket, its connections within bounds, its start and its end.
+
+Must live here: what uvicorn leaves open, which is how long a head may take, how large it may
+be, how many connections there are, and whose the signals are. Must not know: any path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from hooks.exchange import Asgi
+
+#: Seconds until the head of a request is there. Okta sends it at once.
+HEAD_SECONDS = 10.0
+#: Bytes of a head; llhttp itself knows no limit. One read may bring more, and is let through.
+MOST_HEAD_BYTES = 64 * 1024
+#: Seconds an idle connection is kept.
+KEEP_SECONDS = 15
+#: Seconds for requests under way when we stop; an orchestrator commonly gives 30 in all.
+STOP_SECONDS = 5
+_BACKLOG = 2048
+_CROWDED = (
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
+_INVALID = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket that has its address but does not listen yet.
+
+    Raises OSError if the address is taken, not ours or not known.
+    """
+    info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = info[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # "[::]" means everybody, as it does elsewhere; another address is its own.
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        bound.bind(address)
+        bound.setblocking(False)  # noqa: FBT003  # its own signature
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def place(bound: socket.socket) -> str:
+    """Where a socket is bound, as the settings write it."""
+    host, port, *_ = bound.getsockname()
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class _Connection(HttpToolsProtocol):
+    """uvicorn's connection, with an end to waiting for a head."""
+
+    most_connections = 0
+    _late: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+    _in_head = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            transport.write(_CROWDED)
+            transport.close()
+            return
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._got_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if not (self._in_head or self.cycle is None or self.cycle.response_complete):
+            return
+        # uvicorn ends its own timer at any byte and begins it again after an answer only.
+        if self._late is None:
+            self._wait_for_head()
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MOST_HEAD_BYTES:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._got_head()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is not HTTP gets an answer as empty as any other."""
+        del msg
+        self.transport.write(_INVALID)
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The parser reads nothing after an upgrade; the request is answered, then it is over."""
+        self.cycle.keep_alive = False
+
+    def _wait_for_head(self) -> None:
+        self._head_bytes = 0
+        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _got_head(self) -> None:
+        if self._late:
+            self._late.cancel()
+            self._late = None
+
+
+class Listener(uvicorn.Server):
+    """Serves one app on one bound socket until told to stop."""
+
+    def __init__(self, app: Asgi, bound: socket.socket, *, most_connections: int) -> None:
+        """Over ``most_connections`` a new one is answered 503 unread."""
+        connection = type("Connection", (_Connection,), {"most_connections": most_connections})
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=connection,
+                ws="none",
+                loop="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=KEEP_SECONDS,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+        self._bound = bound
+        self.up = asyncio.Event()
+
+    async def listen(self) -> None:
+        """Listen until `stop`, then let what is under way be answered."""
+        await self.serve(sockets=[self._bound])
+
+    def stop(self, *, quickly: bool = False) -> None:
+        """Take nothing new; with ``quickly`` wait for nothing either."""
+        self.should_exit = True
+        self.force_exit = self.force_exit or quickly
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        """As uvicorn's, and tell."""
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """None: the process has two listeners and a worker, and one owner of its signals.
+
+        uvicorn would raise each signal again when it is done, before anybody else has cleaned up.
+        """
+        yield

@@ -1,0 +1,147 @@
+"""The operations listener's doors: metrics and status. Counts only, and nothing that changes.
+
+Must not know: how anything is counted. Opens nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, TypedDict
+
+import msgspec
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from hooks import figures
+from hooks.core.errors import StoreError
+from hooks.core.event_hook import authorized
+from hooks.exchange import GET_ONLY, NOT_FOUND, TROUBLE, Answer, Exchange
+from hooks.store import holds, inbox, line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hooks.exchange import Asgi, Receive, Scope, Send
+    from hooks.store.database import Database, Tx
+
+#: Scrapes that come sooner share one reading.
+FRESH_SECONDS = 2.0
+#: Counting every stored event reads a whole index.
+_STORED_FRESH_SECONDS = 60.0
+PATIENCE_SECONDS = 3.0
+
+_METRICS = (b"content-type", CONTENT_TYPE_LATEST.encode())
+_JSON = (b"content-type", b"application/json")
+_WHO = Answer.of(401, (b"www-authenticate", b"Bearer"))
+
+log = structlog.get_logger("hooks.operations")
+
+
+class Counts(TypedDict):
+    """What the store holds."""
+
+    waiting: int
+    leased: int
+    dead: int
+    oldest_waiting_seconds: float
+    held: int
+    stored: int
+
+
+class Ledger:
+    """Counts what the store holds, not more often than is worth it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._asked: asyncio.Task[Counts | None] | None = None
+        self._fresh_until = 0.0
+        self._stored = 0
+        self._stored_until = 0.0
+
+    async def counts(self) -> Counts | None:
+        """The counts, or ``None`` if the store cannot be read now."""
+        now = time.monotonic()
+        if self._asked is None or (self._asked.done() and now >= self._fresh_until):
+            self._fresh_until = now + FRESH_SECONDS
+            self._asked = asyncio.create_task(self._read())
+        await asyncio.wait([self._asked], timeout=PATIENCE_SECONDS)
+        return self._asked.result() if self._asked.done() else None
+
+    async def _read(self) -> Counts | None:
+        try:
+            return await self._database.read(self._count)
+        except StoreError as error:
+            log.warning("not_counted", error=type(error).__name__)
+            return None
+
+    def _count(self, tx: Tx) -> Counts:
+        now = time.monotonic()
+        if now >= self._stored_until:
+            self._stored, self._stored_until = inbox.counted(tx), now + _STORED_FRESH_SECONDS
+        queue = line.waiting(tx)
+        return {
+            "waiting": queue["waiting"],
+            "leased": queue["leased"],
+            "dead": queue["dead"],
+            "oldest_waiting_seconds": queue["oldest_us"] / 1_000_000,
+            "held": holds.waiting(tx),
+            "stored": self._stored,
+        }
+
+
+def create_operations(
+    *,
+    ledger: Ledger,
+    about: Callable[[], Mapping[str, object]],
+    token: Callable[[], str | None],
+) -> Asgi:
+    """The operations doors.
+
+    ``about`` is told in the status beside the counts; ``token`` is what must be shown, and
+    ``None`` lets everybody in who can reach the listener.
+    """
+
+    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
+        try:
+            answer = await _route(exchange)
+        except Exception as error:  # noqa: BLE001  # a fault of ours, told by its type
+            log.error("fault", error=type(error).__name__)  # noqa: TRY400  # a trace shows values
+            answer = TROUBLE
+        await exchange.answer(answer)
+
+    async def _route(exchange: Exchange) -> Answer:
+        if exchange.path not in ("/metrics", "/status"):
+            return NOT_FOUND
+        if not _shown(exchange, token()):
+            return _WHO
+        if exchange.method != "GET":
+            return GET_ONLY
+        counts = await ledger.counts()
+        if exchange.path == "/metrics":
+            _tell(counts)
+            return Answer.of(200, _METRICS, body=generate_latest())
+        body = {**about(), "store": counts}
+        return Answer.of(200, _JSON, body=msgspec.json.encode(body))
+
+    return doors
+
+
+def _shown(exchange: Exchange, token: str | None) -> bool:
+    if token is None:
+        return True
+    lines = exchange.values(b"authorization")
+    scheme, _, shown = lines[0].partition(b" ") if len(lines) == 1 else (b"", b"", b"")
+    return scheme.lower() == b"bearer" and authorized(shown, [token.encode()])
+
+
+def _tell(counts: Counts | None) -> None:
+    """Put the counts into the figures; old ones are not told again as if they were true."""
+    figures.STORE_UP.set(counts is not None)
+    nan = float("nan")
+    for state in ("waiting", "leased", "dead"):
+        figures.LINE.labels(state).set(counts[state] if counts else nan)
+    figures.OLDEST_SECONDS.set(counts["oldest_waiting_seconds"] if counts else nan)
+    figures.HELD.set(counts["held"] if counts else nan)
+    figures.STORED.set(counts["stored"] if counts else nan)
