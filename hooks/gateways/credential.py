@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
-from hooks.core.errors import CredentialError
+from hooks.core.errors import CredentialError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,14 @@ class Credential(Protocol):
 
     async def reload(self, refused: str) -> None:
         """Read the secret anew, unless what is held is no longer ``refused``."""
+
+
+def read_secret(read: Callable[[], str]) -> str:
+    """What ``read`` gives. Raises: CredentialError, saying nothing else, if it gives nothing."""
+    try:
+        return read()
+    except (SettingsError, OSError, ValueError):
+        raise CredentialError("a secret cannot be read") from None
 
 
 class Secret:
@@ -39,7 +47,7 @@ class Secret:
         """The header's value. Raises: CredentialError if no header can hold the secret."""
         async with self._reading:  # one reads for all, so that no older reading comes last
             if not self._held:
-                secret = (await asyncio.to_thread(self._read)).strip()
+                secret = (await asyncio.to_thread(read_secret, self._read)).strip()
                 if not secret.isascii() or not secret.isprintable() or len(secret.split()) != 1:
                     raise CredentialError("a secret is missing, or no header can hold it")
                 self._held = f"{self._scheme} {secret}"

@@ -17,6 +17,7 @@ import msgspec
 
 from hooks.core.errors import CredentialError, PermanentError, TransientError
 from hooks.gateways.breaker import Breaker
+from hooks.gateways.credential import read_secret
 from hooks.gateways.pace import Pace
 from hooks.gateways.transport import Transport
 
@@ -148,7 +149,7 @@ class OktaKey:
         import jwt  # 0.1 s and 9 MiB that a process with an API token does not need
 
         if self._signer is None:
-            self._signer = _signer(self._read_key(), self._key_id)
+            self._signer = _signer(read_secret(self._read_key), self._key_id)
         key, algorithm, key_id = self._signer
         claims = {
             "iss": self._client_id,

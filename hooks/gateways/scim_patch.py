@@ -125,7 +125,7 @@ class Patches:
         figures.PATCH_OPERATIONS.labels(self._name).observe(len(operations))
         await self._door.change(
             "PATCH",
-            "group",
+            "members",
             path(*self._root, "Groups", ScimGroupId(group)),
             msgspec.json.encode(body),
             deadline=deadline,

@@ -142,7 +142,9 @@ async def test_a_successor_has_the_same_name_and_another_id(okta: Okta, story: S
     story.world.assign(heir, story.app)
     found = await okta.successors(app_of(story), name.upper(), other_than=who(story))
     assert found == (Successor(OktaUserId(heir.id)),)
+    story.world.switches.unassigned_app_user = "DEPROVISIONED"  # and stays readable
     story.world.unassign(heir, story.app)
+    assert isinstance(await okta.app_user(app_of(story), OktaUserId(heir.id)), AppUser)
     assert await okta.successors(app_of(story), name, other_than=who(story)) == ()
     with pytest.raises(IncompleteError):
         await okta.successors(app_of(story), " ", other_than=who(story))
@@ -206,12 +208,53 @@ async def test_the_log_tells_what_succeeded(okta: Okta, story: Story0) -> None:
     assert back.activated > left.deactivated
 
 
-async def test_a_log_that_ignores_its_filter_is_not_believed(okta: Okta, story: Story0) -> None:
-    story.world.deactivate(story.colleague)
-    event = story.world.log.all()[-1]
-    story.world.fault("okta", path="/logs", status=200, body=[event])
-    with pytest.raises(IncompleteError, match="filter"):
-        await okta.log_about(who(story), datetime.now(UTC) - timedelta(days=1))
+def event(story: Story0, **changes: Any) -> dict[str, Any]:
+    good = {
+        "eventType": "user.lifecycle.deactivate",
+        "published": "2026-11-21T09:30:00.123Z",
+        "outcome": {"result": "SUCCESS"},
+        "target": [{"id": story.person.id, "type": "User"}],
+    }
+    return good | changes
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"target": [{"id": STRANGER, "type": "User"}]}, id="about another"),
+        pytest.param({"target": None}, id="about nobody"),
+        pytest.param({"eventType": "user.session.start"}, id="of another type"),
+        pytest.param({"published": "2026-11-21T09:30:00"}, id="at an hour somewhere"),
+        pytest.param({"published": "yesterday"}, id="at no instant"),
+    ],
+)
+async def test_an_event_nobody_asked_for_spoils_the_log(
+    okta: Okta, story: Story0, changes: dict[str, Any]
+) -> None:
+    since = datetime.now(UTC) - timedelta(days=1)
+    story.world.fault("okta", path="/logs", status=200, body=[event(story)], times=1)
+    assert (await okta.log_about(who(story), since)).deactivated is not None
+    body = [event(story), event(story, **changes)]
+    story.world.fault("okta", path="/logs", status=200, body=body)
+    with pytest.raises(IncompleteError):
+        await okta.log_about(who(story), since)
+
+
+@pytest.mark.parametrize("outcome", [None, {"result": "FAILURE"}, {"result": None}])
+async def test_what_failed_did_not_happen(okta: Okta, story: Story0, outcome: Any) -> None:
+    body = [event(story, outcome=outcome)]
+    story.world.fault("okta", path="/logs", status=200, body=body)
+    facts = await okta.log_about(who(story), datetime.now(UTC) - timedelta(days=1))
+    assert facts.deactivated is None
+
+
+async def test_a_list_that_leads_round_in_circles_is_left(
+    okta: Okta, story: Story0, okta_url: str
+) -> None:
+    link = {"link": f'<{okta_url}/api/v1/users/{story.person.id}/groups?after=x>; rel="next"'}
+    story.world.fault("okta", path="/groups", status=200, body=[], headers=link)
+    with pytest.raises(IncompleteError, match="circles"):
+        await okta.user_groups(who(story))
 
 
 async def test_one_hidden_app_delays_nobody_else(okta: Okta, story: Story0) -> None:

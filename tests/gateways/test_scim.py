@@ -177,6 +177,15 @@ async def test_a_group_says_who_is_in_it(scim: Scim, story: Story0) -> None:
     story.world.fault("scim", status=200, body={"id": str(group_of(story)), "displayName": "x"})
     with pytest.raises(IncompleteError, match="without its members"):
         await scim.is_member(group_of(story), record_of(story))
+    for bad in (
+        {"id": str(uuid4()), "members": []},
+        {"id": str(group_of(story)), "members": [{"value": "somebody"}]},
+        {"id": str(group_of(story)), "members": [{"display": "somebody"}]},
+    ):
+        story.world.clear()
+        story.world.fault("scim", status=200, body=bad)
+        with pytest.raises(IncompleteError):
+            await scim.members(group_of(story))
 
 
 async def test_a_directory_that_is_gone_is_not_an_empty_one(scim: Scim, story: Story0) -> None:

@@ -213,6 +213,19 @@ async def test_no_change_starts_with_too_little_lease(
     assert not scene.world.requests
 
 
+async def test_who_comes_too_late_is_told_at_once(
+    scim: Scim, cast: Callable[[int], Cast], lease: float
+) -> None:
+    scene = cast(2)
+    scene.world.fault("scim", "PATCH", delay=0.3, times=1)
+    first = asyncio.create_task(scim.remove(scene.group, scene.id(0), deadline=lease))
+    await scene.arrived.wait()
+    with pytest.raises(LeaseLostError):
+        await scim.remove(scene.group, scene.id(1), deadline=elapsed() + 14.9)
+    assert not first.done()
+    await first
+
+
 async def test_a_lease_that_runs_out_in_the_queue_is_left_behind(
     scim: Scim, cast: Callable[[int], Cast], lease: float
 ) -> None:

@@ -322,6 +322,18 @@ async def test_a_secret_no_header_can_hold_is_refused(
     assert not server.heads
 
 
+async def test_a_secret_that_cannot_be_read_is_a_credential_that_fails(
+    canned: Serve, door: Door, tmp_path: Path
+) -> None:
+    server = await canned(http())
+    file = tmp_path / "key"
+    transport = door(server.origin, credential=Secret("Bearer", file.read_text))
+    error = await failure(read(transport))
+    assert isinstance(error, CredentialError)
+    assert str(file) not in str(error)
+    assert not server.heads
+
+
 async def test_one_probe_tells_for_all_what_a_403_means(canned: Serve, door: Door) -> None:
     for elsewhere, kind, probes in ((200, ForbiddenError, 1), (403, CredentialError, 1)):
         vault = Vault("key")
