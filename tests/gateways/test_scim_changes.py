@@ -314,6 +314,7 @@ async def test_where_selectors_are_refused_one_value_is_named(
     assert scim.form is Form.VALUE
     reads = scene.world.counters[READS]
     assert reads == 2  # before and after, the first time only
+    sent = len(scene.patches)
     told = await outcomes(
         *(scim.remove(scene.group, scene.id(n), deadline=lease) for n in range(1, 4)),
         *(scim.add(scene.group, scene.id(n), deadline=lease) for n in (0,)),
@@ -321,6 +322,7 @@ async def test_where_selectors_are_refused_one_value_is_named(
     assert told == [None] * 4
     assert scene.gone == set(scene.logins[1:4])
     assert scene.world.counters[READS] == reads
+    assert len(scene.patches) == sent + 4  # a removal each of its own, and the addition
     by_value = [ops for ops in scene.patches if ops[0]["op"] == "remove" and "value" in ops[0]]
     assert len(by_value) == 4
     for operations in by_value:
