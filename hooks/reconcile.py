@@ -20,8 +20,8 @@ from hooks.core.errors import (
     PermanentError,
     TransientError,
 )
-from hooks.core.ledger import Resolved, State, settle
-from hooks.core.membership import Action, Mode, Standing
+from hooks.core.ledger import Resolved, settle
+from hooks.core.membership import Action, Mode, Standing, State
 from hooks.core.reading import Claim, Memory, Missing, PastStep, Unread, Why
 from hooks.observe import answer_of
 from hooks.store import journal, line, people

@@ -88,12 +88,13 @@ def after(
         return looking
     base = looking.base if isinstance(looking, LookAgain) else None
     wait = now + backoff(attempt, jitter)
-    at = max(wait, came.retry_at or wait)
+    sooner = min(wait, came.contradicted_until or wait)
+    at = max(sooner, came.retry_at or sooner)
     if came.refused_credential:
         return Retry(at, counted=False, base=base)
     if attempt >= MAX_ATTEMPTS:
         return DeadLetter("attempts")
-    return Retry(min(at, came.contradicted_until or at), base=base)
+    return Retry(at, base=base)
 
 
 def _looking(came: Came, now: datetime, look_again: tuple[timedelta, ...]) -> Idle | LookAgain:

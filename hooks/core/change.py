@@ -5,12 +5,12 @@ Must live here: every rule about a single group. Must not know: other directorie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from hooks.core import claims, mapping
-from hooks.core.mapping import Managed, Mappings
+from hooks.core.mapping import Loose, Managed, Mappings
 from hooks.core.membership import Action, Group, Standing
 from hooks.core.plan import Reason, Step
 from hooks.core.policy import Orphaned, Policy, Restore, Suspended
@@ -25,6 +25,7 @@ from hooks.core.reading import (
     ScimRecord,
     Successor,
     Unread,
+    Why,
 )
 from hooks.core.refusal import Cause, Refusal
 
@@ -108,7 +109,7 @@ def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded |
     """Judge one group the person has; ``None`` if it is wanted or not ours to judge."""
     managed = mapping.behind(group, scene.mappings)
     if managed is None:
-        return None
+        return _unmanaged(scene, group)
     mine = group_ids(scene.reading)
     if scene.wanting and any(source.group in mine for source in managed.sources):
         return None
@@ -117,7 +118,7 @@ def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded |
         return scene.refuse(Cause.ORPHANED, group.id)
     cause = _standing_objection(scene, group, managed)
     if cause:
-        return scene.refuse(cause, group.id, scene.guard.unread if scene.guard else None)
+        return scene.refuse(cause, group.id, _unread(scene, cause))
     rechecked = _recheck(scene, group, managed)
     if rechecked is not None:
         return rechecked
@@ -130,18 +131,23 @@ def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded |
     )
 
 
+def _unread(scene: Scene, cause: Cause) -> Unread | None:
+    """The answer that was missing, for the objections that come of one."""
+    if cause is Cause.MAPPING_UNREADABLE:
+        return next((each.unread for each in scene.mappings.loose if _keeps(scene, each)), None)
+    return scene.guard.unread if scene.guard and scene.guard.cause is cause else None
+
+
 def _standing_objection(scene: Scene, group: Group, managed: Managed) -> Cause | None:
     """What speaks against this removal on the answers there are."""
-    if any(fnmatchcase(group.display.casefold(), pattern) for pattern in NEVER):
-        return Cause.NEVER
-    if _protects(scene.policy, group):
-        return Cause.PROTECTED
+    untouchable = _untouchable(scene, group)
+    if untouchable:
+        return untouchable
     if scene.guard:
         return scene.guard.cause
     if managed.cause:
         return managed.cause
-    mine = group_ids(scene.reading)
-    if scene.wanting and any(loose.source in mine for loose in scene.mappings.loose):
+    if scene.wanting and any(_keeps(scene, loose) for loose in scene.mappings.loose):
         return Cause.MAPPING_UNREADABLE
     sources = [source.group for source in managed.sources]
     if claims.withheld(scene.found, scene.directory, sources, removing=True):
@@ -152,12 +158,28 @@ def _standing_objection(scene: Scene, group: Group, managed: Managed) -> Cause |
     return None
 
 
-def _protects(policy: Policy, group: Group) -> bool:
-    display = group.display.casefold()
-    return any(
-        group.id == pattern or fnmatchcase(display, pattern.casefold())
-        for pattern in policy.protected_groups
-    )
+def _keeps(scene: Scene, loose: Loose) -> bool:
+    return loose.source in group_ids(scene.reading)
+
+
+def _unmanaged(scene: Scene, group: Group) -> Refusal | None:
+    """No mapping leads to the group: never touched, unless one may that could not be read."""
+    for loose in scene.mappings.loose:
+        if not (scene.wanting and _keeps(scene, loose)):
+            return scene.refuse(Cause.MAPPING_UNREADABLE, group.id, loose.unread)
+    return None
+
+
+def _untouchable(scene: Scene, group: Group) -> Cause | None:
+    """By the name shown and by the remembered one, since SCIM may leave a display out."""
+    names = {group.display, *(each.name for each in scene.mappings.links if each.group == group.id)}
+    folded = {name.casefold() for name in names if name}
+    if any(fnmatchcase(name, pattern) for name in folded for pattern in NEVER):
+        return Cause.NEVER
+    patterns = [pattern.casefold() for pattern in scene.policy.protected_groups]
+    if any(fnmatchcase(name, pattern) for name in {*folded, group.id} for pattern in patterns):
+        return Cause.PROTECTED
+    return None
 
 
 def _recheck(scene: Scene, group: Group, managed: Managed) -> Refusal | Asking | Succeeded | None:
@@ -167,9 +189,13 @@ def _recheck(scene: Scene, group: Group, managed: Managed) -> Refusal | Asking |
         (mapping.check_targets(group, scene.mappings, answers), Cause.MAPPING_UNREADABLE)
     ]
     if scene.wanting:
-        checks.append((mapping.check_sources(managed, answers), Cause.SOURCE_UNREADABLE))
-    if scene.standing.absent:
-        checks.append((_successor(scene, group), Cause.SUCCESSOR_UNREAD))
+        loose = tuple(
+            mapping.Source(each.source, live=False, active=False, listed=True)
+            for each in scene.mappings.loose
+        )
+        every = replace(managed, sources=(*managed.sources, *loose))
+        checks.append((mapping.check_sources(every, answers), Cause.SOURCE_UNREADABLE))
+    checks.append((_successor(scene, group), Cause.SUCCESSOR_UNREAD))
     asks: frozenset[Ask] = frozenset()
     for answer, cause in checks:
         match answer:
@@ -191,24 +217,24 @@ def _successor(scene: Scene, group: Group) -> Unread | Asking | Succeeded | None
     shared = scene.directory.memory.shared_with
     if shared:
         return Succeeded(scene.refuse(Cause.SUCCESSOR, group.id), shared)
+    if scene.wanting:
+        return None
     ask = AskSuccessor(scene.directory.name, scene.record.user_name)
     answer = scene.reading.answers.get(ask)
     if answer is None:
         return Asking(frozenset({ask}))
-    if isinstance(answer, Unread):
-        return answer
-    found = answer if isinstance(answer, tuple) else ()
-    others = frozenset(each.user for each in found if isinstance(each, Successor))
-    if others - {scene.reading.user_id}:
-        return Succeeded(scene.refuse(Cause.SUCCESSOR, group.id), others)
-    return None
+    if not isinstance(answer, tuple):
+        return answer if isinstance(answer, Unread) else Unread(Why.INCOMPLETE)
+    others = frozenset(each.user for each in answer if isinstance(each, Successor))
+    others -= {scene.reading.user_id}
+    return Succeeded(scene.refuse(Cause.SUCCESSOR, group.id), others) if others else None
 
 
 def _evidence(scene: Scene, group: Group) -> tuple[str, ...]:
     user, app_user = scene.reading.user, scene.directory.app_user
     links = sorted(
         f"mapping:{link.mapping} source:{link.source}"
-        for link in (*scene.mappings.links, *scene.mappings.fresh)
+        for link in scene.mappings.links
         if link.group == group.id
     )
     return (
@@ -231,17 +257,25 @@ def candidates(scene: Scene) -> list[Group]:
     ours = {each.group for each in scene.ledger.taken}
     groups = {
         Group(link.group, link.name)
-        for link in (*scene.mappings.links, *scene.mappings.fresh)
+        for link in scene.mappings.links
         if link.group in ours or scene.policy.restore is Restore.ALL
     }
     return sorted(group for group in groups if group.id not in observed or group.id in unsettled)
 
 
+def _may_gain(scene: Scene) -> bool:
+    """The assignment is in force, and the person inside the pilot."""
+    app_user = scene.directory.app_user
+    outside = (Cause.OUT_OF_SCOPE, Cause.SCOPE_UNKNOWN)
+    if scene.guard is not None and scene.guard.cause in outside:
+        return False
+    return isinstance(app_user, AppUser) and app_user.in_force
+
+
 def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
     """Judge one candidate; ``None`` if nothing wants it now."""
     managed = mapping.behind(group, scene.mappings)
-    app_user = scene.directory.app_user
-    if managed is None or not (isinstance(app_user, AppUser) and app_user.in_force):
+    if managed is None or _untouchable(scene, group) or not _may_gain(scene):
         return None
     mine = group_ids(scene.reading)
     granting = [

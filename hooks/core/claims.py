@@ -130,6 +130,6 @@ def _against_app(directory: DirectoryReading, claim: Claim) -> bool:
 
 def _against_groups(reading: Reading, claimed: Claimed) -> bool:
     if isinstance(reading.okta_groups, Unread):
-        return False
+        return True
     member = any(group.id == claimed.about for group in reading.okta_groups)
     return member is not (claimed.claim is Claim.JOINED)

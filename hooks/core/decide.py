@@ -19,18 +19,23 @@ from hooks.core.plan import DirectoryPlan, Plan, Record, Step
 from hooks.core.reading import (
     MISSING,
     Ask,
+    AskGroup,
     Asking,
     DirectoryReading,
+    LogFacts,
+    OktaGroup,
     OktaUser,
     Reading,
     Unread,
 )
 from hooks.core.refusal import Cause, Refusal
-from hooks.core.standing import stand
+from hooks.core.standing import Tied, log_facts, stand
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import OktaUserId
+    from hooks.core.ids import OktaGroupId, OktaUserId
     from hooks.core.policy import Policy
 
 
@@ -38,14 +43,17 @@ def decide(reading: Reading, policy: Policy) -> Plan:
     """Plan every directory of one person. Nothing is touched where anything is unclear."""
     found = claims.contradictions(reading)
     guard = _guard(reading, policy)
+    asks = guard.asks if isinstance(guard, Asking) else frozenset()
+    if isinstance(guard, Asking):
+        guard = Guard(Cause.PROTECTION_UNKNOWN)
     decided = [
         _directory(_Frame(reading, policy, found, guard, each)) for each in reading.directories
     ]
     return Plan(
         user=reading.user_id,
         directories=tuple(each.plan for each in decided),
-        asks=frozenset(ask for each in decided for ask in each.asks),
-        others=frozenset(other for each in decided for other in each.others),
+        asks=asks | {ask for each in decided for ask in each.asks},
+        others=frozenset(other for each in decided for other in each.others) - {reading.user_id},
         contradictions=found,
         protected=guard is not None and guard.cause is Cause.PROTECTED,
     )
@@ -54,16 +62,16 @@ def decide(reading: Reading, policy: Policy) -> Plan:
 # -- protection and scope ----------------------------------------------------------------------
 
 
-def _guard(reading: Reading, policy: Policy) -> Guard | None:
-    return _protection(reading, policy) or _scope(reading, policy)
+def _guard(reading: Reading, policy: Policy) -> Guard | Asking | None:
+    protection = _protection(reading, policy)
+    return protection if protection is not None else _scope(reading, policy)
 
 
-def _protection(reading: Reading, policy: Policy) -> Guard | None:
+def _protection(reading: Reading, policy: Policy) -> Guard | Asking | None:
     named = policy.protected_okta_groups
     if named.unresolved:
         return Guard(Cause.PROTECTION_UNKNOWN)
-    login = reading.user.login.casefold() if isinstance(reading.user, OktaUser) else ""
-    if not policy.protected_users.isdisjoint({str(reading.user_id), login} - {""}):
+    if not policy.protected_users.isdisjoint(_names(reading)):
         return Guard(Cause.PROTECTED)
     if reading.user is MISSING:
         return Guard(Cause.PROTECTED) if reading.protected_before else None
@@ -71,7 +79,33 @@ def _protection(reading: Reading, policy: Policy) -> Guard | None:
         return None
     if isinstance(reading.okta_groups, Unread):
         return Guard(Cause.PROTECTION_UNKNOWN, reading.okta_groups)
-    return Guard(Cause.PROTECTED) if named.ids & group_ids(reading) else None
+    if not reading.okta_groups:
+        return Guard(Cause.PROTECTION_UNKNOWN)
+    if named.ids & group_ids(reading):
+        return Guard(Cause.PROTECTED)
+    return _not_in(reading, named.ids)
+
+
+def _not_in(reading: Reading, groups: Iterable[OktaGroupId]) -> Guard | Asking | None:
+    """Not being listed in a protected group counts only if the group can be read. Design 3.2."""
+    asks = {AskGroup(group) for group in groups}
+    if missing := asks - reading.answers.keys():
+        return Asking(frozenset(missing))
+    for ask in asks:
+        answer = reading.answers[ask]
+        if not isinstance(answer, OktaGroup):
+            unread = answer if isinstance(answer, Unread) else None
+            return Guard(Cause.PROTECTION_UNKNOWN, unread)
+    return None
+
+
+def _names(reading: Reading) -> set[str]:
+    """The Okta id, and the logins a deleted user can still be known by."""
+    if isinstance(reading.user, OktaUser):
+        logins = {reading.user.login}
+    else:
+        logins = {each.memory.user_name for each in reading.directories}
+    return {str(reading.user_id), *(login.casefold() for login in logins if login)}
 
 
 def _scope(reading: Reading, policy: Policy) -> Guard | None:
@@ -112,8 +146,7 @@ class _Frame:
 def _directory(frame: _Frame) -> _Decided:
     reading, directory = frame.reading, frame.directory
     identity = identify(reading, directory)
-    tied = isinstance(identity, Identified) and identity.how is not How.LOG
-    judged = stand(reading, directory, tied=tied)
+    judged = stand(reading, directory, _tied(identity))
     if isinstance(judged, Asking):
         more = identity.asks if isinstance(identity, Asking) else frozenset()
         return _Decided(DirectoryPlan(directory.name, Standing.UNCLEAR), judged.asks | more)
@@ -130,12 +163,29 @@ def _directory(frame: _Frame) -> _Decided:
     if isinstance(identity, Asking):
         return _Decided(plan, identity.asks)
     if isinstance(identity, Unidentified):
-        strangers = judged.standing.absent and not directory.memory.ever_in_force
-        if identity.cause is Cause.RECORD_NONE and strangers:
+        if identity.cause is Cause.RECORD_NONE and _stranger(reading, directory, judged.standing):
             return _Decided(plan)
         refused = frame.refused(plan, identity.cause, identity.unread)
         return replace(refused, others=identity.others)
     return _groups(frame, plan, identity)
+
+
+def _tied(identity: Identified | Unidentified | Asking) -> Tied:
+    """What the record says about whether the assignment was ever in force."""
+    if isinstance(identity, Identified):
+        return identity.how is not How.LOG
+    if isinstance(identity, Asking):
+        return identity
+    if identity.cause is Cause.RECORD_UNREAD and identity.unread:
+        return identity.unread
+    return identity.cause is Cause.RECORD_SEVERAL
+
+
+def _stranger(reading: Reading, directory: DirectoryReading, standing: Standing) -> bool:
+    """Somebody absent whom nothing ever tied to the app: there is nothing to refuse."""
+    log = log_facts(reading)
+    logged = isinstance(log, LogFacts) and directory.app_id in log.assignments
+    return standing.absent and not directory.memory.ever_in_force and not logged
 
 
 def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decided:
@@ -175,7 +225,7 @@ def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
     observed = sorted(scene.record.groups or (), key=lambda group: (group.display, group.id))
     unmanaged = {group for group in observed if mapping.behind(group, scene.mappings) is None}
     results: list[Step | Refusal | Asking | Succeeded | None] = [
-        *(removal(scene, group) for group in observed if group not in unmanaged),
+        *(removal(scene, group) for group in observed),
         *(addition(scene, group) for group in candidates(scene)),
     ]
     return _Decided(

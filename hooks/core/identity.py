@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from hooks.core.ids import OktaUserId, ScimUserId
 from hooks.core.membership import Standing
 from hooks.core.reading import (
+    MISSING,
     AppUser,
     Ask,
     Asking,
@@ -21,16 +21,14 @@ from hooks.core.reading import (
     AskRecordsByExternalId,
     AskRecordsByUserName,
     DirectoryReading,
-    LogFacts,
     OktaUser,
     Reading,
     ScimRecord,
     Unread,
+    Why,
 )
 from hooks.core.refusal import Cause
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from hooks.core.standing import log_facts
 
 
 class How(StrEnum):
@@ -75,11 +73,14 @@ def identify(reading: Reading, directory: DirectoryReading) -> Identified | Unid
     asks = first_asks(directory)
     if missing := asks - reading.answers.keys():
         return Asking(frozenset(missing))
-    answers = [reading.answers[ask] for ask in asks]
-    for answer in answers:
-        if isinstance(answer, Unread):
-            return Unidentified(Cause.RECORD_UNREAD, answer)
-    records = {record.id: record for record in _records(answers)}
+    for ask in sorted(asks, key=repr):
+        unread = _unbelieved(reading, ask)
+        if unread:
+            return Unidentified(Cause.RECORD_UNREAD, unread)
+    said = directory.app_user.external_id if isinstance(directory.app_user, AppUser) else None
+    if said and reading.answers[AskRecordById(directory.name, said)] is MISSING:
+        return Unidentified(Cause.RECORD_GONE)
+    records = {record.id: record for ask in asks for record in _records(reading.answers[ask])}
     match list(records.values()):
         case []:
             return _without_tie(reading, directory)
@@ -87,6 +88,23 @@ def identify(reading: Reading, directory: DirectoryReading) -> Identified | Unid
             return _owned(reading, record, _how(directory, record))
         case _:
             return Unidentified(Cause.RECORD_SEVERAL)
+
+
+def _unbelieved(reading: Reading, ask: Ask) -> Unread | None:
+    """An answer that is none, or that is about somebody else: a filter may have been ignored."""
+    answer = reading.answers[ask]
+    if isinstance(answer, Unread):
+        return answer
+    if isinstance(ask, AskRecordById):
+        return None
+    if not isinstance(answer, tuple):
+        return Unread(Why.INCOMPLETE, detail="a list was not there")
+    if isinstance(ask, AskRecordsByUserName):
+        wanted = ask.user_name.casefold()
+        fits = all(record.user_name.casefold() == wanted for record in _records(answer))
+    else:
+        fits = all(record.external_id == reading.user_id for record in _records(answer))
+    return None if fits else Unread(Why.INCOMPLETE, detail="a filter was ignored")
 
 
 def _known_ids(directory: DirectoryReading) -> set[ScimUserId]:
@@ -98,14 +116,9 @@ def _known_ids(directory: DirectoryReading) -> set[ScimUserId]:
     return known
 
 
-def _records(answers: Iterable[object]) -> list[ScimRecord]:
-    return [
-        record
-        for answer in answers
-        if isinstance(answer, tuple)
-        for record in answer
-        if isinstance(record, ScimRecord)
-    ]
+def _records(answer: object) -> list[ScimRecord]:
+    found = answer if isinstance(answer, tuple) else ()
+    return [record for record in found if isinstance(record, ScimRecord)]
 
 
 def _how(directory: DirectoryReading, record: ScimRecord) -> How:
@@ -128,15 +141,16 @@ def _without_tie(
     """No tie leads to a record: a userName may, but only beside an assignment in the log."""
     if _known_ids(directory):
         return Unidentified(Cause.RECORD_GONE)
-    log = reading.answers.get(AskLog())
-    if log is None and directory.memory.standing is Standing.OUTSIDE:
+    log = log_facts(reading)
+    here = isinstance(directory.app_user, AppUser) and directory.app_user.in_force
+    if log is None and directory.memory.standing is Standing.OUTSIDE and not here:
         return Unidentified(Cause.RECORD_NONE)
     if log is None:
         return Asking(frozenset({AskLog()}))
     if isinstance(log, Unread):
         return Unidentified(Cause.HISTORY_UNREAD, log)
     name = user_name(reading, directory)
-    if not isinstance(log, LogFacts) or directory.app_id not in log.assignments or not name:
+    if directory.app_id not in log.assignments or not name:
         return Unidentified(Cause.RECORD_NONE)
     return _by_user_name(reading, AskRecordsByUserName(directory.name, name))
 
@@ -144,12 +158,12 @@ def _without_tie(
 def _by_user_name(
     reading: Reading, ask: AskRecordsByUserName
 ) -> Identified | Unidentified | Asking:
-    found = reading.answers.get(ask)
-    if found is None:
+    if ask not in reading.answers:
         return Asking(frozenset({ask}))
-    if isinstance(found, Unread):
-        return Unidentified(Cause.RECORD_UNREAD, found)
-    match _records([found]):
+    unread = _unbelieved(reading, ask)
+    if unread:
+        return Unidentified(Cause.RECORD_UNREAD, unread)
+    match _records(reading.answers[ask]):
         case []:
             return Unidentified(Cause.RECORD_NONE)
         case [record]:

@@ -7,29 +7,15 @@ Must not know: what is wanted.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from hooks.core.membership import Action
+from hooks.core.membership import Action, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hooks.core.ids import ScimGroupId
     from hooks.core.reading import PastStep
-
-
-class State(StrEnum):
-    """What has become of a step. A 2xx is "submitted"; settled means seen to be so. Law 4."""
-
-    OPEN = "open"
-    OBSERVED = "observed"
-    SUBMITTED = "submitted"
-    SETTLED = "settled"
-    REFUSED = "refused"
-    FAILED = "failed"
-    PARKED = "parked"
-    ABANDONED = "abandoned"
 
 
 #: Codes of outcomes that the ledger itself writes or understands.
@@ -82,12 +68,12 @@ def settle(history: Iterable[PastStep], observed: frozenset[ScimGroupId]) -> Led
     taken: dict[ScimGroupId, Taken] = {}
     resolved: list[Resolved] = []
     unsettled = 0
-    steps = list(history)
+    steps = [step for step in history if step.state in _KNOWN]
     last = {step.group: step.id for step in steps if step.state in _SENT}
     for step in steps:
         there = step.group in observed
         final = last.get(step.group) == step.id
-        became = _became(step, there=there, final=final)
+        became = _became(step, State(step.state), there=there, final=final)
         if became:
             resolved.append(became)
         state = became.state if became else State(step.state)
@@ -102,19 +88,21 @@ def settle(history: Iterable[PastStep], observed: frozenset[ScimGroupId]) -> Led
 
 
 _SENT = frozenset({State.OPEN, State.SUBMITTED, State.SETTLED})
+#: A newer release may have written others; the journal outlives a step back.
+_KNOWN = frozenset(State)
 
 
-def _became(step: PastStep, *, there: bool, final: bool) -> Resolved | None:
+def _became(step: PastStep, state: State, *, there: bool, final: bool) -> Resolved | None:
     done = there is (step.action is Action.ADD)
-    if step.state is State.OPEN:
+    if state is State.OPEN:
         if done:
             return Resolved(step.id, State.SETTLED)
         return Resolved(step.id, State.ABANDONED, UNKNOWN)
-    if step.state is State.SUBMITTED:
+    if state is State.SUBMITTED:
         if done:
             return Resolved(step.id, State.SETTLED)
         return None if final else Resolved(step.id, State.FAILED, NO_EFFECT)
-    if step.state is State.SETTLED and step.action is Action.REMOVE and there and final:
+    if state is State.SETTLED and step.action is Action.REMOVE and there and final:
         return Resolved(step.id, State.ABANDONED, BACK)
     return None
 

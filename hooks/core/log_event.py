@@ -9,6 +9,8 @@ OpenAPI LogEvent.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,6 +72,10 @@ class _Entry(msgspec.Struct):
     target: Any = None
 
 
+#: Deeper than this there is no field of a LogEvent. Source: Okta OpenAPI LogEvent.
+_DEPTH = 64
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+
 _envelope = msgspec.json.Decoder(_Envelope)
 _entry = msgspec.json.Decoder(_Entry)
 
@@ -82,11 +88,57 @@ def parse_delivery(body: bytes) -> Delivery:
     """
     try:
         envelope = _envelope.decode(body)
-        events = tuple(parse_event(bytes(raw)) for raw in envelope.data.events)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        msg = "delivery: not an Okta event hook envelope"
-        raise MalformedError(msg) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _loose_delivery(body)
+    events = tuple(parse_event(bytes(raw)) for raw in envelope.data.events)
     return Delivery(clean(envelope.event_id, 64), events)
+
+
+def _loose_delivery(body: bytes) -> Delivery:
+    """One odd entry must not lose the others: Okta never sends again after a 4xx."""
+    envelope = _loosely(body)
+    data = envelope.get("data") if isinstance(envelope, dict) else None
+    entries = data.get("events") if isinstance(data, dict) else None
+    if not isinstance(envelope, dict) or not isinstance(entries, list):
+        msg = "delivery: not an Okta event hook envelope"
+        raise MalformedError(msg)
+    events = tuple(parse_event(json.dumps(entry).encode()) for entry in entries)
+    return Delivery(clean(envelope.get("eventId"), 64), events)
+
+
+def _loosely(body: bytes) -> Any:
+    """JSON as far as it goes: bad UTF-8 replaced, deep places left out, numbers not looked at.
+
+    Raises:
+        MalformedError: not JSON even so.
+    """
+    try:
+        text = _shallow(body).decode("utf-8", "replace")
+        return json.loads(text, parse_int=_no_number, parse_float=_no_number)
+    except (ValueError, RecursionError) as error:
+        msg = "not JSON"
+        raise MalformedError(msg) from error
+
+
+def _no_number(_digits: str) -> int:
+    return 0
+
+
+def _shallow(body: bytes) -> bytes:
+    """The same JSON with ``null`` for everything deeper than any field that is read."""
+    kept: list[bytes] = []
+    depth = since = 0
+    for token in _TOKENS.finditer(body):
+        mark = token.group()[:1]
+        if mark in b"[{":
+            depth += 1
+            if depth == _DEPTH + 1:
+                kept += [body[since : token.start()], b"null"]
+        elif mark in b"]}":
+            if depth == _DEPTH + 1:
+                since = token.end()
+            depth -= 1
+    return b"".join([*kept, body[since:]]) if depth <= _DEPTH else b""
 
 
 def parse_event(raw: bytes) -> LogEvent:
@@ -97,11 +149,16 @@ def parse_event(raw: bytes) -> LogEvent:
     """
     try:
         entry = _entry.decode(raw)
-    except msgspec.ValidationError:
-        entry = _Entry()
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        msg = "event: not JSON"
-        raise MalformedError(msg) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = _loosely(raw)
+        fields = found if isinstance(found, dict) else {}
+        entry = _Entry(
+            uuid=fields.get("uuid"),
+            event_type=fields.get("eventType"),
+            published=fields.get("published"),
+            outcome=fields.get("outcome"),
+            target=fields.get("target"),
+        )
     targets = _targets(entry.target)
     result = entry.outcome.get("result") if isinstance(entry.outcome, dict) else None
     return LogEvent(

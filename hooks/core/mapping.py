@@ -6,7 +6,8 @@ Must not know: who the person is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.reading import (
@@ -24,7 +25,7 @@ from hooks.core.refusal import Cause
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from hooks.core.ids import OktaGroupId, ScimGroupId
+    from hooks.core.ids import OktaGroupId, PushMappingId, ScimGroupId
     from hooks.core.membership import Group
     from hooks.core.reading import Answer, Ask
 
@@ -57,17 +58,26 @@ class Managed:
 
 
 @dataclass(frozen=True, slots=True)
+class Loose:
+    """A listed mapping that may lead to any group: its target could not be read, or it moved."""
+
+    source: OktaGroupId
+    unread: Unread | None
+
+
+@dataclass(frozen=True, slots=True)
 class Mappings:
     """The mappings of one directory as one look sees them.
 
-    ``links`` are those to remember from now on; ``loose`` are listed mappings whose target could
-    not be read, so that they may lead to any group.
+    ``links`` count now, the remembered ones and the ``fresh`` ones, which are to be remembered;
+    ``onto`` are mappings that moved onto a group, and can only keep people in it.
     """
 
     listed: tuple[PushMapping, ...]
     links: tuple[Link, ...]
     fresh: tuple[Link, ...]
-    loose: tuple[PushMapping, ...]
+    loose: tuple[Loose, ...]
+    onto: tuple[tuple[ScimGroupId, OktaGroupId], ...] = ()
 
 
 def read(
@@ -79,50 +89,95 @@ def read(
     """
     if isinstance(directory.mappings, Unread):
         return directory.mappings
-    trusted = tuple(link for link in directory.links if not link.accept)
+    listed = {each.id: each for each in directory.mappings}
+    trusted = [link for link in directory.links if not link.accept or link.mapping not in listed]
     remembered = {link.mapping for link in trusted}
-    unknown = [each for each in directory.mappings if each.id not in remembered]
-    known = {link.target: (link.group, link.name) for link in trusted}
-    named = {group.display: (group.id, group.display) for group in groups}
-    accepted = {
-        link.mapping: (link.group, {group.id: group.display for group in groups}.get(link.group))
-        for link in directory.links
-        if link.accept
-    }
-    fresh: list[Link] = []
-    loose: list[PushMapping] = []
-    asks: set[Ask] = set()
-    for each in unknown:
-        answer = answers.get(AskGroup(each.target))
-        if answer is None:
-            asks.add(AskGroup(each.target))
-        elif not isinstance(answer, OktaGroup):
-            loose.append(each)
-        elif each.id in accepted:
-            group, display = accepted[each.id]
-            fresh.append(_link(each, group, display or answer.name, answer.name))
-        elif found := known.get(each.target) or named.get(answer.name):
-            fresh.append(_link(each, *found, answer.name))
+    unknown = [each for each in listed.values() if each.id not in remembered]
+    asks = {AskGroup(each.target) for each in unknown} - answers.keys()
     if asks:
         return Asking(frozenset(asks))
-    return Mappings(directory.mappings, trusted, tuple(fresh), tuple(loose))
+    known = {link.target: link for link in trusted}
+    names = _Names.of(groups, known, {link.mapping: link for link in directory.links})
+    fresh: list[Link] = []
+    loose: list[Loose] = []
+    for each in unknown:
+        answer = answers[AskGroup(each.target)]
+        if not isinstance(answer, OktaGroup):
+            loose.append(Loose(each.source, answer if isinstance(answer, Unread) else None))
+        elif link := names.match(each, answer.name):
+            fresh.append(link)
+    still = [(link, listed[link.mapping]) for link in trusted if link.mapping in listed]
+    moved = [now for link, now in still if _moved(link, now)]
+    return Mappings(
+        listed=directory.mappings,
+        links=(*trusted, *fresh),
+        fresh=tuple(fresh),
+        loose=(*loose, *(Loose(each.source, None) for each in moved if each.target not in known)),
+        onto=tuple(
+            (known[each.target].group, each.source) for each in moved if each.target in known
+        ),
+    )
 
 
-def _link(mapping: PushMapping, group: ScimGroupId, name: str, target_name: str) -> Link:
-    return Link(mapping.id, mapping.source, mapping.target, group, name, target_name)
+def _moved(link: Link, now: PushMapping) -> bool:
+    return (now.source, now.target) != (link.source, link.target)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a listed mapping can be matched with: the person's groups and what is remembered."""
+
+    ids: Mapping[ScimGroupId, str]
+    unique: Mapping[str, ScimGroupId]
+    known: Mapping[OktaGroupId, Link]
+    before: Mapping[PushMappingId, Link]
+
+    @classmethod
+    def of(
+        cls,
+        groups: Iterable[Group],
+        known: Mapping[OktaGroupId, Link],
+        before: Mapping[PushMappingId, Link],
+    ) -> _Names:
+        every = list(groups)
+        count = Counter(group.display for group in every)
+        unique = {group.display: group.id for group in every if count[group.display] == 1}
+        return cls({group.id: group.display for group in every}, unique, known, before)
+
+    def match(self, mapping: PushMapping, name: str) -> Link | None:
+        """By the target's id if it is known, else by its name; accepted ones keep their group."""
+        before = self.before.get(mapping.id)
+        if before is None and (link := self.known.get(mapping.target)):
+            return replace(link, mapping=mapping.id, source=mapping.source)
+        group, display = self.unique.get(name), name
+        if group is None and before is not None:
+            group, display = before.group, self.ids.get(before.group, before.name)
+        if group is None:
+            return None
+        return Link(mapping.id, mapping.source, mapping.target, group, display, name)
 
 
 def behind(group: Group, mappings: Mappings) -> Managed | None:
     """What stands behind a group; ``None`` if no mapping ever led to it."""
     listed = {mapping.id: mapping for mapping in mappings.listed}
-    links = [link for link in (*mappings.links, *mappings.fresh) if link.group == group.id]
+    links = [link for link in mappings.links if link.group == group.id]
+    cause = None
+    if not links:
+        # A group made anew under the name of one that is remembered has another id.
+        links = [
+            link for link in mappings.links if link.name == group.display and link.mapping in listed
+        ]
+        cause = Cause.MAPPING_MOVED
     if not links:
         return None
-    sources = []
-    cause = None
+    sources = [
+        Source(source, live=False, active=False, listed=True)
+        for onto, source in mappings.onto
+        if onto == group.id
+    ]
     for link in links:
         now = listed.get(link.mapping)
-        if now and (now.source, now.target) != (link.source, link.target):
+        if now and _moved(link, now):
             cause = Cause.MAPPING_MOVED
         if group.display and link.name != group.display:
             cause = cause or Cause.MAPPING_RENAMED
@@ -143,7 +198,7 @@ def check_targets(
     """Read again the targets a change of ``group`` rests on; ``None`` if all are as remembered."""
     listed = {mapping.id: mapping for mapping in mappings.listed}
     asks: set[Ask] = set()
-    for link in (*mappings.links, *mappings.fresh):
+    for link in mappings.links:
         now = listed.get(link.mapping)
         if link.group != group.id or not (now and now.live):
             continue

@@ -23,6 +23,19 @@ class Action(StrEnum):
     ADD = "add"
 
 
+class State(StrEnum):
+    """What has become of a step. A 2xx is "submitted"; settled means seen to be so. Law 4."""
+
+    OPEN = "open"
+    OBSERVED = "observed"
+    SUBMITTED = "submitted"
+    SETTLED = "settled"
+    REFUSED = "refused"
+    FAILED = "failed"
+    PARKED = "parked"
+    ABANDONED = "abandoned"
+
+
 class Mode(StrEnum):
     """Whether a directory's plans are sent or only journalled."""
 

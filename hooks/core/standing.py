@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hooks.core.membership import Standing
 from hooks.core.reading import (
+    IN_FORCE,
     MISSING,
     App,
     AppUser,
@@ -16,6 +17,7 @@ from hooks.core.reading import (
     OktaUser,
     Reading,
     Unread,
+    Why,
 )
 from hooks.core.refusal import Cause
 
@@ -24,6 +26,11 @@ _USER_IN_FORCE = frozenset({"ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "LOCKED
 #: AppUser statuses of an assignment that has ended or was never made good.
 _ENDED = frozenset({"DEPROVISIONED", "REVOKED", "INACTIVE", "UNASSIGNED"})
 _NEVER_STARTED = frozenset({"IMPORTED", "MATCHED"})
+_USER_STATUSES = _USER_IN_FORCE | {"STAGED", "SUSPENDED", "DEPROVISIONED"}
+_APP_USER_STATUSES = IN_FORCE | _ENDED | _NEVER_STARTED | {"SUSPENDED"}
+
+#: Whether a record is theirs, as ``stand`` wants to know it.
+Tied = bool | Unread | Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +42,30 @@ class Stand:
     unread: Unread | None = None
 
 
-def stand(reading: Reading, directory: DirectoryReading, *, tied: bool) -> Stand | Asking:
+def stand(reading: Reading, directory: DirectoryReading, tied: Tied) -> Stand | Asking:
     """Judge one directory.
 
-    ``tied`` says that a tie other than the System Log leads to a SCIM record, which
-    shows that the assignment was once in force.
+    ``tied`` says whether a tie other than the System Log leads to a SCIM record, which shows
+    that the assignment was once in force; or that this is not known yet, or cannot be known.
     """
-    readable = _unclear(reading, directory)
-    if readable is not None:
-        return readable
-    log = reading.answers.get(AskLog())
-    facts = log if isinstance(log, LogFacts | Unread) else None
+    unclear = _unclear(reading, directory)
+    if unclear is not None:
+        return unclear
+    facts = log_facts(reading)
     return (
         _left(reading, directory, facts)
-        or _outside(reading, directory, facts, tied=tied)
+        or _outside(reading, directory, facts, tied)
         or _assigned(reading, directory)
         or Stand(Standing.UNCLEAR, Cause.STATUS_UNKNOWN)
     )
+
+
+def log_facts(reading: Reading) -> LogFacts | Unread | None:
+    """What the System Log said, if it was asked; a 404 of it is no answer."""
+    answer = reading.answers.get(AskLog())
+    if answer is None or isinstance(answer, LogFacts | Unread):
+        return answer
+    return Unread(Why.INCOMPLETE)
 
 
 def _unclear(reading: Reading, directory: DirectoryReading) -> Stand | None:
@@ -71,7 +85,9 @@ def _unclear(reading: Reading, directory: DirectoryReading) -> Stand | None:
         user.status == "ACTIVATING" or user.transitioning_to not in (None, "DEPROVISIONED")
     ):
         return Stand(Standing.UNCLEAR, Cause.IN_TRANSITION)
-    return None
+    odd = isinstance(user, OktaUser) and user.status not in _USER_STATUSES
+    odd |= isinstance(app_user, AppUser) and app_user.status not in _APP_USER_STATUSES
+    return Stand(Standing.UNCLEAR, Cause.STATUS_UNKNOWN) if odd else None
 
 
 def _left(
@@ -95,7 +111,7 @@ def _left(
 
 
 def _outside(
-    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None, *, tied: bool
+    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None, tied: Tied
 ) -> Stand | Asking | None:
     """STAGED and unmatched people, and those the app never knew; else the unassigned."""
     app_user = directory.app_user
@@ -106,10 +122,18 @@ def _outside(
     ended = app_user is MISSING or (isinstance(app_user, AppUser) and app_user.status in _ENDED)
     if not ended:
         return None
-    if directory.memory.ever_in_force or tied:
+    if directory.memory.ever_in_force or tied is True:
         return Stand(Standing.UNASSIGNED)
+    return _ever(directory, log, tied)
+
+
+def _ever(directory: DirectoryReading, log: LogFacts | Unread | None, tied: Tied) -> Stand | Asking:
+    """Was somebody unknown ever in force? The log is asked once; then they are remembered."""
+    if isinstance(tied, Asking):
+        return tied
+    if isinstance(tied, Unread):
+        return Stand(Standing.UNCLEAR, Cause.RECORD_UNREAD, tied)
     if log is None and directory.memory.standing is Standing.OUTSIDE:
-        # The log was asked once; an assignment since then would have made them known.
         return Stand(Standing.OUTSIDE)
     if log is None:
         return Asking(frozenset({AskLog()}))

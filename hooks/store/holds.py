@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import distinct, func, select, update
 
 from hooks.core import brake
-from hooks.core.ledger import State
+from hooks.core.membership import State
 from hooks.store import line
 from hooks.store.tables import Brake, Hold, Order, Outcome, Step
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from hooks.store.tables import Due, Event
+from hooks.clock import moment
+from hooks.core.reading import Claim, Claimed
+from hooks.store.tables import Due, Event, Refused
 
 if TYPE_CHECKING:
     from hooks.store.database import Tx
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 _event = Event.__table__  # type: ignore[attr-defined]
 _due = Due.__table__  # type: ignore[attr-defined]
+_refused = Refused.__table__  # type: ignore[attr-defined]
 
 _COLUMNS = (
     "id",
@@ -79,3 +82,58 @@ def dead(tx: Tx, *, limit: int = 1000) -> list[dict[str, object]]:
 def counted(tx: Tx) -> int:
     """How many events are stored."""
     return int(tx.execute(select(func.count()).select_from(_event)).scalar_one())
+
+
+def closed(tx: Tx, uuid: str) -> tuple[dict[str, object], None] | None:
+    """One event as `opened` tells it, its payload left sealed; no key is needed."""
+    row = tx.execute(select(_event).where(_event.c.uuid == uuid)).mappings().one_or_none()
+    return None if row is None else ({name: row[name] for name in _COLUMNS}, None)
+
+
+def refused_mappings(tx: Tx) -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
+    """Groups refused now because of a mapping, by directory and group: the cause, and for whom."""
+    found: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
+    query = (
+        select(_refused.c.directory, _refused.c.group, _refused.c.cause, _refused.c.user)
+        .where(_refused.c.until.is_(None), _refused.c.cause.startswith("mapping_"))
+        .order_by(_refused.c.id)
+    )
+    for row in tx.execute(query):
+        _, users = found.get((row.directory, row.group), ("", ()))
+        found[row.directory, row.group] = row.cause, tuple(dict.fromkeys((*users, row.user)))
+    return found
+
+
+def claims(tx: Tx, subject: str) -> tuple[Claimed, ...]:
+    """What the waiting events of a subject say, as a lease on it would hand out; nothing is noted."""
+    names = ("uuid", "claim", "about", "published", "received", "first_look")
+    rows = tx.execute(
+        select(*(_event.c[name] for name in names))
+        .where(_event.c.subject == subject, _event.c.settled.is_(None), _event.c.claim.is_not(None))
+        .order_by(_event.c.id)
+    )
+    return tuple(
+        Claimed(
+            row.uuid, Claim(row.claim), row.about,
+            moment(min(row.published, row.received)), moment(row.first_look or tx.now),
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A subject's place in line; instants in microseconds UTC."""
+
+    fence: int
+    due_at: int | None
+    lease_until: int | None
+    dead: str | None
+
+
+def place(tx: Tx, subject: str) -> Place | None:
+    """Where a subject stands in line; ``None`` if it never was."""
+    names = ("fence", "due_at", "lease_until", "dead")
+    query = select(*(_due.c[name] for name in names)).where(_due.c.subject == subject)
+    row = tx.execute(query).one_or_none()
+    return Place(row.fence, row.due_at, row.lease_until, row.dead) if row else None

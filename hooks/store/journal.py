@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from hooks.core.ids import DirectoryName, ScimGroupId
-from hooks.core.ledger import State
-from hooks.core.membership import Action
+from hooks.core.membership import Action, State
 from hooks.core.reading import PastStep
 from hooks.store import holds, line
 from hooks.store.tables import Outcome, Step

@@ -144,7 +144,6 @@ def test_a_long_attempt_count_without_failure_is_no_dead_letter() -> None:
     assert then(Came(), attempt=MAX_ATTEMPTS + 1) == Idle()
 
 
-@pytest.mark.xfail(strict=True, reason="the look an event asks for undercuts the vendor's reset")
 def test_a_contradiction_does_not_undercut_the_vendor() -> None:
     came = Came(failed=True, retry_at=seconds(60), contradicted_until=seconds(2))
     assert then(came) == Retry(seconds(60))

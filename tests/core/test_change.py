@@ -180,26 +180,22 @@ def test_an_addition_without_effect_is_tried_three_times() -> None:
 # -- faults ------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="additions do not know the groups that are never touched")
 @pytest.mark.parametrize("name", ["org-admins", "administrators", "atlassian-addons-admin"])
 def test_nobody_is_ever_added_to_atlassians_own_groups(name: str) -> None:
     world = replace(among(called(PRESENT, name), 1, 2), records=(record(),))
     assert changes(look(world, policy=Policy(restore=Restore.ALL))) == ["+team-1"]
 
 
-@pytest.mark.xfail(strict=True, reason="additions do not know the protected groups")
 def test_nobody_is_added_to_a_protected_group() -> None:
     policy = Policy(restore=Restore.ALL, protected_groups=("team-2",))
     assert changes(look(EMPTY, policy=policy)) == ["+team-1"]
 
 
-@pytest.mark.xfail(strict=True, reason="a repair reaches beyond the pilot")
 def test_a_repair_stays_inside_the_pilot() -> None:
     policy = Policy(restore=Restore.ALL, scope=Named(frozenset({okta_group(66)})))
     assert changes(look(EMPTY, policy=policy)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="without a display nobody knows that the group is never")
 @pytest.mark.parametrize("policy", [Policy(), Policy(protected_groups=("org-admins",))])
 def test_a_group_shown_without_its_name_is_known_by_the_remembered_one(policy: Policy) -> None:
     """``display`` is optional in SCIM."""
@@ -207,7 +203,6 @@ def test_a_group_shown_without_its_name_is_known_by_the_remembered_one(policy: P
     assert changes(look(world, policy=policy)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a shared record is only respected while she is absent")
 @pytest.mark.parametrize("world", [SUSPENDED, PRESENT])
 def test_a_record_somebody_in_force_holds_too_is_never_stripped(world: World) -> None:
     shared = with_memory(world, shared_with=frozenset({BOB}))
@@ -215,20 +210,17 @@ def test_a_record_somebody_in_force_holds_too_is_never_stripped(world: World) ->
     assert (changes(plan), causes(plan)) == ([], {Cause.SUCCESSOR})
 
 
-@pytest.mark.xfail(strict=True, reason="stripping the suspended does not ask for a successor")
 def test_a_successor_of_a_suspended_person_wins_too() -> None:
     world = replace(SUSPENDED, successors=(Successor(BOB),))
     plan = look(world, policy=Policy(suspended=Suspended.STRIP))
     assert (changes(plan), causes(plan)) == ([], {Cause.SUCCESSOR})
 
 
-@pytest.mark.xfail(strict=True, reason="a 404 of the successor search reads as nobody")
 def test_a_successor_search_that_answers_404_proves_nothing() -> None:
     plan = look(replace(LEAVER, says={AskSuccessor(MAIN, LOGIN): MISSING}))
     assert (changes(plan), causes(plan)) == ([], {Cause.SUCCESSOR_UNREAD})
 
 
-@pytest.mark.xfail(strict=True, reason="she is told to be looked at again, by her own look")
 def test_a_person_is_not_among_the_others_to_look_at() -> None:
     both = (Successor(ANN), Successor(BOB))
     assert look(replace(LEAVER, app_user=ASSIGNED, successors=both)).others == {BOB}

@@ -319,7 +319,6 @@ def test_an_old_newest_claim_does_not_let_a_younger_older_one_speak() -> None:
     assert changes(look(world)) == ["-team-1", "-team-2"]
 
 
-@pytest.mark.xfail(strict=True, reason="groups that could not be read do not show the claim either")
 def test_a_claim_about_groups_that_could_not_be_read_holds_back_too() -> None:
     world = hearing(LEAVER, says(Claim.JOINED, source(2)))
     assert changes(look(world)) == ["-team-1"]

@@ -113,13 +113,11 @@ def test_groups_do_not_mix() -> None:
     assert ledger.of(scim_group(2)) == Taken(scim_group(2), seen_gone=True)
 
 
-@pytest.mark.xfail(strict=True, reason="a state written by a newer release stops this person")
 def test_a_state_of_a_newer_release_is_passed_over() -> None:
     newer = PastStep(2, REMOVE, scim_group(2), "postponed")
     assert settle([*past((REMOVE, 1, "settled")), newer], GONE).of(TEAM) == TAKEN
 
 
-@pytest.mark.xfail(strict=True, reason="a journal row's state is text, and text is no State member")
 @pytest.mark.parametrize(
     ("state", "action", "observed"),
     [

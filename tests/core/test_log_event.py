@@ -187,7 +187,6 @@ def test_what_is_no_envelope_is_malformed(bad: bytes) -> None:
         parse_delivery(bad)
 
 
-@pytest.mark.xfail(strict=True, reason="one undecodable entry makes the whole delivery a final 400")
 @pytest.mark.parametrize(
     "entry",
     [
@@ -204,14 +203,12 @@ def test_one_odd_entry_does_not_lose_the_others(entry: str) -> None:
     assert [each.users for each in parse_delivery(raw).events] == [(), (ANN,)]
 
 
-@pytest.mark.xfail(strict=True, reason="a lone surrogate in a display name loses the event")
 def test_a_cut_emoji_in_somebodys_name_does_not_hide_who_is_meant() -> None:
     raw = body(event(target=[target("User", ANN) | {"displayName": "\ud83d"}]))
     (found,) = parse_delivery(raw).events
     assert found.users == (ANN,)
 
 
-@pytest.mark.xfail(strict=True, reason="a number out of range blanks every field of the event")
 @pytest.mark.parametrize("number", ["1" * 5000, "1e999"])
 def test_a_huge_number_beside_the_ids_does_not_hide_who_is_meant(number: str) -> None:
     raw = body(event(target=[target("User", ANN) | {"x": "HUGE"}]))
@@ -219,7 +216,6 @@ def test_a_huge_number_beside_the_ids_does_not_hide_who_is_meant(number: str) ->
     assert found.users == (ANN,)
 
 
-@pytest.mark.xfail(strict=True, reason="a lone surrogate in eventId makes the delivery a final 400")
 def test_an_odd_delivery_id_does_not_lose_the_events() -> None:
     assert parse_delivery(body(event(), eventId="\ud800")).events
 

@@ -300,7 +300,6 @@ def test_an_inactive_record_of_somebody_in_force_is_waited_for() -> None:
 # -- faults ------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="an unknown status is overlooked where another row matches")
 @pytest.mark.parametrize(
     "world",
     [
@@ -318,14 +317,12 @@ def test_an_unknown_status_is_unclear_before_any_other_row(world: World) -> None
     assert not changes(plan)
 
 
-@pytest.mark.xfail(strict=True, reason="a 404 of the log is asked for again and again")
 @pytest.mark.parametrize("world", [replace(GONE, memory=KNOWN), stranger(UNASSIGNED)])
 def test_a_log_that_answers_404_is_no_answer(world: World) -> None:
     plan = look(replace(world, says={AskLog(): MISSING}, records=()))
     assert causes(plan) == {Cause.HISTORY_UNREAD}
 
 
-@pytest.mark.xfail(strict=True, reason="a log answered first ends as OUTSIDE, records unread")
 def test_nobody_is_outside_before_her_record_was_asked_for() -> None:
     plan = decide(reading(stranger(UNASSIGNED), answers={AskLog(): LogFacts()}), Policy())
     assert AskRecordsByExternalId(MAIN) in plan.asks
