@@ -109,7 +109,7 @@ class Observer:
             name: replace(known.memories.get(name, Memory()), history=history.get(name, ()))
             for name in self.directories
         }
-        reading = await self._first(user, claims, memories, links)
+        reading = await self._first(user, claims, memories, links, policy)
         reading = replace(reading, protected_before=known.protected)
         answers = dict(reading.answers)
         for _ in range(_ROUNDS):
@@ -128,14 +128,13 @@ class Observer:
         claims: tuple[Claimed, ...],
         memories: Mapping[DirectoryName, Memory],
         links: Mapping[DirectoryName, tuple[Link, ...]],
+        policy: Policy,
     ) -> Reading:
         """The first phase: everything always needed, and what will be, together."""
         at = self._clock.now()
-        expected = {
-            ask
-            for name in self.directories
-            for ask in anticipated(name, memories[name], links.get(name, ()), claims)
-        }
+        expected: set[Ask] = {AskGroup(group) for group in policy.protected_okta_groups.ids}
+        for name in self.directories:
+            expected |= anticipated(name, memories[name], links.get(name, ()), claims)
         okta_user, okta_groups, answers, directories = await asyncio.gather(
             answer_of(self.okta.user(user)),
             answer_of(self.okta.user_groups(user)),

@@ -29,7 +29,7 @@ from hooks.core.reading import (
     Unread,
 )
 from hooks.core.refusal import Cause, Refusal
-from hooks.core.standing import Tied, log_facts, stand
+from hooks.core.standing import Tied, stand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -183,8 +183,7 @@ def _tied(identity: Identified | Unidentified | Asking) -> Tied:
 
 def _stranger(reading: Reading, directory: DirectoryReading, standing: Standing) -> bool:
     """Somebody absent whom nothing ever tied to the app: there is nothing to refuse."""
-    log = log_facts(reading)
-    logged = isinstance(log, LogFacts) and directory.app_id in log.assignments
+    logged = isinstance(reading.log, LogFacts) and directory.app_id in reading.log.assignments
     return standing.absent and not directory.memory.ever_in_force and not logged
 
 

@@ -28,7 +28,6 @@ from hooks.core.reading import (
     Why,
 )
 from hooks.core.refusal import Cause
-from hooks.core.standing import log_facts
 
 
 class How(StrEnum):
@@ -141,7 +140,7 @@ def _without_tie(
     """No tie leads to a record: a userName may, but only beside an assignment in the log."""
     if _known_ids(directory):
         return Unidentified(Cause.RECORD_GONE)
-    log = log_facts(reading)
+    log = reading.log
     here = isinstance(directory.app_user, AppUser) and directory.app_user.in_force
     if log is None and directory.memory.standing is Standing.OUTSIDE and not here:
         return Unidentified(Cause.RECORD_NONE)

@@ -318,3 +318,11 @@ class Reading:
     claims: tuple[Claimed, ...] = ()
     protected_before: bool = False
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
+
+    @property
+    def log(self) -> LogFacts | Unread | None:
+        """What the System Log said, if it was asked; a 404 of it is no answer."""
+        answer = self.answers.get(AskLog())
+        if answer is None or isinstance(answer, LogFacts | Unread):
+            return answer
+        return Unread(Why.INCOMPLETE)

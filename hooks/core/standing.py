@@ -17,7 +17,6 @@ from hooks.core.reading import (
     OktaUser,
     Reading,
     Unread,
-    Why,
 )
 from hooks.core.refusal import Cause
 
@@ -51,21 +50,13 @@ def stand(reading: Reading, directory: DirectoryReading, tied: Tied) -> Stand | 
     unclear = _unclear(reading, directory)
     if unclear is not None:
         return unclear
-    facts = log_facts(reading)
+    facts = reading.log
     return (
         _left(reading, directory, facts)
         or _outside(reading, directory, facts, tied)
         or _assigned(reading, directory)
         or Stand(Standing.UNCLEAR, Cause.STATUS_UNKNOWN)
     )
-
-
-def log_facts(reading: Reading) -> LogFacts | Unread | None:
-    """What the System Log said, if it was asked; a 404 of it is no answer."""
-    answer = reading.answers.get(AskLog())
-    if answer is None or isinstance(answer, LogFacts | Unread):
-        return answer
-    return Unread(Why.INCOMPLETE)
 
 
 def _unclear(reading: Reading, directory: DirectoryReading) -> Stand | None:
