@@ -7,7 +7,7 @@ import base64
 import re
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,10 +19,10 @@ from hooks.app import Hook, Readiness, create_app
 from hooks.clock import Clock
 from hooks.core.ids import OktaUserId
 from hooks.exchange import Asgi
-from hooks.sandbox.server import Sandbox, listening, serving
+from hooks.sandbox.server import Sandbox, listen, serving
 from hooks.sandbox.story import HOOK_TYPES
 from hooks.sandbox.world import World
-from hooks.settings import Role, load
+from hooks.settings import Role, Settings, load
 from hooks.store import holds, inbox, journal, people, schema
 from hooks.store.database import Database, Tx
 from hooks.store.tables import Due
@@ -213,19 +213,32 @@ async def running(
     census: bool = True,
 ) -> AsyncIterator[Running]:
     """Serve the sandbox and the service; the hook is registered, the first census done."""
-    async with serving(world) as sandbox:
+    stopping: list[asyncio.Task[None]] = []
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(lambda: asyncio.gather(*stopping))
+        sandbox = await stack.enter_async_context(serving(world))
         path = folder / "hooks.toml"
         path.write_text(config(world, sandbox.okta_url, sandbox.atlassian_url, more, modes))
         settings = load(environ(world, database_url, path), need=Role.SERVE)
-        database = Database(settings.secrets.database_url.reveal(), Clock())
-        await asyncio.to_thread(schema.migrate, database)
+        await asyncio.to_thread(_migrate, settings)
+        house = await stack.enter_async_context(
+            wiring.opened(settings, vendors=True, clock=Clock(clock.seconds))
+        )
+        assert house.worker is not None
+        listener = await listen(_doors(house), 0)
+        # The three servers stop together: each takes a tenth of a second.
+        stack.callback(lambda: stopping.append(asyncio.create_task(listener.stop())))
+        world.add_hook(f"{listener.url}/okta/events", SECRET, HOOK_TYPES)
+        run = Running(sandbox, house, clock, listener.url)
+        if census:
+            await run.census()
+        yield run
+        await house.worker.drain()
+
+
+def _migrate(settings: Settings) -> None:
+    database = Database(settings.secrets.database_url.reveal(), Clock())
+    try:
+        schema.migrate(database)
+    finally:
         database.close()
-        async with wiring.opened(settings, vendors=True, clock=Clock(clock.seconds)) as house:
-            assert house.worker is not None
-            async with listening(_doors(house)) as url:
-                world.add_hook(f"{url}/okta/events", SECRET, HOOK_TYPES)
-                run = Running(sandbox, house, clock, url)
-                if census:
-                    await run.census()
-                yield run
-                await house.worker.drain()
