@@ -48,6 +48,8 @@ HOOK_PATH = "/okta/events"
 MOST_BYTES = 8 * 1024 * 1024
 #: Bytes of all bodies held at once: 5,000 usual deliveries, or eight of the largest.
 MOST_HELD_BYTES = 8 * MOST_BYTES
+#: Seconds for a whole body. Okta sends it at once and itself gives up after three.
+BODY_SECONDS = 10.0
 #: Larger bodies are parsed off the loop, so that everybody else is answered meanwhile.
 _PARSED_HERE = 256 * 1024
 #: Okta's challenge is a short random word; what is longer is none.
@@ -74,17 +76,24 @@ class Hook:
     secrets: Callable[[], Sequence[bytes]]
     put: Callable[[Delivery], Awaitable[Stored]]
     ring: Callable[[], None]
+    body_seconds: float = BODY_SECONDS
+    most_held: int = MOST_HELD_BYTES
 
 
 class Readiness:
     """Whether this process can store what it is sent; asked of the store once a second at most."""
 
     def __init__(
-        self, check: Callable[[], Awaitable[object]], *, loaded: Callable[[], bool]
+        self,
+        check: Callable[[], Awaitable[object]],
+        *,
+        loaded: Callable[[], bool],
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         """``check`` writes to the store, or raises; ``loaded`` tells of the hook's secret."""
         self._check = check
         self._loaded = loaded
+        self._patience = patience
         self._asked: asyncio.Task[bool] | None = None
         self._fresh_until = 0.0
         self.closing = False
@@ -97,7 +106,7 @@ class Readiness:
         if self._asked is None or (self._asked.done() and now >= self._fresh_until):
             self._fresh_until = now + FRESH_SECONDS
             self._asked = asyncio.create_task(self._ask())
-        await asyncio.wait([self._asked], timeout=PATIENCE_SECONDS)
+        await asyncio.wait([self._asked], timeout=self._patience)
         return self._asked.done() and self._asked.result() and not self.closing
 
     async def _ask(self) -> bool:
@@ -119,7 +128,7 @@ class _Doors:
         self._readiness = readiness
         self._hook = hook
         self._header = hook.header.lower().encode() if hook else b""
-        self._room = _Room()
+        self._room = _Room(hook.most_held if hook else 0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
@@ -184,7 +193,7 @@ class _Doors:
         if any(each.strip().lower() not in (b"", b"identity") for each in codings):
             return NOT_READABLE
         with self._room.taken() as hold:
-            body = await exchange.body(MOST_BYTES, hold)
+            body = await exchange.body(MOST_BYTES, hook.body_seconds, hold)
             return await self._store(body, hook, started)
 
     async def _store(self, body: bytes, hook: Hook, started: float) -> Answer:
@@ -209,7 +218,8 @@ class _Doors:
 class _Room:
     """The bytes of all bodies held now. Only who showed the secret gets any."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._held = 0
 
     @contextmanager
@@ -219,7 +229,7 @@ class _Room:
 
         def hold(size: int) -> None:
             nonlocal mine
-            if self._held + size > MOST_HELD_BYTES:
+            if self._held + size > self._most:
                 raise Refusal(TROUBLE)
             self._held += size
             mine += size

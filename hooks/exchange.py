@@ -16,8 +16,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Seconds for a whole body. Okta sends it at once and itself gives up after three.
-BODY_SECONDS = 10.0
 #: After an early answer so much of the body is read and dropped before the connection ends,
 #: or the end would reach the client as a reset that can overtake the answer. RFC 9112 section 9.6.
 _DRAINED_BYTES = 1024 * 1024
@@ -84,8 +82,8 @@ class Exchange:
         """Every line of this header, whose name is in lower case."""
         return [value for each, value in self.headers if each == name]
 
-    async def body(self, most: int, hold: Callable[[int], None]) -> bytes:
-        """The whole body, of at most so many bytes, within ``BODY_SECONDS``.
+    async def body(self, most: int, seconds: float, hold: Callable[[int], None]) -> bytes:
+        """The whole body, of at most so many bytes, within so many seconds.
 
         ``hold`` is told the size of each part as it comes, and may raise a Refusal.
         Raises: Refusal if it is too large or too slow; Gone if it ends before its end.
@@ -94,7 +92,7 @@ class Exchange:
         if announced and int(announced[0]) > most:
             raise Refusal(TOO_LARGE)
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await self._collect(most, hold)
         except TimeoutError:
             raise Refusal(TOO_SLOW) from None

@@ -65,6 +65,7 @@ class _Connection(HttpToolsProtocol):
     """uvicorn's connection, with an end to waiting for a head."""
 
     most_connections = 0
+    head_seconds = HEAD_SECONDS
     _late: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = False
@@ -116,7 +117,7 @@ class _Connection(HttpToolsProtocol):
 
     def _wait_for_head(self) -> None:
         self._head_bytes = 0
-        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+        self._late = self.loop.call_later(self.head_seconds, self.transport.abort)
 
     def _got_head(self) -> None:
         if self._late:
@@ -127,9 +128,18 @@ class _Connection(HttpToolsProtocol):
 class Listener(uvicorn.Server):
     """Serves one app on one bound socket until told to stop."""
 
-    def __init__(self, app: Asgi, bound: socket.socket, *, most_connections: int) -> None:
+    def __init__(
+        self,
+        app: Asgi,
+        bound: socket.socket,
+        *,
+        most_connections: int,
+        head_seconds: float = HEAD_SECONDS,
+        stop_seconds: int = STOP_SECONDS,
+    ) -> None:
         """Over ``most_connections`` a new one is answered 503 unread."""
-        connection = type("Connection", (_Connection,), {"most_connections": most_connections})
+        bounds = {"most_connections": most_connections, "head_seconds": head_seconds}
+        connection = type("Connection", (_Connection,), bounds)
         super().__init__(
             uvicorn.Config(
                 app,
@@ -145,7 +155,7 @@ class Listener(uvicorn.Server):
                 date_header=False,
                 backlog=_BACKLOG,
                 timeout_keep_alive=KEEP_SECONDS,
-                timeout_graceful_shutdown=STOP_SECONDS,
+                timeout_graceful_shutdown=stop_seconds,
             )
         )
         self._bound = bound

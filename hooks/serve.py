@@ -144,8 +144,8 @@ class _Running:
             await asyncio.gather(public.up.wait(), operations.up.wait())
             self._announce(house)
             # What lives now lives on: no collection need look at it again.
-            gc.collect()
             gc.freeze()
+            gc.enable()
             await self.stop.wait()
             readiness.closing = True
             public.stop()
