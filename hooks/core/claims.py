@@ -16,6 +16,7 @@ from hooks.core.reading import (
     Claim,
     Claimed,
     DirectoryReading,
+    LogFacts,
     OktaUser,
     Reading,
     Unread,
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 YOUNG = timedelta(minutes=10)
 #: From the first look; after the last one the reading wins. Design 3.2.
 LOOKS = (timedelta(seconds=2), timedelta(seconds=10), timedelta(seconds=60))
+
+#: For the System Log to show an assignment nobody knew of: as long as the claim is young.
+_LOG_LOOKS = (*LOOKS, timedelta(minutes=5))
 
 _LIFECYCLE = (Claim.ACTIVE, Claim.DEACTIVATED, Claim.SUSPENDED)
 
@@ -54,7 +58,7 @@ def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
             if claimed is lifecycle or claimed.published > lifecycle.published
         }
     found = [
-        Contradiction(claimed, _next_look(claimed, reading.at))
+        Contradiction(claimed, _next_look(reading, claimed))
         for claimed in newest.values()
         if reading.at - claimed.published < YOUNG and _against(reading, claimed)
     ]
@@ -90,9 +94,14 @@ def _newest(claims: Iterable[Claimed]) -> dict[tuple[str, str], Claimed]:
     return newest
 
 
-def _next_look(claimed: Claimed, at: datetime) -> datetime | None:
-    first = claimed.first_look or at
-    return next((first + wait for wait in LOOKS if first + wait > at), None)
+def _next_look(reading: Reading, claimed: Claimed) -> datetime | None:
+    first = claimed.first_look or reading.at
+    unknown = any(
+        directory.app_id == claimed.about and _unknown(reading, directory, claimed.claim)
+        for directory in reading.directories
+    )
+    looks = _LOG_LOOKS if unknown else LOOKS
+    return next((first + wait for wait in looks if first + wait > reading.at), None)
 
 
 def _against(reading: Reading, claimed: Claimed) -> bool:
@@ -101,7 +110,7 @@ def _against(reading: Reading, claimed: Claimed) -> bool:
     if claimed.claim in (Claim.JOINED, Claim.LEFT):
         return _against_groups(reading, claimed)
     return any(
-        _against_app(directory, claimed.claim)
+        _against_app(directory, claimed.claim) or _unknown(reading, directory, claimed.claim)
         for directory in reading.directories
         if directory.app_id == claimed.about
     )
@@ -126,6 +135,15 @@ def _against_app(directory: DirectoryReading, claim: Claim) -> bool:
     if isinstance(app_user, AppUser):
         return app_user.in_force is not (claim is Claim.ASSIGNED)
     return app_user is MISSING and claim is Claim.ASSIGNED
+
+
+def _unknown(reading: Reading, directory: DirectoryReading, claim: Claim) -> bool:
+    """Said to be unassigned, and nothing shows yet that there was an assignment."""
+    if claim is not Claim.UNASSIGNED or directory.app_user is not MISSING:
+        return False
+    log = reading.log
+    shown = isinstance(log, LogFacts) and directory.app_id not in log.assignments
+    return shown and not directory.memory.ever_in_force
 
 
 def _against_groups(reading: Reading, claimed: Claimed) -> bool:

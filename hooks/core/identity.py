@@ -142,7 +142,8 @@ def _without_tie(
         return Unidentified(Cause.RECORD_GONE)
     log = reading.log
     here = isinstance(directory.app_user, AppUser) and directory.app_user.in_force
-    if log is None and directory.memory.standing is Standing.OUTSIDE and not here:
+    asked = directory.memory.standing is Standing.OUTSIDE
+    if log is None and asked and not here and not reading.spoken_of(directory.app_id):
         return Unidentified(Cause.RECORD_NONE)
     if log is None:
         return Asking(frozenset({AskLog()}))

@@ -326,3 +326,7 @@ class Reading:
         if answer is None or isinstance(answer, LogFacts | Unread):
             return answer
         return Unread(Why.INCOMPLETE)
+
+    def spoken_of(self, app: OktaAppId) -> bool:
+        """A waiting event is about this person's assignment to the app."""
+        return any(claimed.about == app for claimed in self.claims)

@@ -32,7 +32,7 @@ STANDINGS = {
     Standing.PRESENT: "in force: what Okta implies now is wanted",
 }
 REASONS = {
-    Reason.LEFT: "left: the user is deactivated or gone",
+    Reason.LEFT: "the user is deactivated or gone",
     Reason.UNASSIGNED: "the user is no longer assigned to the app",
     Reason.SUSPENDED: "suspended, and policy.suspended is strip",
     Reason.LOST_GROUP: "no Okta group behind it has the user any more",

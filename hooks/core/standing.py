@@ -53,7 +53,7 @@ def stand(reading: Reading, directory: DirectoryReading, tied: Tied) -> Stand | 
     facts = reading.log
     return (
         _left(reading, directory, facts)
-        or _outside(reading, directory, facts, tied)
+        or _outside(reading, directory, tied)
         or _assigned(reading, directory)
         or Stand(Standing.UNCLEAR, Cause.STATUS_UNKNOWN)
     )
@@ -101,9 +101,7 @@ def _left(
     return Stand(Standing.UNCLEAR, Cause.ABSENCE_UNPROVED)
 
 
-def _outside(
-    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None, tied: Tied
-) -> Stand | Asking | None:
+def _outside(reading: Reading, directory: DirectoryReading, tied: Tied) -> Stand | Asking | None:
     """STAGED and unmatched people, and those the app never knew; else the unassigned."""
     app_user = directory.app_user
     if isinstance(reading.user, OktaUser) and reading.user.status == "STAGED":
@@ -115,16 +113,21 @@ def _outside(
         return None
     if directory.memory.ever_in_force or tied is True:
         return Stand(Standing.UNASSIGNED)
-    return _ever(directory, log, tied)
+    return _ever(reading, directory, tied)
 
 
-def _ever(directory: DirectoryReading, log: LogFacts | Unread | None, tied: Tied) -> Stand | Asking:
-    """Was somebody unknown ever in force? The log is asked once; then they are remembered."""
+def _ever(reading: Reading, directory: DirectoryReading, tied: Tied) -> Stand | Asking:
+    """Was somebody unknown ever in force?
+
+    The log is asked once, then they are remembered; and again when an event speaks of the app.
+    """
+    log = reading.log
+    asked = directory.memory.standing is Standing.OUTSIDE
     if isinstance(tied, Asking):
         return tied
     if isinstance(tied, Unread):
         return Stand(Standing.UNCLEAR, Cause.RECORD_UNREAD, tied)
-    if log is None and directory.memory.standing is Standing.OUTSIDE:
+    if log is None and asked and not reading.spoken_of(directory.app_id):
         return Stand(Standing.OUTSIDE)
     if log is None:
         return Asking(frozenset({AskLog()}))
