@@ -89,6 +89,11 @@ def holding(world: World, *records: ScimRecord) -> World:
         pytest.param(
             holding(PRESENT, record(*BOTH, external_id="EMPLOYEE-7")),
             How.APP_USER,
+            id="an externalId that is no Okta id says nothing",
+        ),
+        pytest.param(
+            holding(PRESENT, record(*BOTH, external_id="EMPLOYEE000000000007")),
+            How.APP_USER,
             id="an externalId that is no Okta user's says nothing",
         ),
         pytest.param(
@@ -110,6 +115,11 @@ def test_a_tie_leads_to_the_record(world: World, how: How) -> None:
     ("world", "cause"),
     [
         pytest.param(holding(PRESENT), Cause.RECORD_GONE, id="the known record is gone"),
+        pytest.param(
+            replace(holding(PRESENT), app_user=UNTIED, log=LOGGED),
+            Cause.RECORD_GONE,
+            id="the record we linked is gone",
+        ),
         pytest.param(
             stranger(replace(holding(PRESENT), app_user=UNTIED)), Cause.RECORD_NONE, id="no tie"
         ),

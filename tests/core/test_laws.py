@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from hooks.core.decide import decide
 from hooks.core.ids import ScimGroupId
-from hooks.core.ledger import State
-from hooks.core.membership import Action, Standing
+from hooks.core.membership import Action, Standing, State
 from hooks.core.plan import Plan
 from hooks.core.policy import Named, Orphaned, Policy, Restore, Suspended
 from hooks.core.reading import (

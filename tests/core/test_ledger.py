@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooks.core.ids import ScimGroupId
-from hooks.core.ledger import BACK, NO_EFFECT, UNKNOWN, Resolved, State, Taken, settle
-from hooks.core.membership import Action
+from hooks.core.ledger import BACK, NO_EFFECT, UNKNOWN, Resolved, Taken, settle
+from hooks.core.membership import Action, State
 from hooks.core.reading import PastStep
 from tests.core.worlds import past, scim_group
 

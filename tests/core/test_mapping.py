@@ -9,7 +9,7 @@ import pytest
 from hooks.core.ids import OktaGroupId
 from hooks.core.membership import Group
 from hooks.core.policy import Orphaned, Policy, Restore
-from hooks.core.reading import Answer, AskGroup, Link, PushMapping, Unread, Why
+from hooks.core.reading import Answer, AskGroup, Claim, Claimed, Link, PushMapping, Unread, Why
 from hooks.core.refusal import Cause
 from tests.core.worlds import (
     DOWN,
@@ -17,6 +17,7 @@ from tests.core.worlds import (
     FORBIDDEN,
     LEAVER,
     NAMES,
+    NOW,
     PRESENT,
     World,
     causes,
@@ -317,3 +318,25 @@ def test_a_name_that_two_groups_have_matches_neither() -> None:
     twins = (Group(scim_group(76), "team-2"), Group(scim_group(77), "team-2"))
     world = replace(LEAVER, links=(), mappings=(mapping(2),), records=(record(*twins),))
     assert changes(look(world)) == []
+
+
+@pytest.mark.xfail(strict=True, reason="accepting is settled by whoever is looked at first")
+def test_an_acceptance_waits_for_somebody_who_is_in_the_group() -> None:
+    """Renamed by making it anew: nobody outside it can tell which group the mapping leads to."""
+    held = pushed(PRESENT, mapping(2), links=(replace(link(2), accept=True),), groups=(7,))
+    held = replace(held, names={**NAMES, target(2): "new"})
+    assert look(held).directories[0].fresh == ()
+
+
+@pytest.mark.xfail(strict=True, reason="a fresh link inherits that another was accepted")
+def test_a_fresh_link_is_not_accepted_by_inheritance() -> None:
+    links = (replace(link(2), accept=True),)
+    held = pushed(PRESENT, mapping(5, of=5, to=2), links=links, groups=(2,))
+    assert look(held).directories[0].fresh == (link(5, of=5, to=2),)
+
+
+@pytest.mark.xfail(strict=True, reason="a claim about a mapping that may lead here is not heard")
+def test_a_claim_about_the_source_of_a_loose_mapping_holds_back_too() -> None:
+    joined = Claimed("u", Claim.JOINED, source(5), NOW)
+    world = pushed(PRESENT, mapping(2), mapping(5), links=(link(2),), groups=(2,))
+    assert changes(look(hiding(replace(world, claims=(joined,)), target(5)))) == []

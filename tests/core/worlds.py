@@ -20,8 +20,7 @@ from hooks.core.ids import (
     ScimGroupId,
     ScimUserId,
 )
-from hooks.core.ledger import State
-from hooks.core.membership import Action, Group, Standing
+from hooks.core.membership import Action, Group, Standing, State
 from hooks.core.plan import Plan
 from hooks.core.policy import Policy
 from hooks.core.reading import (
