@@ -128,11 +128,6 @@ async def test_a_claim_okta_never_confirms_loses_in_the_end(
         assert company.groups(ann) == {"red"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="OUTSIDE settles the UNASSIGNED claim that speaks against it: while such a claim is "
-    "young, and the log shows no assignment yet, look again as for a contradiction",
-)
 async def test_the_log_is_behind_and_nobody_knows_the_unassigned_yet(
     company: Company, sqlite_url: str, tmp_path: Path
 ) -> None:
