@@ -1,0 +1,318 @@
+"""The line: who is leased when, and where a settled subject and its events end up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from hooks.clock import moment
+from hooks.core.attempt import DeadLetter, Idle, LookAgain, Next, Retry
+from hooks.store import line
+from hooks.store.database import Database
+from tests.store.builders import (
+    START,
+    Wall,
+    due,
+    lease,
+    lease_one,
+    left,
+    mark,
+    put,
+    retry_dead,
+    settle,
+    us,
+    user,
+    uuid,
+    waiting_events,
+)
+
+ANN, BOB, CAT, DAN = user(1), user(2), user(3), user(4)
+LATER = START + timedelta(hours=1)
+ENDED = [
+    pytest.param(Idle(), id="idle"),
+    pytest.param(LookAgain(LATER), id="look again"),
+    pytest.param(Retry(LATER), id="retry"),
+    pytest.param(DeadLetter("attempts"), id="dead letter"),
+]
+
+
+# -- who comes first ---------------------------------------------------------------------------
+
+
+def test_urgent_ones_come_first_and_the_longest_waiting_before_others(
+    database: Database, wall: Wall
+) -> None:
+    mark(database, CAT, lane=line.BULK)
+    wall.forward(1)
+    mark(database, BOB)
+    wall.forward(1)
+    mark(database, ANN)
+    wall.forward(1)
+    assert [each.subject for each in lease(database)] == [BOB, ANN, CAT]
+
+
+def test_the_limit_cuts_the_end_of_the_line(database: Database, wall: Wall) -> None:
+    mark(database, CAT, lane=line.BULK)
+    mark(database, BOB)
+    wall.forward(1)
+    mark(database, ANN)
+    assert [each.subject for each in lease(database, 1)] == [BOB]
+    assert [each.subject for each in lease(database, 2)] == [ANN, CAT]
+
+
+def test_nobody_is_leased_before_they_are_due(database: Database, wall: Wall) -> None:
+    mark(database, ANN, after=10)
+    wall.forward(9.999)
+    assert lease(database) == []
+    wall.forward(0.001)
+    assert [each.subject for each in lease(database)] == [ANN]
+
+
+def test_slots_kept_for_urgent_ones_take_no_bulk(database: Database) -> None:
+    mark(database, ANN, lane=line.BULK)
+    mark(database, BOB)
+    assert [each.subject for each in lease(database, urgent_only=True)] == [BOB]
+    assert [each.lane for each in lease(database)] == [line.BULK]
+
+
+def test_whom_this_process_still_works_on_it_does_not_take_again(
+    database: Database, wall: Wall
+) -> None:
+    mark(database, ANN, BOB)
+    assert [each.subject for each in lease(database, but=(ANN,))] == [BOB]
+    wall.forward(61)
+    assert [each.subject for each in lease(database, but=(BOB,))] == [ANN]
+
+
+def test_one_subject_can_be_asked_for(database: Database) -> None:
+    mark(database, ANN, BOB, CAT)
+    assert [each.subject for each in lease(database, only=BOB)] == [BOB]
+    assert lease(database, only=BOB) == []
+    assert lease(database, only=DAN) == []
+
+
+def test_who_is_leased_is_not_leased_again_until_the_lease_ends(
+    database: Database, wall: Wall
+) -> None:
+    mark(database, ANN)
+    first = lease_one(database, ANN)
+    assert first.until == wall.us + us(60)
+    wall.forward(59.9)
+    assert lease(database) == []
+    wall.forward(0.1)
+    second = lease_one(database, ANN)
+    assert (first.fence, first.attempt, first.taken_over) == (1, 1, False)
+    assert (second.fence, second.attempt, second.taken_over) == (2, 2, True)
+
+
+def test_a_bulk_mark_never_makes_an_urgent_one_wait_in_the_bulk_lane(database: Database) -> None:
+    mark(database, ANN)
+    mark(database, ANN, lane=line.BULK)
+    assert lease_one(database, ANN).lane == line.URGENT
+
+
+def test_an_urgent_mark_moves_a_bulk_one_to_the_urgent_lane(database: Database) -> None:
+    mark(database, ANN, lane=line.BULK)
+    mark(database, ANN)
+    assert lease_one(database, ANN).lane == line.URGENT
+
+
+def test_who_was_urgent_once_is_bulk_work_for_a_later_audit(database: Database) -> None:
+    mark(database, ANN)
+    settle(database, lease_one(database, ANN), Idle())
+    mark(database, ANN, lane=line.BULK)
+    assert lease_one(database, ANN).lane == line.BULK
+
+
+# -- marks -------------------------------------------------------------------------------------
+
+
+def test_a_new_mark_never_puts_anybody_off(database: Database, wall: Wall) -> None:
+    mark(database, ANN, after=5)
+    mark(database, ANN, after=60, events=True)
+    assert due(database, ANN).due_at == wall.us + us(5)
+    mark(database, ANN, after=1, events=True)
+    assert due(database, ANN).due_at == wall.us + us(1)
+    assert due(database, ANN).generation == 3
+
+
+@pytest.mark.parametrize("then", [LookAgain(LATER), Retry(LATER), DeadLetter("attempts")])
+def test_a_new_event_ends_every_wait(database: Database, then: Next, wall: Wall) -> None:
+    mark(database, ANN)
+    settle(database, lease_one(database, ANN), then)
+    assert lease(database) == []
+    put(database, left(1, ANN))
+    again = lease_one(database, ANN)
+    assert (again.attempt, again.uuids) == (1, (uuid(1),))
+
+
+def test_a_new_event_during_a_lease_leaves_the_lease_alone(database: Database, wall: Wall) -> None:
+    mark(database, ANN)
+    held = lease_one(database, ANN)
+    wall.forward(10)
+    put(database, left(1, ANN))
+    row = due(database, ANN)
+    assert (row.due_at, row.lease_until, row.fence) == (held.until, held.until, held.fence)
+    assert lease(database) == []
+
+
+@pytest.mark.parametrize("then", ENDED)
+def test_a_new_event_during_a_lease_makes_the_subject_due_at_its_end(
+    database: Database, wall: Wall, then: Next
+) -> None:
+    put(database, left(1, ANN))
+    held = lease_one(database, ANN)
+    wall.forward(10)
+    put(database, left(2, ANN))
+    settle(database, held, then)
+    row = due(database, ANN)
+    assert (row.due_at, row.lease_until, row.dead) == (wall.us, None, None)
+    kept = {uuid(2)} if isinstance(then, Idle | LookAgain) else {uuid(1), uuid(2)}
+    assert waiting_events(database, ANN) == kept
+    assert set(lease_one(database, ANN).uuids) == kept
+
+
+def test_a_mark_without_events_does_not_wake_the_dead(database: Database) -> None:
+    mark(database, ANN)
+    settle(database, lease_one(database, ANN), DeadLetter("attempts"))
+    mark(database, ANN)
+    assert lease(database) == []
+    assert due(database, ANN).dead == "attempts"
+    assert retry_dead(database) == 1
+    assert [each.subject for each in lease(database)] == [ANN]
+
+
+def test_standing_work_is_put_in_line_once(database: Database, wall: Wall) -> None:
+    database.write_now(lambda tx: line.enroll(tx, ANN, "census"))
+    held = lease_one(database, ANN)
+    assert (held.kind, held.lane) == ("census", line.BULK)
+    settle(database, held, LookAgain(LATER))
+    database.write_now(lambda tx: line.enroll(tx, ANN, "census"))
+    assert lease(database) == []
+    assert due(database, ANN).due_at == us(LATER.timestamp())
+
+
+# -- settled -----------------------------------------------------------------------------------
+
+
+def test_idle_ends_the_wait_and_settles_the_events(database: Database, wall: Wall) -> None:
+    put(database, left(1, ANN), left(2, ANN), left(3, BOB))
+    settle(database, lease_one(database, ANN), Idle())
+    row = due(database, ANN)
+    assert (row.due_at, row.lease_until, row.attempts, row.crashes, row.base, row.dead) == (
+        *(None, None, 0, 0, None, None),
+    )
+    assert waiting_events(database, ANN) == set()
+    assert waiting_events(database, BOB) == {uuid(3)}
+
+
+def test_looking_again_settles_the_events_and_hands_the_base_on(
+    database: Database, wall: Wall
+) -> None:
+    put(database, left(1, ANN))
+    settle(database, lease_one(database, ANN), LookAgain(START + timedelta(seconds=30), START))
+    assert waiting_events(database, ANN) == set()
+    wall.forward(30)
+    again = lease_one(database, ANN)
+    assert (again.attempt, again.base, again.taken_over) == (1, START, False)
+
+
+def test_a_retry_keeps_the_events_and_counts_the_attempt(database: Database, wall: Wall) -> None:
+    put(database, left(1, ANN))
+    held = lease_one(database, ANN)
+    settle(database, held, Retry(START + timedelta(seconds=5), base=START))
+    wall.forward(5)
+    again = lease_one(database, ANN)
+    assert (again.attempt, again.base, again.uuids) == (2, START, (uuid(1),))
+
+
+def test_a_retry_for_want_of_a_credential_is_no_attempt(database: Database, wall: Wall) -> None:
+    put(database, left(1, ANN))
+    for _ in range(30):
+        held = lease_one(database, ANN)
+        assert held.attempt == 1
+        settle(database, held, Retry(wall.clock.now(), counted=False))
+
+
+def test_a_dead_letter_keeps_its_events_and_waits_for_a_person(
+    database: Database, wall: Wall
+) -> None:
+    put(database, left(1, ANN))
+    settle(database, lease_one(database, ANN), DeadLetter("attempts"))
+    row = due(database, ANN)
+    assert (row.dead, row.dead_at, row.due_at, row.lease_until) == (
+        *("attempts", wall.us, None, None),
+    )
+    wall.forward(10_000_000)
+    assert lease(database) == []
+    assert waiting_events(database, ANN) == {uuid(1)}
+    assert retry_dead(database, [BOB]) == 0
+    assert retry_dead(database, [BOB, ANN]) == 1
+    again = lease_one(database, ANN)
+    assert (again.attempt, again.uuids) == (1, (uuid(1),))
+
+
+def test_a_new_event_gives_a_dead_letter_another_chance(database: Database) -> None:
+    put(database, left(1, ANN))
+    settle(database, lease_one(database, ANN), DeadLetter("attempts"))
+    put(database, left(2, ANN))
+    again = lease_one(database, ANN)
+    assert (again.attempt, set(again.uuids)) == (1, {uuid(1), uuid(2)})
+    assert due(database, ANN).dead is None
+
+
+def test_events_that_contradict_the_reading_go_on_waiting(database: Database, wall: Wall) -> None:
+    put(database, left(1, ANN), left(2, ANN))
+    settle(database, lease_one(database, ANN), LookAgain(LATER), keep=[uuid(2)])
+    assert waiting_events(database, ANN) == {uuid(2)}
+    wall.forward(3600)
+    again = lease_one(database, ANN)
+    assert again.uuids == (uuid(2),)
+    assert [each.first_look for each in again.claims] == [START]
+
+
+def test_kept_events_wait_on_when_something_new_came_too(database: Database) -> None:
+    put(database, left(1, ANN), left(2, ANN))
+    held = lease_one(database, ANN)
+    put(database, left(3, ANN))
+    settle(database, held, LookAgain(LATER), keep=[uuid(2)])
+    assert waiting_events(database, ANN) == {uuid(2), uuid(3)}
+
+
+def test_the_first_look_at_an_event_is_noted_once(database: Database, wall: Wall) -> None:
+    put(database, left(1, ANN))
+    first = lease_one(database, ANN)
+    wall.forward(61)
+    second = lease_one(database, ANN)
+    assert [each.first_look for each in (*first.claims, *second.claims)] == [START, START]
+    assert second.claims[0].published == moment(us(START.timestamp() - 1))
+
+
+# -- more than one lease hands out -------------------------------------------------------------
+
+
+def test_a_look_settles_older_events_than_those_it_was_handed(database: Database) -> None:
+    """It comes after all of them, and only the newest claims count."""
+    put(database, *(left(number, ANN) for number in range(600)))
+    held = lease_one(database, ANN)
+    assert len(held.uuids) == 500
+    settle(database, held, Idle())
+    assert waiting_events(database, ANN) == []
+
+
+def test_a_lease_holds_what_the_newest_waiting_event_claims(database: Database) -> None:
+    put(database, *(left(number, ANN) for number in range(600)))
+    put(database, left(1000, ANN))
+    assert uuid(1000) in lease_one(database, ANN).uuids
+
+
+def test_with_more_than_500_waiting_a_new_event_leaves_the_rest_waiting(
+    database: Database,
+) -> None:
+    put(database, *(left(number, ANN) for number in range(600)))
+    held = lease_one(database, ANN)
+    put(database, left(1000, ANN))
+    settle(database, held, Idle())
+    assert len(waiting_events(database, ANN)) == 101
+    assert len(lease_one(database, ANN).uuids) == 101
