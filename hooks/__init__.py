@@ -4,7 +4,10 @@ Imports only go down; rooms on one line do not know each other.
 Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar common nouns.
 
     __main__                              python -m hooks
-    cli  serve                            doors for people; sockets, signals, tasks
+    cli/  serve                           doors for people; sockets, signals, tasks
+        look lists decisions keys         one person; what is stored; what waits for somebody
+        demo stage sandbox                the story; how it is played; both stand-ins
+        opening ends text                 what commands open; how they end; how lists look
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
     exchange                              one request and its one answer
     settings/                             only reader of environment and file

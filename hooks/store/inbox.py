@@ -105,7 +105,7 @@ def refused_mappings(tx: Tx) -> dict[tuple[str, str], tuple[str, tuple[str, ...]
 
 
 def claims(tx: Tx, subject: str) -> tuple[Claimed, ...]:
-    """What the waiting events of a subject say, as a lease on it would hand out; nothing is noted."""
+    """What the waiting events of a subject say, as a lease on it would hand out. Notes nothing."""
     names = ("uuid", "claim", "about", "published", "received", "first_look")
     rows = tx.execute(
         select(*(_event.c[name] for name in names))

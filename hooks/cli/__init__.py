@@ -1,0 +1,120 @@
+"""The command line: which commands there are, and how each of them ends.
+
+Must live here: the names of commands and the one place that turns failures into exit codes.
+Must not know: what any command does.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hooks.cli import decisions, demo, keys, lists, look, sandbox
+from hooks.cli.ends import FAILED, INTERRUPTED, OK, WRONG, code_of
+from hooks.core.errors import HooksError
+from hooks.release import release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HELP = """Receives Okta event hooks and removes stale Atlassian group memberships.
+
+Settings come from hooks.toml (or the file HOOKS_CONFIG names) and from the environment.
+
+Exit codes: 0 done, 1 something failed, 2 wrong usage or settings and nothing done.
+"""
+
+app = typer.Typer(
+    name="hooks",
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if wanted:
+        print(f"hooks {release()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _app(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def serve(context: typer.Context) -> None:
+    """Receive events and act on them, until told to stop."""
+    from hooks.serve import serve as process
+
+    raise typer.Exit(process(context.args))
+
+
+app.command()(demo.demo)
+app.command()(sandbox.sandbox)
+app.command()(look.look)
+app.add_typer(lists.events, name="events")
+app.command()(lists.steps)
+app.command()(lists.refused)
+app.add_typer(lists.mappings, name="mappings")
+app.add_typer(decisions.held, name="held")
+app.add_typer(decisions.dead, name="dead")
+app.add_typer(keys.keys, name="keys")
+app.command()(keys.migrate)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code. Failures are one line on stderr, never a traceback."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(
+            None if arguments is None else list(arguments), prog_name="hooks", standalone_mode=False
+        )
+    except HooksError as error:
+        return _failed(str(error), code_of(error))
+    except typer.TyperException as error:
+        return _misused(error)
+    except typer.Abort:
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None  # nobody reads on; nothing is to be flushed
+        return OK
+    except Exception as error:  # noqa: BLE001  # a traceback may show what must not be shown
+        name = type(error).__name__
+        return _failed(f"hooks: {name}, which is a fault of this program; report it", FAILED)
+    return code if isinstance(code, int) else OK
+
+
+def _misused(error: typer.TyperException) -> int:
+    """A command line that is none: what is wrong, and where to read on."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "hooks"
+    message = error.format_message().rstrip(".")
+    if not message or type(error).__name__ == "NoArgsIsHelpError":
+        print(context.get_help() if context else "", file=sys.stderr)
+        return WRONG
+    return _failed(f"{path}: {message}; see: {path} --help", WRONG)
+
+
+def _failed(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code

@@ -1,0 +1,276 @@
+"""What waits for a person: dead letters and holds; show them, and decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hooks.cli import opening, text
+from hooks.cli.ends import FailedError, UsageError
+from hooks.cli.opening import Json, Limit, Why
+from hooks.core.ids import OktaId
+from hooks.core.report import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hooks.cli.text import Record
+    from hooks.store.database import Tx
+
+dead = typer.Typer(
+    help="Dead letters: people given up on until somebody decides.", invoke_without_command=True
+)
+held = typer.Typer(
+    help="Holds: removals over the brake's limits, until somebody decides.",
+    invoke_without_command=True,
+)
+
+_DEAD = {
+    "subject": "SUBJECT",
+    "kind": "KIND",
+    "reason": "REASON",
+    "at": "SINCE (UTC)",
+    "attempts": "ATTEMPTS",
+}
+_DEAD_REASONS = {
+    "attempts": "every attempt failed; `hooks refused` says why, then retry",
+    "crashes": "the process died each time it looked; find out why, then retry",
+    "fault": "a fault of this program; report it with the log line `fault`, then retry",
+}
+_HELD = {
+    "id": "ID",
+    "at": "SINCE (UTC)",
+    "user": "USER",
+    "class": "CLASS",
+    "groups": "GROUPS",
+    "state": "STATE",
+}
+
+Subjects = Annotated[
+    list[str] | None, typer.Argument(metavar="SUBJECT", help="Okta ids, as listed.")
+]
+Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="Holds, as listed.")]
+Class = Annotated[
+    str | None, typer.Option("--class", metavar="CLASS", help="All holds of this class.")
+]
+
+# -- dead letters ------------------------------------------------------------------------------
+
+
+@dead.callback()
+def list_dead(context: typer.Context, *, limit: Limit = 1000, as_json: Json = False) -> None:
+    """Dead letters, oldest first."""
+    if context.invoked_subcommand:
+        return
+    from hooks.store import inbox
+
+    records = [_letter(row) for row in opening.ask(lambda tx: inbox.dead(tx, limit=limit))]
+    if as_json:
+        text.as_json(records)
+        return
+    text.table(records, _DEAD)
+    if len(records) == limit:
+        print("\nThere may be more: --limit")
+
+
+@dead.command("show")
+def show_dead(
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="An Okta id, as listed.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """One dead letter: why it was given up, what waits, and the way out."""
+    known = _subject(subject)
+    record = opening.ask(lambda tx: _shown(tx, known))
+    if as_json:
+        text.as_json(record)
+        return
+    text.fields(record, _DEAD | {"way_out": "WAY OUT", "events": "EVENTS WAITING"})
+    refused = record["refused"]
+    for each in refused if isinstance(refused, list) else []:
+        print(f"refused  {each['cause']}: {each['way_out']}")
+    print(f"\nThen: hooks dead retry {known} --reason TEXT")
+
+
+@dead.command("retry")
+def retry_dead(
+    why: Why,
+    subjects: Subjects = None,
+    *,
+    everyone: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+) -> None:
+    """Put dead letters back in line; they are looked at with fresh readings."""
+    if bool(subjects) is everyone:
+        raise UsageError("dead retry: name SUBJECTs, or give --all")
+    known = [_subject(each) for each in subjects or ()]
+    reason = opening.reason(why)
+    back = opening.change(lambda tx: _retry(tx, known, reason, everyone=everyone))
+    print(f"{counted(back, 'dead letter', 'dead letters')} back in line")
+    if back:
+        print("`hooks serve` looks at them within seconds; `hooks look USER` does it now")
+
+
+def _retry(tx: Tx, subjects: Sequence[str], why: str, *, everyone: bool) -> int:
+    from hooks.store import holds, inbox, line
+
+    letters = {str(row["subject"]) for row in inbox.dead(tx, limit=1_000_000)}
+    chosen = sorted(letters if everyone else set(subjects))
+    if strange := [each for each in chosen if each not in letters]:
+        raise FailedError(f"dead: {', '.join(strange)} is no dead letter; nothing was changed")
+    for each in chosen:
+        holds.order(tx, "retry", each, who=opening.who(), why=why)
+    return line.retry_dead(tx, chosen)
+
+
+def _subject(text_: str) -> str:
+    known = OktaId.maybe(text_)
+    if known is None:
+        raise UsageError("SUBJECT: write the Okta id as `hooks dead` lists it")
+    return known
+
+
+def _letter(row: Mapping[str, object]) -> Record:
+    return {
+        "subject": row["subject"],
+        "kind": row["kind"],
+        "reason": row["dead"],
+        "way_out": _DEAD_REASONS.get(str(row["dead"]), ""),
+        "at": text.instant(row["dead_at"]),
+        "attempts": row["attempts"],
+        "crashes": row["crashes"],
+    }
+
+
+def _shown(tx: Tx, subject: str) -> Record:
+    from hooks.core.refusal import WAY_OUT
+    from hooks.store import inbox, people
+
+    letters = inbox.dead(tx, limit=1_000_000)
+    row = next((each for each in letters if each["subject"] == subject), None)
+    if row is None:
+        raise FailedError(f"dead: {subject} is no dead letter; `hooks dead` lists them")
+    ways = {each.value: way for each, way in WAY_OUT.items()}
+    causes = sorted({str(each["cause"]) for each in people.refused(tx, user=subject)})
+    waiting = inbox.listed(tx, inbox.Wanted(subject=subject, waiting=True, limit=1000))
+    return {
+        **_letter(row),
+        "events": len(waiting),
+        "refused": [{"cause": each, "way_out": ways.get(each, "")} for each in causes],
+    }
+
+
+# -- holds -------------------------------------------------------------------------------------
+
+
+@held.callback()
+def list_held(
+    context: typer.Context,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    limit: Limit = 1000,
+    as_json: Json = False,
+) -> None:
+    """Holds, oldest first, and how to decide."""
+    if context.invoked_subcommand:
+        return
+    from hooks.store import holds
+
+    records = [_hold(row) for row in opening.ask(lambda tx: holds.listed(tx, every=every))]
+    shown = records[:limit]
+    if as_json:
+        text.as_json(shown)
+        return
+    text.table([each | {"groups": len(_steps(each))} for each in shown], _HELD)
+    if len(records) > limit:
+        print(f"\n{len(records) - limit} more: --limit")
+    if any(each["state"] == "waiting" for each in records):
+        print("\nApprove or reject: hooks held approve ID... --reason TEXT (or --class CLASS)")
+
+
+@held.command("show")
+def show_hold(
+    hold: Annotated[int, typer.Argument(metavar="ID", help="As listed.")], *, as_json: Json = False
+) -> None:
+    """One hold, with the removals it keeps back."""
+    records = opening.ask(_holds)
+    found = records.get(hold)
+    if found is None:
+        raise FailedError(f"held: there is no hold {hold}; `hooks held --all` lists them")
+    if as_json:
+        text.as_json(found)
+        return
+    text.fields(found, {key: head for key, head in _HELD.items() if key != "groups"})
+    for each in _steps(found):
+        print(f"  remove  {text.short(each['name'])}  {each['id']}")
+
+
+@held.command("approve")
+def approve(why: Why, ids: Ids = None, kind: Class = None) -> None:
+    """Let the removals go out, once, if a fresh reading still wants them."""
+    people = _decide(ids, kind, why, yes=True)
+    print(f"approved; {counted(people)} looked at again with fresh readings")
+    print("What is still wanted is removed then; the limits stay as they are.")
+    print("`hooks serve` does it within seconds; see: hooks steps")
+
+
+@held.command("reject")
+def reject(why: Why, ids: Ids = None, kind: Class = None) -> None:
+    """Keep the memberships, until a fresh reading no longer wants the removals."""
+    people = _decide(ids, kind, why, yes=False)
+    print(f"rejected; {counted(people)} keep what was held")
+    print("Later looks hold it again; to take the rejection back, approve it.")
+
+
+def _decide(ids: Sequence[int] | None, kind: str | None, why: str, *, yes: bool) -> int:
+    if bool(ids) is bool(kind):
+        raise UsageError("held: name the IDs, or give --class")
+    reason = opening.reason(why)
+    return opening.change(lambda tx: _decided(tx, ids or (), kind, reason, yes=yes))
+
+
+def _decided(tx: Tx, ids: Sequence[int], kind: str | None, why: str, *, yes: bool) -> int:
+    from hooks.store import holds
+
+    states = ("waiting", "rejected") if yes else ("waiting", "approved")
+    open_ = {key for key, each in _holds(tx).items() if each["state"] in states}
+    chosen = (
+        [key for key, each in _holds(tx).items() if each["class"] == kind and key in open_]
+        if kind
+        else list(ids)
+    )
+    if strange := sorted(set(chosen) - open_):
+        verb = "approved" if yes else "rejected"
+        named = ", ".join(map(str, strange))
+        raise FailedError(f"held: {named} cannot be {verb}; nothing was changed; see: hooks held")
+    if not chosen:
+        raise FailedError(f"held: nothing of class {kind} waits; see: hooks held")
+    return len(holds.decide(tx, chosen, approve=yes, who=opening.who(), why=why))
+
+
+def _holds(tx: Tx) -> dict[int, Record]:
+    from hooks.store import holds
+
+    return {int(str(row["id"])): _hold(row) for row in holds.listed(tx, every=True)}
+
+
+def _hold(row: Mapping[str, object]) -> Record:
+    steps = row["steps"]
+    return {
+        "id": row["id"],
+        "at": text.instant(row["at"]),
+        "user": row["user"],
+        "directory": row["directory"],
+        "class": row["brake_class"],
+        "state": row["state"],
+        "decided": text.instant(row["decided"]),
+        "steps": [
+            {"id": group, "name": name}
+            for group, name in (steps if isinstance(steps, list) else [])
+        ],
+    }
+
+
+def _steps(record: Mapping[str, object]) -> list[dict[str, str]]:
+    steps = record["steps"]
+    return steps if isinstance(steps, list) else []

@@ -1,0 +1,223 @@
+"""Look at one person now: read everything, plan, and unless told otherwise carry it out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hooks.cli import lists, opening, text
+from hooks.cli.ends import FailedError, UsageError
+from hooks.cli.opening import Json
+from hooks.core import report
+from hooks.core.attempt import DeadLetter, LookAgain, Retry
+from hooks.core.ids import OktaUserId
+from hooks.core.membership import Mode
+from hooks.settings import Role
+
+if TYPE_CHECKING:
+    from hooks.core.attempt import Next
+    from hooks.core.ids import DirectoryName, ScimGroupId
+    from hooks.core.plan import Plan
+    from hooks.core.reading import Reading
+    from hooks.reconcile import Look
+    from hooks.store.inbox import Place
+    from hooks.wiring import House
+
+#: How long another process's look is waited for: a lease without extension, and some more.
+PATIENCE = 75.0
+_POLL = 0.25
+
+
+def look(
+    user: Annotated[str, typer.Argument(metavar="USER", help="Okta id or login.")],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and print the plan; change nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at one person now: read Okta and Atlassian, plan, and carry it out."""
+    if not user.strip() or not user.isprintable():
+        raise UsageError("USER: write an Okta id or a login")
+    asyncio.run(_look(user, dry_run=dry_run, as_json=as_json))
+
+
+async def _look(name: str, *, dry_run: bool, as_json: bool) -> None:
+    async with opening.opened(Role.LOOK, vendors=True) as house:
+        user = OktaUserId.maybe(name) or await _resolved(house, name)
+        if dry_run:
+            await _planned(house, user, as_json=as_json)
+        else:
+            await _done(house, user, as_json=as_json)
+
+
+async def _resolved(house: House, login: str) -> OktaUserId:
+    """Whose login this is. Source: Okta OpenAPI getUser, which takes an id or a login."""
+    import msgspec
+
+    from hooks.core.errors import NotFoundError
+    from hooks.gateways.okta_shapes import UserShape, user_of
+    from hooks.gateways.urls import path
+
+    if house.observer is None:
+        raise FailedError("look: no vendors are open")
+    decoder = msgspec.json.Decoder(UserShape)
+    try:
+        answer = await house.observer.okta.door.get(
+            "user", path("api", "v1", "users", login), decoder, bucket="user"
+        )
+    except NotFoundError:
+        raise FailedError(
+            "look: Okta knows nobody of this login; check it, or give the Okta id"
+        ) from None
+    found = user_of(answer.value)
+    if found.login.casefold() != login.casefold():
+        raise FailedError("look: Okta answered with another login; give the whole login or the id")
+    return found.id
+
+
+# -- dry ---------------------------------------------------------------------------------------
+
+
+async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
+    from hooks.store import inbox, people
+
+    if house.observer is None or house.policy is None:
+        raise FailedError("look: no vendors are open")
+    claims = await house.database.read(lambda tx: inbox.claims(tx, user))
+    reading, plan = await house.observer.read(user, claims, await house.policy())
+    links = await house.database.read(people.links)
+    known = report.names(reading, (link for each in links.values() for link in each))
+    if as_json:
+        text.as_json({"dry_run": True, **report.told(plan, known, reading=reading)})
+        return
+    _show(house, plan, known, reading)
+    count = sum(1 for _ in plan.steps)
+    print(f"\nDry run: {report.counted(count, 'step', 'steps')} planned, nothing was changed.")
+
+
+def _show(house: House, plan: Plan, known: dict[ScimGroupId, str], reading: Reading | None) -> None:
+    for line in report.lines(plan, known, reading=reading, modes=house.settings.modes):
+        print(line)
+
+
+# -- done --------------------------------------------------------------------------------------
+
+
+async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
+    from hooks.store import inbox, line, people
+
+    if house.worker is None:
+        raise FailedError("look: no vendors are open")
+    before = await house.database.read(lambda tx: inbox.place(tx, user))
+    if before and before.dead:
+        raise FailedError(f"look: a dead letter; first: hooks dead retry {user} --reason TEXT")
+    await house.database.write(
+        lambda tx: line.mark(tx, [user], "user", lane=line.URGENT, due_at=tx.now, events=False)
+    )
+    seen = await house.worker.look_at(user)
+    if seen is None:
+        await _waited(house, user, before, as_json=as_json)
+        return
+    links = await house.database.read(people.links)
+    known = report.names(None, (link for each in links.values() for link in each))
+    done = _Done.of(seen, house.settings.modes)
+    if as_json:
+        text.as_json({"dry_run": False, **report.told(seen.plan, known), **done.told()})
+        return
+    _show(house, seen.plan, known, None)
+    print()
+    for each in done.lines():
+        print(each)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of the steps, and what comes next."""
+
+    steps: tuple[tuple[str, str, str, str], ...]
+    held: int
+    then: Next
+
+    @classmethod
+    def of(cls, seen: Look, modes: dict[DirectoryName, Mode] | object) -> _Done:
+        became = {
+            (wish.step.directory, wish.step.group.id, wish.step.action): resolved
+            for wish, resolved in seen.sent
+        }
+        found = []
+        for step in seen.plan.steps:
+            resolved = became.get((step.directory, step.group.id, step.action))
+            observed = isinstance(modes, dict) and modes.get(step.directory) is Mode.OBSERVE
+            state = resolved.state.value if resolved else "observed" if observed else "held"
+            code = resolved.code if resolved else ""
+            found.append((step.action.value, step.group.display, state, code))
+        return cls(tuple(found), seen.held, seen.then)
+
+    def lines(self) -> list[str]:
+        """For people."""
+        text_ = [
+            f"{state}: {action} {name} {code}".rstrip() for action, name, state, code in self.steps
+        ]
+        text_ = text_ or ["nothing to change"]
+        if self.held:
+            text_.append(f"{self.held} held by the brake; see: hooks held")
+        return [*text_, _next(self.then)]
+
+    def told(self) -> dict[str, object]:
+        """For programs."""
+        keys = ("action", "name", "state", "code")
+        at = self.then.at.isoformat() if isinstance(self.then, LookAgain | Retry) else None
+        return {
+            "steps": [dict(zip(keys, step, strict=True)) for step in self.steps],
+            "held": self.held,
+            "next": {"what": type(self.then).__name__, "at": at},
+        }
+
+
+def _next(then: Next) -> str:
+    match then:
+        case LookAgain(at):
+            return f"next: looked at again at {at:%Y-%m-%d %H:%M:%S} UTC, by hooks serve"
+        case Retry(at):
+            return f"next: something failed; tried again at {at:%Y-%m-%d %H:%M:%S} UTC"
+        case DeadLetter():
+            return "next: given up; see: hooks dead"
+        case _:
+            return "next: nothing until an event comes"
+
+
+# -- somebody else's ---------------------------------------------------------------------------
+
+
+async def _waited(house: House, user: OktaUserId, before: Place | None, *, as_json: bool) -> None:
+    """Another process looks at this person: wait for its result, for a while."""
+    from hooks.store import inbox, journal, people
+
+    if not as_json:
+        print("another process is looking at this user; waiting for its result")
+    fence = before.fence if before else 0
+    for _ in range(round(PATIENCE / _POLL)):
+        now = await house.database.read(lambda tx: inbox.place(tx, user))
+        if now and now.lease_until is None and now.fence > fence:
+            break
+        await asyncio.sleep(_POLL)
+    else:
+        raise FailedError("look: the other process has not ended; see later: hooks steps")
+    rows, refused = await house.database.read(
+        lambda tx: (journal.list_steps(tx, user=user, limit=20), people.refused(tx, user=user))
+    )
+    steps = [lists.step_of(row) for row in rows if row["fence"] == now.fence]
+    if as_json:
+        causes = sorted({str(each["cause"]) for each in refused})
+        text.as_json({"dry_run": False, "user": user, "steps": steps, "refused": causes})
+        return
+    for each in steps:
+        print(f"{each['state']}: {each['action']} {each['name']} {each['code']}".rstrip())
+    if not steps:
+        print("nothing to change")
+    for cause in sorted({str(each["cause"]) for each in refused}):
+        print(f"refused: {cause}; see: hooks refused {user}")

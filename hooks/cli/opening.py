@@ -1,0 +1,128 @@
+"""What commands open, and on whose behalf: the settings of a role, the store, the vendors."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from hooks.cli.ends import FailedError, UsageError
+from hooks.core.ids import OktaUserId
+from hooks.settings import Role, load
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from hooks.settings import Settings
+    from hooks.store.database import Tx
+    from hooks.wiring import House
+
+T = TypeVar("T")
+
+#: What the tables hold of an order.
+_LONGEST_WHO = 128
+_LONGEST_WHY = 512
+
+# -- arguments many commands share -------------------------------------------------------------
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the order.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many lines.")]
+Before = Annotated[
+    int | None,
+    typer.Option("--before", metavar="ID", min=1, help="Go on from here: older than this id."),
+]
+
+
+def okta_id(text: str | None) -> OktaUserId | None:
+    """A USER argument of a command that only asks the store, which knows nobody's login."""
+    if text is None:
+        return None
+    found = OktaUserId.maybe(text)
+    if found is None:
+        message = (
+            "USER: write the Okta id, 20 letters and digits; `hooks look LOGIN --dry-run` tells it"
+        )
+        raise UsageError(message)
+    return found
+
+
+def reason(text: str) -> str:
+    """The reason of an order, as it is kept."""
+    why = text.strip()
+    if not why or len(why) > _LONGEST_WHY or not why.isprintable():
+        raise UsageError(f"--reason: write one line of 1 to {_LONGEST_WHY} characters")
+    return why
+
+
+def who() -> str:
+    """Who gives an order: the user of this machine, as claimed."""
+    try:
+        name = getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        name = ""
+    return (name or "unknown")[:_LONGEST_WHO]
+
+
+# -- opening -----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def opened(role: Role, *, vendors: bool = False) -> AsyncIterator[House]:
+    """The house of a role, its schema current."""
+    from hooks import wiring
+    from hooks.store import schema
+
+    settings = load(need=role)
+    missing(settings)
+    quiet()
+    async with wiring.opened(settings, vendors=vendors) as house:
+        if schema.behind(house.database):
+            raise FailedError("store: the database is not up to date; run: hooks migrate")
+        yield house
+
+
+def missing(settings: Settings) -> None:
+    """Refuse to make an empty database where there should be one."""
+    scheme, _, path = settings.secrets.database_url.reveal().partition(":///")
+    if scheme.startswith("sqlite") and not Path(path.partition("?")[0]).exists():
+        raise FailedError(
+            "store: there is no database at HOOKS_DATABASE_URL; check it, or run: hooks migrate"
+        )
+
+
+def quiet() -> None:
+    """Keep the log for warnings and on stderr: what a command says is on stdout."""
+    import sys
+
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def ask(query: Callable[[Tx], T]) -> T:
+    """Run one query that changes nothing."""
+    return with_house(lambda house: house.database.read_now(query))
+
+
+def change(transaction: Callable[[Tx], T]) -> T:
+    """Run one transaction."""
+    return with_house(lambda house: house.database.write_now(transaction))
+
+
+def with_house(work: Callable[[House], T]) -> T:
+    """Open the store, work, close."""
+
+    async def run() -> T:
+        async with opened(Role.STORE) as house:
+            return work(house)
+
+    return asyncio.run(run())
