@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 #: How long a lease lasts without being extended. Design 5.2.
 LEASE = timedelta(seconds=60)
 URGENT, BULK = 0, 1
-#: Events handed out with one lease; more than these wait for the next one.
+#: Events handed out with one lease, the newest; only the newest claims count, and the look
+#: comes after the older ones too.
 _EVENTS = 500
 
 _due = Due.__table__  # type: ignore[attr-defined]
@@ -73,10 +74,11 @@ def mark(
     insert = tx.insert(_due)
     new = insert.excluded
     leased = _due.c.lease_until.is_not(None)
+    idle = _due.c.due_at.is_(None)
     sooner = or_(_due.c.due_at.is_(None), _due.c.due_at > new.due_at)
     changes = {
         "generation": _due.c.generation + 1,
-        "lane": case((_due.c.lane > new.lane, new.lane), else_=_due.c.lane),
+        "lane": case((idle | (_due.c.lane > new.lane), new.lane), else_=_due.c.lane),
         "due_at": case(
             (leased, _due.c.due_at), (sooner, insert.excluded.due_at), else_=_due.c.due_at
         ),
@@ -172,9 +174,9 @@ def _with_events(tx: Tx, leases: list[Lease]) -> list[Lease]:
                 _event.c.received, _event.c.first_look,
             )
             .where(_event.c.subject == each.subject, _event.c.settled.is_(None))
-            .order_by(_event.c.id)
+            .order_by(_event.c.id.desc())
             .limit(_EVENTS)
-        ).all()  # fmt: skip
+        ).all()[::-1]  # fmt: skip
         if new := [row.id for row in rows if row.first_look is None]:
             tx.execute(update(_event).where(_event.c.id.in_(new)).values(first_look=tx.now))
         claims = tuple(

@@ -49,7 +49,7 @@ class Sealer:
         nonce = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
         try:
             return key.decrypt(nonce, sealed[_ID_BYTES + _NONCE_BYTES :], row.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             msg = "store: a sealed value was changed, or belongs to another row"
             raise StoreError(msg) from error
 
