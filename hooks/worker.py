@@ -17,7 +17,15 @@ import structlog
 
 from hooks import figures
 from hooks.clock import elapsed
-from hooks.core.attempt import DeadLetter, Idle, LookAgain, Next, Retry, backoff
+from hooks.core.attempt import (
+    MAX_ATTEMPTS,
+    DeadLetter,
+    Idle,
+    LookAgain,
+    Next,
+    Retry,
+    backoff,
+)
 from hooks.core.errors import HooksError, LeaseLostError, StoreError, TransientError
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId
 from hooks.gateways.pace import Lane, lane
@@ -252,8 +260,9 @@ class Worker:
         retry_at = error.retry_at if isinstance(error, TransientError) else None
         wait = now + backoff(held.attempt, self.jitter())
         then: Next = Retry(max(wait, retry_at or wait))
-        if held.kind != "census" and held.attempt >= _MOST_FAULTS and not known:
-            then = DeadLetter("fault")
+        most = MAX_ATTEMPTS if known else _MOST_FAULTS
+        if held.kind != "census" and held.attempt >= most:
+            then = DeadLetter("attempts" if known else "fault")
         with suppress(StoreError, LeaseLostError):
             await self._settle(held, then)
         return {"verdict": "failed", "error": str(error) if known else type(error).__name__}

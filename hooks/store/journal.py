@@ -31,6 +31,10 @@ _step = Step.__table__  # type: ignore[attr-defined]
 _outcome = Outcome.__table__  # type: ignore[attr-defined]
 
 
+#: Events named in one step, the newest of its lease.
+_MOST_EVENTS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A planned step, the SCIM user it is about, and whether it is only to be observed."""
@@ -135,7 +139,7 @@ def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
         "reason": step.reason,
         "brake_class": step.brake_class if step.action is Action.REMOVE else "",
         "evidence": json.dumps(step.evidence),
-        "events": json.dumps(held.uuids),
+        "events": json.dumps(held.uuids[-_MOST_EVENTS:]),
         "fence": held.fence,
         "ordinal": ordinal,
         "at": tx.now,
