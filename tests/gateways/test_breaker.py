@@ -91,6 +91,9 @@ def test_many_refusals_in_flight_open_it_once(wall: Wall) -> None:
     guards = [breaker.guard() for _ in range(3)]
     for guard in guards:
         guard.__enter__()
-    for guard in guards:
+    for guard in guards[:2]:
         guard.__exit__(CredentialError, CredentialError("no"), None)
-    assert seconds_to_trial(breaker, wall) == 5
+    wall.forward(5)
+    refuse(breaker)
+    guards[2].__exit__(CredentialError, CredentialError("no"), None)  # from before it opened
+    assert seconds_to_trial(breaker, wall) == 10

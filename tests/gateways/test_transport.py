@@ -110,6 +110,7 @@ async def test_a_vendors_word_on_when_is_passed_on(canned: Serve, door: Door) ->
     [
         pytest.param(http(body=HTML, content_type="text/html"), id="a page"),
         pytest.param(http(body=HTML), id="a page that says it is JSON"),
+        pytest.param(http(content_type="text/plain"), id="JSON that says it is text"),
         pytest.param(http(body=b'{"a": 1'), id="half an object"),
         pytest.param(http(body=b""), id="nothing"),
         pytest.param(http(body=b"[1, 2", length=4000)[:-1], id="fewer bytes than announced"),
@@ -143,7 +144,7 @@ async def test_an_answer_that_must_not_be_believed(canned: Serve, door: Door, re
 @pytest.mark.parametrize(
     ("link", "believed"),
     [
-        ("{origin}/a/1?after=x%2By", True),
+        ("{origin}/a/1?after=x%2By%2Fz", True),
         ("{origin}/a/2?after=x", False),
         ("{origin}@evil.example/a/1?after=x", False),
         ("https{rest}/a/1?after=x", False),
@@ -164,9 +165,9 @@ async def test_the_next_page_is_on_the_same_list(
         assert isinstance(await failure(read(transport)), IncompleteError)
         return
     answered = await transport.get("thing", "/a/1", ANY)
-    assert answered.next == "/a/1?after=x%2By"
+    assert answered.next == "/a/1?after=x%2By%2Fz"
     await transport.get("thing", answered.next, ANY)
-    assert server.heads[1].startswith("GET /a/1?after=x%2By HTTP")
+    assert server.heads[1].startswith("GET /a/1?after=x%2By%2Fz HTTP")
 
 
 async def test_a_long_answer_is_cut_off(canned: Serve, door: Door) -> None:
@@ -402,11 +403,11 @@ async def test_no_cookie_and_no_secret_from_elsewhere_is_sent(
     canned: Serve, door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text("machine 127.0.0.1 login a password b\n")
+    netrc.write_text("machine localhost login a password b\n")
     monkeypatch.setenv("NETRC", os.fspath(netrc))
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     server = await canned(http(200, b"{}", "Set-Cookie: sid=1; Path=/"))
-    transport = door(server.origin)
+    transport = door(server.origin.replace("127.0.0.1", "localhost"))  # no cookies for numbers
     await read(transport)
     await read(transport)
     assert not any("Cookie" in head or "Authorization" in head for head in server.heads)
