@@ -139,9 +139,8 @@ class _Doors:
         except Gone:
             return
         except asyncio.CancelledError:
-            # The server gives up on us while it stops, and would itself answer 500.
-            await exchange.answer(TROUBLE)
-            raise
+            # The server gives up on us while it stops; raised again, it would answer 500 itself.
+            answer = TROUBLE
         except Exception as error:  # noqa: BLE001  # whatever it is, it is not Okta's fault
             log.error("fault", error=type(error).__name__)  # noqa: TRY400  # a trace shows values
             answer = TROUBLE

@@ -18,7 +18,7 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: After an early answer so much of the body is read and dropped before the connection ends,
 #: or the end would reach the client as a reset that can overtake the answer. RFC 9112 section 9.6.
-_DRAINED_BYTES = 1024 * 1024
+_DRAINED_BYTES = 16 * 1024 * 1024
 _DRAINED_SECONDS = 1.0
 
 _Headers = tuple[tuple[bytes, bytes], ...]

@@ -162,8 +162,17 @@ class Listener(uvicorn.Server):
         self.up = asyncio.Event()
 
     async def listen(self) -> None:
-        """Listen until `stop`, then let what is under way be answered."""
-        await self.serve(sockets=[self._bound])
+        """Listen until `stop`, then let what is under way be answered; cancelled, just end."""
+        try:
+            await self.serve(sockets=[self._bound])
+            if self.server_state.tasks:  # cancelled a moment ago; each still has an answer to give
+                await asyncio.wait(self.server_state.tasks, timeout=1.0)
+        finally:
+            for server in getattr(self, "servers", ()):
+                server.close()
+            self._bound.close()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
 
     def stop(self, *, quickly: bool = False) -> None:
         """Take nothing new; with ``quickly`` wait for nothing either."""
