@@ -203,7 +203,7 @@ def test_idle_ends_the_wait_and_settles_the_events(database: Database, wall: Wal
     assert (row.due_at, row.lease_until, row.attempts, row.crashes, row.base, row.dead) == (
         *(None, None, 0, 0, None, None),
     )
-    assert waiting_events(database, ANN) == set()
+    assert not waiting_events(database, ANN)
     assert waiting_events(database, BOB) == {uuid(3)}
 
 
@@ -212,7 +212,7 @@ def test_looking_again_settles_the_events_and_hands_the_base_on(
 ) -> None:
     put(database, left(1, ANN))
     settle(database, lease_one(database, ANN), LookAgain(START + timedelta(seconds=30), START))
-    assert waiting_events(database, ANN) == set()
+    assert not waiting_events(database, ANN)
     wall.forward(30)
     again = lease_one(database, ANN)
     assert (again.attempt, again.base, again.taken_over) == (1, START, False)
@@ -292,19 +292,21 @@ def test_the_first_look_at_an_event_is_noted_once(database: Database, wall: Wall
 # -- more than one lease hands out -------------------------------------------------------------
 
 
-def test_a_look_settles_older_events_than_those_it_was_handed(database: Database) -> None:
-    """It comes after all of them, and only the newest claims count."""
-    put(database, *(left(number, ANN) for number in range(600)))
-    held = lease_one(database, ANN)
-    assert len(held.uuids) == 500
-    settle(database, held, Idle())
-    assert not waiting_events(database, ANN)
-
-
-def test_a_lease_holds_what_the_newest_waiting_event_claims(database: Database) -> None:
+def test_a_lease_hands_out_the_newest_500_since_only_the_newest_claim_counts(
+    database: Database,
+) -> None:
     put(database, *(left(number, ANN) for number in range(600)))
     put(database, left(1000, ANN))
-    assert uuid(1000) in lease_one(database, ANN).uuids
+    held = lease_one(database, ANN)
+    assert held.uuids == tuple(uuid(number) for number in (*range(101, 600), 1000))
+    assert tuple(each.uuid for each in held.claims) == held.uuids
+
+
+def test_older_ones_are_settled_by_a_look_that_came_after_them(database: Database) -> None:
+    put(database, *(left(number, ANN) for number in range(600)))
+    settle(database, lease_one(database, ANN), Idle())
+    assert not waiting_events(database, ANN)
+    assert due(database, ANN).due_at is None
 
 
 def test_with_more_than_500_waiting_a_new_event_leaves_the_rest_waiting(
@@ -314,5 +316,6 @@ def test_with_more_than_500_waiting_a_new_event_leaves_the_rest_waiting(
     held = lease_one(database, ANN)
     put(database, left(1000, ANN))
     settle(database, held, Idle())
-    assert len(waiting_events(database, ANN)) == 101
-    assert len(lease_one(database, ANN).uuids) == 101
+    rest = {uuid(number) for number in (*range(100), 1000)}
+    assert waiting_events(database, ANN) == rest
+    assert set(lease_one(database, ANN).uuids) == rest
