@@ -28,7 +28,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     store/                                what we remember
         intake                            deliveries, committed in groups
         journal                           steps, and what became of them
-        inbox cursor people holds         events; places in long reads; who is who; the brake
+        inbox cursor people               events; places in long reads; who is who
+        mappings holds                    which group is which; what waits for a person
         line                              who is due, leases and their fences
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine

@@ -39,7 +39,7 @@ from hooks.core.reading import (
     Unread,
     Why,
 )
-from hooks.store import journal, people
+from hooks.store import journal, mappings, people
 
 if TYPE_CHECKING:
     from hooks.clock import Clock
@@ -101,7 +101,7 @@ class Observer:
         known, links, history = await self._database.read(
             lambda tx: (
                 people.recall(tx, user, self._sealer),
-                people.links(tx),
+                mappings.remembered(tx),
                 journal.history(tx, user),
             )
         )

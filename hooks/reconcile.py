@@ -24,7 +24,7 @@ from hooks.core.ledger import Resolved, settle
 from hooks.core.membership import Action, Mode, Standing, State
 from hooks.core.reading import Claim, Memory, Missing, PastStep, Unread, Why
 from hooks.observe import answer_of
-from hooks.store import journal, line, people
+from hooks.store import journal, line, mappings, people
 from hooks.store.journal import Wish
 from hooks.store.people import Stood
 
@@ -106,7 +106,7 @@ class Reconciler:
             journal.record(tx, held, [became for _, became in proved])
             people.remember(tx, user, stood, self._sealer, protected=plan.protected)
             for each in plan.directories:
-                people.remember_links(tx, each.name, each.fresh)
+                mappings.remember(tx, each.name, each.fresh)
             line.mark(tx, plan.others, "user", lane=held.lane, due_at=tx.now, events=False)
             waiting = {each.claimed.uuid for each in plan.contradictions if each.look}
             line.settle(tx, held, then, keep=waiting)

@@ -14,7 +14,7 @@ from hooks.core.errors import HooksError
 from hooks.core.ids import OktaGroupId, OktaUserId
 from hooks.core.policy import Named, Policy
 from hooks.core.reading import Link, Missing, OktaGroup, PushMapping
-from hooks.store import cursor, people
+from hooks.store import cursor, mappings, people
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
@@ -60,14 +60,14 @@ class Survey:
 
     async def _match(self, directory: Directory) -> None:
         """Match mappings never seen before by exact name."""
-        known = await self._database.read(people.links)
+        known = await self._database.read(mappings.remembered)
         remembered = {link.mapping for link in known.get(directory.name, ())}
         new = [
             each for each in await self._okta.mappings(directory.app) if each.id not in remembered
         ]
         found = await _some_at_once(self._link(directory, each) for each in new)
         links = [each for each in found if each]
-        await self._database.write(lambda tx: people.remember_links(tx, directory.name, links))
+        await self._database.write(lambda tx: mappings.remember(tx, directory.name, links))
 
     async def _link(self, directory: Directory, mapping: PushMapping) -> Link | None:
         target = await self._okta.group(mapping.target)
@@ -90,7 +90,7 @@ class Survey:
         if isinstance(await self._okta.group(okta_group), OktaGroup):
             async for page in self._okta.group_members(okta_group):
                 people_there.update(page)
-        links = await self._database.read(people.links)
+        links = await self._database.read(mappings.remembered)
         for name, directory in self.directories.items():
             groups = {
                 link.group

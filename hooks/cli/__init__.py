@@ -67,17 +67,17 @@ def serve(context: typer.Context) -> None:
     raise typer.Exit(process(context.args))
 
 
-app.command()(demo.demo)
-app.command()(sandbox.sandbox)
-app.command()(look.look)
-app.add_typer(lists.events, name="events")
-app.command()(lists.steps)
-app.command()(lists.refused)
-app.add_typer(lists.mappings, name="mappings")
-app.add_typer(decisions.held, name="held")
-app.add_typer(decisions.dead, name="dead")
-app.add_typer(keys.keys, name="keys")
-app.command()(keys.migrate)
+app.command(short_help="Play the story on this machine, and judge the end.")(demo.demo)
+app.command(short_help="Run stand-ins for Okta and Atlassian here.")(sandbox.sandbox)
+app.command(short_help="Look at one person now, or with --dry-run only plan.")(look.look)
+app.add_typer(lists.events, name="events", short_help="Stored events: list, show.")
+app.command(short_help="The journal: every change, why, what became of it.")(lists.steps)
+app.command(short_help="What is left alone now, and the way out.")(lists.refused)
+app.add_typer(lists.mappings, name="mappings", short_help="Push mappings: list, accept.")
+app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approve, reject.")
+app.add_typer(decisions.dead, name="dead", short_help="Dead letters: list, show, retry.")
+app.add_typer(keys.keys, name="keys", short_help="Keys to seal with.")
+app.command(short_help="Make the database, or bring it up to date.")(keys.migrate)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -80,7 +80,7 @@ def show_dead(
     *,
     as_json: Json = False,
 ) -> None:
-    """One dead letter: why it was given up, what waits, and the way out."""
+    """One dead letter: why, what waits, and the way out."""
     known = _subject(subject)
     record = opening.ask(lambda tx: _shown(tx, known))
     if as_json:
@@ -100,7 +100,7 @@ def retry_dead(
     *,
     everyone: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
 ) -> None:
-    """Put dead letters back in line; they are looked at with fresh readings."""
+    """Put dead letters back in line, for fresh readings."""
     if bool(subjects) is everyone:
         raise UsageError("dead retry: name SUBJECTs, or give --all")
     known = [_subject(each) for each in subjects or ()]
@@ -207,7 +207,7 @@ def show_hold(
 
 @held.command("approve")
 def approve(why: Why, ids: Ids = None, kind: Class = None) -> None:
-    """Let the removals go out, once, if a fresh reading still wants them."""
+    """Let removals go out once, if still wanted."""
     people = _decide(ids, kind, why, yes=True)
     print(f"approved; {counted(people)} looked at again with fresh readings")
     print("What is still wanted is removed then; the limits stay as they are.")
@@ -216,7 +216,7 @@ def approve(why: Why, ids: Ids = None, kind: Class = None) -> None:
 
 @held.command("reject")
 def reject(why: Why, ids: Ids = None, kind: Class = None) -> None:
-    """Keep the memberships, until a fresh reading no longer wants the removals."""
+    """Keep the memberships until nothing wants them removed."""
     people = _decide(ids, kind, why, yes=False)
     print(f"rejected; {counted(people)} keep what was held")
     print("Later looks hold it again; to take the rejection back, approve it.")

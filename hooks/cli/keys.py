@@ -23,7 +23,10 @@ def _keys() -> None:
 
 @keys.command("new")
 def new() -> None:
-    """Print a new random key; put it in front of the old ones, comma-separated."""
+    """Print a new random key.
+
+    In HOOKS_SEALING_KEYS put it in front of the old ones, comma-separated.
+    """
     print(new_key())
 
 

@@ -273,11 +273,11 @@ def list_mappings(context: typer.Context, *, as_json: Json = False) -> None:
 
 
 def _mappings(tx: Tx) -> list[Record]:
-    from hooks.store import inbox, people
+    from hooks.store import inbox
 
     stuck = inbox.refused_mappings(tx)
     found: list[Record] = []
-    for directory, links in people.links(tx).items():
+    for directory, links in remembered.remembered(tx).items():
         for link in links:
             cause, users = stuck.get((directory, link.group), ("", ()))
             state = f"{cause}, {len(users)} refused" if cause else "ok"
@@ -299,7 +299,10 @@ def _mappings(tx: Tx) -> list[Record]:
 def accept_mapping(
     mapping: Annotated[str, typer.Argument(metavar="MAPPING_ID", help="As listed.")], why: Why
 ) -> None:
-    """Have a mapping that moved or was renamed matched anew; check it in Okta first."""
+    """Have a changed mapping matched anew.
+
+    For one that moved or whose group was renamed; check it in Okta first.
+    """
     known = PushMappingId.maybe(mapping)
     if known is None:
         raise UsageError("MAPPING_ID: write the id as `hooks mappings` lists it")
@@ -310,18 +313,12 @@ def accept_mapping(
 
 
 def _accept(tx: Tx, mapping: PushMappingId, why: str) -> int:
-    from hooks.store import holds, inbox, line, people
+    from hooks.store import holds, line
+    from hooks.store import mappings as remembered
 
-    if not people.accept_mapping(tx, mapping):
+    concerned = remembered.accept(tx, mapping)
+    if concerned is None:
         raise FailedError(f"mappings: {mapping} is not remembered; `hooks mappings` lists them")
-    stuck = inbox.refused_mappings(tx)
-    concerned = {
-        user
-        for directory, links in people.links(tx).items()
-        for link in links
-        if link.mapping == mapping
-        for user in stuck.get((directory, link.group), ("", ()))[1]
-    }
     holds.order(tx, "accept", mapping, who=opening.who(), why=why)
     line.mark(tx, concerned, "user", lane=line.BULK, due_at=tx.now, events=False)
     return len(concerned)

@@ -16,15 +16,19 @@ from hooks.core.attempt import DeadLetter, LookAgain, Retry
 from hooks.core.ids import OktaUserId
 from hooks.core.membership import Mode
 from hooks.settings import Role
+from hooks.store import inbox
+from hooks.store.inbox import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hooks.core.attempt import Next
     from hooks.core.ids import DirectoryName, ScimGroupId
     from hooks.core.plan import Plan
     from hooks.core.reading import Reading
     from hooks.reconcile import Look
-    from hooks.store.inbox import Place
     from hooks.wiring import House
+    from hooks.worker import Worker
 
 #: How long another process's look is waited for: a lease without extension, and some more.
 PATIENCE = 75.0
@@ -83,13 +87,13 @@ async def _resolved(house: House, login: str) -> OktaUserId:
 
 
 async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
-    from hooks.store import inbox, people
+    from hooks.store import mappings
 
     if house.observer is None or house.policy is None:
         raise FailedError("look: no vendors are open")
     claims = await house.database.read(lambda tx: inbox.claims(tx, user))
     reading, plan = await house.observer.read(user, claims, await house.policy())
-    links = await house.database.read(people.links)
+    links = await house.database.read(mappings.remembered)
     known = report.names(reading, (link for each in links.values() for link in each))
     if as_json:
         text.as_json({"dry_run": True, **report.told(plan, known, reading=reading)})
@@ -108,7 +112,7 @@ def _show(house: House, plan: Plan, known: dict[ScimGroupId, str], reading: Read
 
 
 async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
-    from hooks.store import inbox, line, people
+    from hooks.store import line
 
     if house.worker is None:
         raise FailedError("look: no vendors are open")
@@ -118,11 +122,11 @@ async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
     await house.database.write(
         lambda tx: line.mark(tx, [user], "user", lane=line.URGENT, due_at=tx.now, events=False)
     )
-    seen = await house.worker.look_at(user)
-    if seen is None:
-        await _waited(house, user, before, as_json=as_json)
+    seen = await _seen(house.worker, house, user, quietly=as_json)
+    if isinstance(seen, Place):
+        await _others(house, user, seen.fence, as_json=as_json)
         return
-    links = await house.database.read(people.links)
+    links = await house.database.read(mappings.remembered)
     known = report.names(None, (link for each in links.values() for link in each))
     done = _Done.of(seen, house.settings.modes)
     if as_json:
@@ -143,7 +147,7 @@ class _Done:
     then: Next
 
     @classmethod
-    def of(cls, seen: Look, modes: dict[DirectoryName, Mode] | object) -> _Done:
+    def of(cls, seen: Look, modes: Mapping[DirectoryName, Mode]) -> _Done:
         became = {
             (wish.step.directory, wish.step.group.id, wish.step.action): resolved
             for wish, resolved in seen.sent
@@ -151,7 +155,7 @@ class _Done:
         found = []
         for step in seen.plan.steps:
             resolved = became.get((step.directory, step.group.id, step.action))
-            observed = isinstance(modes, dict) and modes.get(step.directory) is Mode.OBSERVE
+            observed = modes.get(step.directory) is Mode.OBSERVE
             state = resolved.state.value if resolved else "observed" if observed else "held"
             code = resolved.code if resolved else ""
             found.append((step.action.value, step.group.display, state, code))
@@ -193,24 +197,35 @@ def _next(then: Next) -> str:
 # -- somebody else's ---------------------------------------------------------------------------
 
 
-async def _waited(house: House, user: OktaUserId, before: Place | None, *, as_json: bool) -> None:
-    """Another process looks at this person: wait for its result, for a while."""
-    from hooks.store import inbox, journal, people
-
-    if not as_json:
-        print("another process is looking at this user; waiting for its result")
-    fence = before.fence if before else 0
+async def _seen(worker: Worker, house: House, user: OktaUserId, *, quietly: bool) -> Look | Place:
+    """Our look; or where the person stands after another process looked at them meanwhile."""
+    said = quietly
     for _ in range(round(PATIENCE / _POLL)):
+        seen = await worker.look_at(user)
+        if seen is not None:
+            return seen
         now = await house.database.read(lambda tx: inbox.place(tx, user))
-        if now and now.lease_until is None and now.fence > fence:
-            break
+        if now and now.lease_until is None and not _due(now, house.clock.now_us()):
+            return now
+        if not said:
+            print("another process is looking at this user; waiting for it to end")
+            said = True
         await asyncio.sleep(_POLL)
-    else:
-        raise FailedError("look: the other process has not ended; see later: hooks steps")
+    raise FailedError("look: the other process has not ended; see later: hooks steps")
+
+
+def _due(place: Place, now: int) -> bool:
+    return place.due_at is not None and place.due_at <= now
+
+
+async def _others(house: House, user: OktaUserId, fence: int, *, as_json: bool) -> None:
+    """What the other process did."""
+    from hooks.store import journal, people
+
     rows, refused = await house.database.read(
         lambda tx: (journal.list_steps(tx, user=user, limit=20), people.refused(tx, user=user))
     )
-    steps = [lists.step_of(row) for row in rows if row["fence"] == now.fence]
+    steps = [lists.step_of(row) for row in rows if row["fence"] == fence]
     if as_json:
         causes = sorted({str(each["cause"]) for each in refused})
         text.as_json({"dry_run": False, "user": user, "steps": steps, "refused": causes})

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from hooks.sandbox.story import HOOK_TYPES
-from hooks.store import people
+from hooks.store import mappings, people
 from tests.running import Running
 from tests.stories.company import STAFF, TEAMS, Company
 
@@ -131,7 +131,7 @@ async def test_a_renamed_target_is_refused_until_somebody_accepts_it(
         await run.settle()
         assert company.groups(ann) == {"red"}
         assert "mapping_renamed" in await run.causes(ann)
-        await run.house.database.write(lambda tx: people.accept_mapping(tx, mapping.id))
+        await run.house.database.write(lambda tx: mappings.accept(tx, mapping.id))
         world.activate(ann)
         world.deactivate(ann)
         await run.settle()

@@ -1,0 +1,91 @@
+"""Push mappings as they were once matched to SCIM groups, by ids from then on. Design 3.2.
+
+Must live here: what is remembered of a mapping. Must not know: when one counts as moved.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from hooks.core.ids import DirectoryName, OktaGroupId, OktaUserId, PushMappingId, ScimGroupId
+from hooks.core.reading import Link
+from hooks.store.tables import Mapping, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hooks.store.database import Tx
+
+_mapping = Mapping.__table__  # type: ignore[attr-defined]
+_refused = Refused.__table__  # type: ignore[attr-defined]
+
+
+def remembered(tx: Tx) -> dict[DirectoryName, tuple[Link, ...]]:
+    """All remembered mappings."""
+    found: dict[DirectoryName, list[Link]] = {}
+    for row in tx.execute(select(_mapping).order_by(_mapping.c.directory, _mapping.c.mapping)):
+        link = Link(
+            PushMappingId(row.mapping),
+            OktaGroupId(row.source),
+            OktaGroupId(row.target),
+            ScimGroupId(row.group),
+            row.name,
+            row.target_name,
+            row.accept,
+        )
+        found.setdefault(DirectoryName(row.directory), []).append(link)
+    return {directory: tuple(each) for directory, each in found.items()}
+
+
+def remember(tx: Tx, directory: DirectoryName, fresh: Iterable[Link]) -> None:
+    """Remember mappings at their first match, or at the first after an operator accepted."""
+    rows = [
+        {
+            "directory": directory,
+            "mapping": link.mapping,
+            "source": link.source,
+            "target": link.target,
+            "group": link.group,
+            "name": link.name,
+            "target_name": link.target_name,
+            "accept": False,
+            "at": tx.now,
+        }
+        for link in sorted(fresh, key=lambda link: link.mapping)
+    ]
+    if not rows:
+        return
+    insert = tx.insert(_mapping)
+    new = insert.excluded
+    names = ("source", "target", "group", "name", "target_name", "accept", "at")
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["directory", "mapping"],
+            set_={name: new[name] for name in names},
+            where=_mapping.c.accept,
+        ),
+        rows,
+    )
+
+
+def accept(tx: Tx, mapping: str) -> list[OktaUserId] | None:
+    """Have a changed mapping matched anew; the people whose removals were refused over it.
+
+    ``None`` if no mapping of this id is remembered.
+    """
+    row = tx.execute(select(_mapping).where(_mapping.c.mapping == mapping)).one_or_none()
+    if row is None:
+        return None
+    tx.execute(update(_mapping).where(_mapping.c.mapping == mapping).values(accept=True))
+    waiting = tx.execute(
+        select(_refused.c.user)
+        .where(
+            _refused.c.directory == row.directory,
+            _refused.c.group == row.group,
+            _refused.c.until.is_(None),
+        )
+        .distinct()
+    )
+    return sorted(OktaUserId(user) for user in waiting.scalars())
