@@ -274,6 +274,7 @@ def list_mappings(context: typer.Context, *, as_json: Json = False) -> None:
 
 def _mappings(tx: Tx) -> list[Record]:
     from hooks.store import inbox
+    from hooks.store import mappings as remembered
 
     stuck = inbox.refused_mappings(tx)
     found: list[Record] = []

@@ -112,7 +112,7 @@ def _show(house: House, plan: Plan, known: dict[ScimGroupId, str], reading: Read
 
 
 async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
-    from hooks.store import line
+    from hooks.store import line, mappings
 
     if house.worker is None:
         raise FailedError("look: no vendors are open")
