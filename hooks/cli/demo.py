@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hooks.cli.stage import Moment, Play
 
 _STORY = """\
-The story (Atlassian community, "User reactivation does not remove old groups"):
+The story (Atlassian community: reactivation does not remove old groups):
 
   before  testexample is in Production-Confluence, which Okta pushes to Atlassian.
   away    An admin removes them from it, the last group that gives them Atlassian.

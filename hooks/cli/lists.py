@@ -132,7 +132,10 @@ def show_event(
     text.fields(record, _EVENT | {"published": "PUBLISHED", "origin": "ORIGIN"})
     if payload:
         print()
-        text.as_json(content)
+        if content is None:
+            print("no payload is kept of events of other apps and types")
+        else:
+            text.as_json(content)
 
 
 def _event(row: Mapping[str, object]) -> Record:

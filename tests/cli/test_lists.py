@@ -1,0 +1,138 @@
+"""What is stored, as people and programs read it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from hooks.core.refusal import WAY_OUT, Cause
+from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, PERSON
+from tests.cli.conftest import Desk
+
+NOBODY = "00u00000000000000000"
+
+
+def test_events_are_listed_without_what_they_hold(desk: Desk) -> None:
+    uuids = desk.deliver()
+    told = desk("events", "--json").json()
+    assert {each["uuid"] for each in told} == set(uuids)
+    ran = desk("events", "--waiting")
+    assert ran.code == 0
+    assert "group.user_membership.add" in ran.out
+    assert PERSON not in ran.out
+    assert "@" not in ran.out
+
+
+def test_events_page(desk: Desk) -> None:
+    desk.deliver()
+    every = desk("events", "--json").json()
+    first = desk("events", "--limit", "2")
+    assert f"--before {every[1]['id']}" in first.out
+    rest = desk("events", "--before", str(every[1]["id"]), "--json").json()
+    assert rest == every[2:]
+
+
+def test_events_are_filtered(desk: Desk) -> None:
+    desk.deliver()
+    kind = "group.user_membership.add"
+    user = desk.story.person.id
+    told = desk("events", "--about", user, "--type", kind, "--json").json()
+    assert {(each["subject"], each["type"]) for each in told} == {(user, kind)}
+
+
+def test_a_payload_is_opened_only_when_asked_for(desk: Desk) -> None:
+    desk.deliver()
+    kind = "group.user_membership.add"
+    event = desk("events", "--type", kind, "--json").json()[0]
+    shut = desk("events", "show", event["uuid"])
+    assert shut.code == 0
+    assert "@" not in shut.out
+    told = desk("events", "show", event["uuid"], "--payload", "--json").json()
+    assert told["payload"]["uuid"] == event["uuid"]
+    assert "displayName" in desk("events", "show", event["uuid"].upper(), "--payload").out
+
+
+def test_an_event_is_shown_without_the_key_it_was_sealed_with(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.deliver()
+    uuid = desk("events", "--type", "group.user_membership.add", "--json").json()[0]["uuid"]
+    key = desk("keys", "new").out.strip()
+    monkeypatch.setenv("HOOKS_SEALING_KEYS", key)
+    assert desk("events", "show", uuid).code == 0
+    ran = desk("events", "show", uuid, "--payload")
+    assert ran.code == 1
+    assert ran.err.startswith("store: sealed with key")
+
+
+def test_an_event_that_does_not_concern_us_has_no_payload(desk: Desk) -> None:
+    desk.deliver()
+    uuid = desk("events", "--type", "user.lifecycle.create", "--json").json()[0]["uuid"]
+    assert "no payload is kept" in desk("events", "show", uuid, "--payload").out
+    assert desk("events", "show", uuid, "--payload", "--json").json()["payload"] is None
+
+
+def test_steps_tell_every_outcome(desk: Desk) -> None:
+    desk.story.remove_from_old_group()
+    desk("look", PERSON)
+    user = desk.story.person.id
+    (step,) = desk("steps", user, "--json").json()
+    assert (step["action"], step["name"], step["state"]) == ("remove", CONFLUENCE, "settled")
+    assert [each["state"] for each in step["outcomes"]] == ["open", "settled"]
+    assert step["at"].endswith("Z")
+    plain = desk("steps")
+    assert re.search(rf"{user} +remove +{CONFLUENCE} +unassigned +settled", plain.out)
+    assert "app_user:missing" in desk("steps", "--evidence").out
+    assert desk("steps", NOBODY, "--json").json() == []
+
+
+def test_refusals_come_with_their_way_out(desk: Desk) -> None:
+    desk.story.remove_from_old_group()
+    desk.story.world.deactivate_app(desk.story.app)
+    desk("look", PERSON)
+    (refused,) = desk("refused", "--json").json()
+    assert refused["cause"] == Cause.APP_NOT_ACTIVE
+    assert refused["way_out"] == WAY_OUT[Cause.APP_NOT_ACTIVE]
+    assert WAY_OUT[Cause.APP_NOT_ACTIVE] in desk("refused", desk.story.person.id).out
+
+
+def test_mappings_are_listed_and_a_change_is_accepted(desk: Desk) -> None:
+    story = desk.story
+    story.remove_from_old_group()
+    desk("look", COLLEAGUE)
+    (known,) = desk("mappings", "--json").json()
+    assert (known["name"], known["state"]) == (CONFLUENCE, "ok")
+    group = story.directory.group_named(CONFLUENCE)
+    assert group
+    group.display_name = "Renamed"
+    desk("look", PERSON)
+    (stuck,) = desk("mappings", "--json").json()
+    assert stuck["state"].startswith(Cause.MAPPING_RENAMED)
+    ran = desk("mappings", "accept", known["mapping"], "--reason", "renamed by us")
+    assert ran.code == 0
+    assert "1 of the people" in ran.out
+    assert "matched anew" in desk("mappings").out
+
+
+def test_what_is_not_there_is_said_and_nothing_is_changed(desk: Desk) -> None:
+    before = desk.dump()
+    for arguments in (
+        ("events", "show", "00000000-0000-4000-8000-000000000000"),
+        ("mappings", "accept", "gPm00000000000000000", "--reason", "x"),
+        ("held", "show", "7"),
+        ("held", "approve", "7", "--reason", "x"),
+        ("held", "reject", "--class", "main/left", "--reason", "x"),
+        ("dead", "show", NOBODY),
+        ("dead", "retry", NOBODY, "--reason", "x"),
+    ):
+        ran = desk(*arguments)
+        assert (ran.code, ran.out) == (1, ""), arguments
+        assert ran.err.count("\n") == 1
+    assert desk.dump() == before
+
+
+def test_empty_lists_are_empty_lists(desk: Desk) -> None:
+    for arguments in (["events"], ["steps"], ["refused"], ["mappings"], ["held"], ["dead"]):
+        assert desk(*arguments, "--json").json() == []
+        assert desk(*arguments).code == 0

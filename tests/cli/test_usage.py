@@ -1,0 +1,116 @@
+"""Help, wrong arguments, and what a first start needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import typer
+
+from hooks import cli
+from hooks.settings import Role, load
+from tests.cli.conftest import Desk
+
+
+def _commands() -> Iterator[list[str]]:
+    def below(command: object, path: list[str]) -> Iterator[list[str]]:
+        yield path
+        for name, each in getattr(command, "commands", {}).items():
+            yield from below(each, [*path, name])
+
+    yield from below(typer.main.get_command(cli.app), [])
+
+
+@pytest.mark.parametrize("path", list(_commands()), ids=" ".join)
+def test_help_is_readable_at_80_columns(
+    path: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*path, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.casefold().startswith("usage: hooks")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "..." not in out.partition("Commands:")[2]  # no sentence is cut
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["look"],
+        ["look", ""],
+        ["look", "a", "b"],
+        ["look", "x", "--nonsense"],
+        ["events", "--limit", "0"],
+        ["events", "--about", "x@y.example"],
+        ["events", "show", "x"],
+        ["steps", "x@y.example"],
+        ["refused", "x"],
+        ["mappings", "accept", "gPm00000000000000000"],
+        ["mappings", "accept", "x", "--reason", "y"],
+        ["held", "approve", "--reason", "x"],
+        ["held", "approve", "1", "--class", "main/left", "--reason", "x"],
+        ["held", "approve", "1"],
+        ["held", "approve", "one", "--reason", "x"],
+        ["held", "reject", "1", "--reason", " "],
+        ["held", "reject", "1", "--reason", "x" * 513],
+        ["dead", "retry", "--reason", "x"],
+        ["dead", "retry", "00u00000000000000000", "--all", "--reason", "x"],
+        ["dead", "retry", "x", "--reason", "x"],
+        ["sandbox", "--hook-url", "http://example.com"],
+        ["sandbox", "--hook-secret", "short"],
+        ["sandbox", "--okta-port", "99999"],
+        ["serve", "--nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments_end_with_2_and_change_nothing(desk: Desk, arguments: list[str]) -> None:
+    desk.bury(desk.story.person.id)
+    before = desk.dump()
+    ran = desk(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err
+    assert arguments[0] == "serve" or ran.err.count("\n") == 1
+    assert desk.dump() == before
+
+
+def test_wrong_settings_end_with_2_and_every_mistake(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOOKS_SEALING_KEYS")
+    monkeypatch.setenv("HOOKS_CONFIG", "elsewhere.toml")
+    ran = desk("steps")
+    assert ran.code == 2
+    assert ran.err.startswith("settings: 2 mistakes")
+
+
+def test_a_list_makes_no_database(desk: Desk) -> None:
+    (desk.folder / "hooks.db").unlink()
+    ran = desk("steps")
+    assert ran.code == 1
+    assert ran.err.endswith("run: hooks migrate\n")
+    assert not (desk.folder / "hooks.db").exists()
+
+
+def test_migrate_makes_the_database_once(desk: Desk) -> None:
+    for each in desk.folder.glob("hooks.db*"):
+        each.unlink()
+    assert desk("migrate").out.startswith("migrated from empty to ")
+    assert desk("migrate").out == "the database is up to date\n"
+    assert desk("steps").code == 0
+
+
+def test_a_new_key_is_one_the_settings_take(desk: Desk) -> None:
+    one, other = (desk("keys", "new").out.strip() for _ in range(2))
+    assert one != other
+    environ = desk.environ | {"HOOKS_SEALING_KEYS": f"{one},{other}"}
+    assert len(load(environ, need=Role.STORE).secrets.sealing_keys) == 2
+
+
+def test_a_fault_of_ours_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret words")
+
+    monkeypatch.setattr("hooks.cli.opening.ask", broken)
+    ran = desk("steps")
+    assert ran.code == 1
+    assert ran.err == "hooks: ZeroDivisionError, which is a fault of this program; report it\n"
