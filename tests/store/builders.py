@@ -197,8 +197,9 @@ def step(
     action: Action = Action.REMOVE,
     reason: Reason = Reason.UNASSIGNED,
     directory: DirectoryName = MAIN,
+    display: str = "",
 ) -> Step:
-    shown = Group(scim_group(group), f"team-{group}")
+    shown = Group(scim_group(group), display or f"team-{group}")
     return Step(directory, action, shown, reason, ("status=DEPROVISIONED",))
 
 

@@ -1,4 +1,4 @@
-"""Deliveries in: stored before they are acknowledged, each event once, nothing personal in clear."""
+"""Deliveries in: stored before acknowledged, each event once, nothing personal in clear."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -205,7 +206,11 @@ def test_no_address_is_anywhere_in_the_database_in_clear(
     database: Database, store_url: str
 ) -> None:
     person = {"type": "User", "id": ANN, "alternateId": ADDRESS, "displayName": "Ann Planted"}
-    whole = {"target": [person], "actor": person, "debugContext": {"login": ADDRESS}}
+    whole: dict[str, Any] = {
+        "target": [person],
+        "actor": person,
+        "debugContext": {"login": ADDRESS},
+    }
     put(database, *(event(number, **whole) for number in range(50)))
     found = database.read_now(lambda tx: inbox.opened(tx, uuid(1), SEALER))
     assert found
@@ -225,8 +230,8 @@ def _raw(url: str) -> list[bytes]:
             door.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         door.close()
         return [log, path.read_bytes()]
-    with psycopg.connect(url) as door:
-        rows = door.execute("SELECT event::text, sealed FROM event").fetchall()
+    with psycopg.connect(url) as reader:
+        rows = reader.execute("SELECT event::text, sealed FROM event").fetchall()
     return [b"".join(shown.encode() + bytes(sealed) for shown, sealed in rows)]
 
 
@@ -268,9 +273,7 @@ async def test_too_many_waiting_are_refused_at_once(intake: Intake, database: Da
 async def test_too_many_bytes_waiting_are_refused_at_once(
     intake: Intake, database: Database
 ) -> None:
-    large = [
-        event(n, type="x", filler="x" * (MOST_BYTES // 4)) for n in range(5)
-    ]
+    large = [event(n, type="x", filler="x" * (MOST_BYTES // 4)) for n in range(5)]
     puts = [asyncio.create_task(intake.put(delivery(each))) for each in large]
     answers = await asyncio.gather(*puts, return_exceptions=True)
     assert [type(each) for each in answers] == [Stored, Stored, Stored, BusyError, BusyError]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -139,11 +140,18 @@ class Line(RuleBasedStateMachine):
         keep=st.booleans(),
     )
     def a_worker_settles(
-        self, held: Held, before: float, then: Any, wait: float, keep: bool  # noqa: FBT001
+        self,
+        held: Held,
+        before: float,
+        then: Any,
+        wait: float,
+        keep: bool,  # noqa: FBT001
     ) -> None:
         self.wall.forward(before)
         at = self.wall.clock.now() + timedelta(seconds=wait)
-        chosen: Next = {Idle: Idle(), DeadLetter: DeadLetter("attempts")}.get(then) or then(at)
+        chosen: Next = then(at)
+        if then in (Idle, DeadLetter):
+            chosen = Idle() if then is Idle else DeadLetter("attempts")
         kept = held.lease.uuids[-1:] if keep and then is LookAgain else ()
         waited = waiting_events(self.database, held.lease.subject)
         self.believed.discard(held)
@@ -202,8 +210,9 @@ class Line(RuleBasedStateMachine):
 
 
 def test_no_person_has_two_workers_and_no_event_is_lost(database: Database, wall: Wall) -> None:
+    factory: Any = partial(Line, database, wall)
     run_state_machine_as_test(
-        lambda: Line(database, wall),
+        factory,
         settings=settings(
             max_examples=40,
             stateful_step_count=25,
