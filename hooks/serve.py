@@ -13,6 +13,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,16 +72,20 @@ def serve(argv: Sequence[str]) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    bound: list[socket.socket] = []
-    for name in ("public", "operations"):
-        address = getattr(settings.listen, name)
-        try:
-            bound.append(bind(address.host, address.port))
-        except OSError as error:
-            sys.stderr.write(f"hooks: [listen] {name} = {address}: {error.strerror}\n")
-            return 1
+    with ExitStack() as sockets:
+        bound = []
+        for name in ("public", "operations"):
+            address = getattr(settings.listen, name)
+            try:
+                bound.append(sockets.enter_context(bind(address.host, address.port)))
+            except OSError as error:
+                sys.stderr.write(f"hooks: [listen] {name} = {address}: {error.strerror}\n")
+                return 1
+        return _run(settings, role, *bound)
+
+
+def _run(settings: Settings, role: Role, public: socket.socket, operations: socket.socket) -> int:
     logs.begin()
-    public, operations = bound
     running = _Running(settings, role, public, operations)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
