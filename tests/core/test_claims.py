@@ -12,7 +12,7 @@ import pytest
 from hooks.core.claims import YOUNG, contradictions
 from hooks.core.log_event import claim, parse_event
 from hooks.core.policy import Policy, Restore, Suspended
-from hooks.core.reading import Claim, Claimed, OktaUser
+from hooks.core.reading import Claim, Claimed, LogFacts, OktaUser
 from hooks.core.refusal import Cause
 from tests.core.worlds import (
     ANN,
@@ -20,6 +20,7 @@ from tests.core.worlds import (
     ASSIGNED,
     DOWN,
     GONE,
+    KNOWN,
     LEAVER,
     NOW,
     PRESENT,
@@ -34,6 +35,7 @@ from tests.core.worlds import (
     reading,
     record,
     source,
+    stranger,
 )
 
 
@@ -230,6 +232,12 @@ def test_which_group_claims_a_reading_does_not_show() -> None:
             id="leaving overtakes an older assignment",
         ),
         pytest.param(
+            UNASSIGNED,
+            [says(Claim.ASSIGNED, APP, ago=5), says(Claim.ACTIVE, ago=1, uuid="v")],
+            [],
+            id="nothing but leaving overtakes an older assignment",
+        ),
+        pytest.param(
             LEAVER,
             [says(Claim.DEACTIVATED, ago=5), says(Claim.ASSIGNED, APP, ago=1, uuid="v")],
             [],
@@ -293,6 +301,23 @@ def test_the_looks_come_2_10_and_60_seconds_after_the_first(
 
 def removals(heard: Claimed) -> list[str]:
     return changes(look(hearing(LEAVER, heard)))
+
+
+@pytest.mark.parametrize(
+    ("looking", "look_at"), [(None, 2), (59, 60), (60, 300), (299, 300), (300, None)]
+)
+def test_an_unassignment_of_somebody_unknown_waits_for_the_log(
+    looking: float | None, look_at: float | None
+) -> None:
+    """The log lags behind the hook, and only the log knows that there was an assignment."""
+    world = stranger(replace(UNASSIGNED, records=()))
+    heard = hearing(world, says(Claim.UNASSIGNED, APP, looking=looking))
+    (found,) = look(heard).contradictions
+    first = NOW - timedelta(seconds=looking or 0)
+    assert found.look == (first + timedelta(seconds=look_at) if look_at else None)
+    logged = LogFacts(assignments=frozenset({APP}))
+    for known in (replace(heard, log=logged), replace(heard, memory=KNOWN)):
+        assert not look(known).contradictions
 
 
 def test_a_claim_that_lost_is_still_told() -> None:

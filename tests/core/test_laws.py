@@ -54,7 +54,7 @@ from tests.core.worlds import (
 )
 
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-SOME = settings(FEW, max_examples=150)
+SOME = settings(FEW, max_examples=100)
 
 policies = st.builds(
     Policy,

@@ -16,6 +16,8 @@ from hooks.core.reading import (
     App,
     AskLog,
     AskRecordsByExternalId,
+    Claim,
+    Claimed,
     LogFacts,
     OktaUser,
 )
@@ -90,6 +92,11 @@ def standing(world: World) -> Standing:
         pytest.param(of("ACTIVE", "FROZEN"), Cause.STATUS_UNKNOWN, id="unknown AppUser status"),
         pytest.param(
             replace(PRESENT, user=MISSING), Cause.ABSENCE_UNPROVED, id="user 404, still assigned"
+        ),
+        pytest.param(
+            replace(GONE, app_user=ASSIGNED),
+            Cause.ABSENCE_UNPROVED,
+            id="user 404, still assigned, though she had left before",
         ),
         pytest.param(
             replace(GONE, memory=KNOWN), Cause.ABSENCE_UNPROVED, id="404s and nothing in the log"
@@ -237,6 +244,10 @@ def test_the_log_is_asked_once_about_somebody_outside() -> None:
     again = with_memory(world, standing=Standing.OUTSIDE)
     assert AskLog() not in look_closely(again)[1].answers
     assert standing(again) is Standing.OUTSIDE
+    spoken = replace(again, claims=(Claimed("u", Claim.UNASSIGNED, APP, NOW),))
+    assert AskLog() in look_closely(spoken)[1].answers
+    logged = LogFacts(assignments=frozenset({APP}))
+    assert standing(replace(spoken, log=logged)) is Standing.UNASSIGNED
 
 
 def test_who_left_without_ever_having_had_anything_is_no_refusal() -> None:
