@@ -32,7 +32,7 @@ deleted afterwards."""
 
 _TITLES = {
     False: "removed from the last group",
-    True: "deactivated in HR as well while away",
+    True: "deactivated in HR in between",
 }
 
 
