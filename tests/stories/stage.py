@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -65,13 +65,17 @@ class Stage:
         self.company.world.clear()
         self.company.world.hidden.clear()
 
-    async def act(self) -> None:
-        """Everybody leaves, is unassigned, or has an event that makes us look; and we look."""
+    async def act(self, spring: Callable[[Stage], None] = lambda _: None) -> None:
+        """Everybody leaves, is unassigned, or has an event that makes us look; and we look.
+
+        ``spring`` comes after the acts and before anybody hears of them.
+        """
         world = self.company.world
         for who in (self.caught, self.free):
             for kind, login in who.items():
                 await self._act(kind, login, STAFF if who is self.caught else f"{STAFF}-free")
-        await self.run.settle(within=timedelta(seconds=90))
+        spring(self)
+        await self.run.settle(within=timedelta(seconds=70))
         assert world.violations == []
 
     async def _act(self, kind: Kind, login: str, staff: str) -> None:
@@ -86,9 +90,7 @@ class Stage:
     async def nudge(self, *logins: str) -> None:
         """Something happens to them that changes nothing."""
         for login in logins:
-            self.company.world.add_to_group(
-                login, self.company.world.add_okta_group("choir")
-            )
+            self.company.world.add_to_group(login, self.company.world.add_okta_group("choir"))
 
     def of_caught(self) -> dict[Kind, set[str]]:
         return {kind: self.company.groups(login) for kind, login in self.caught.items()}

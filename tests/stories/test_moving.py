@@ -80,7 +80,13 @@ async def test_many_people_in_one_delivery(
     ids=["shuffled", "twice", "both"],
 )
 async def test_shuffled_and_doubled_events_end_as_in_order(
-    company: Company, sqlite_url: str, tmp_path: Path, *, shuffle: bool, duplicates: float, batch: int
+    company: Company,
+    sqlite_url: str,
+    tmp_path: Path,
+    *,
+    shuffle: bool,
+    duplicates: float,
+    batch: int,
 ) -> None:
     company.world.switches.shuffle_targets = True
     ann, bob = company.hire("ann", "red"), company.hire("bob", "red")
@@ -99,7 +105,9 @@ async def test_shuffled_and_doubled_events_end_as_in_order(
         assert company.groups(bob) == set()
 
 
-@pytest.mark.parametrize("kind", ["user.lifecycle.deactivate", "application.user_membership.remove"])
+@pytest.mark.parametrize(
+    "kind", ["user.lifecycle.deactivate", "application.user_membership.remove"]
+)
 async def test_a_replayed_end_of_somebody_who_is_here_removes_nothing(
     company: Company, sqlite_url: str, tmp_path: Path, kind: str
 ) -> None:

@@ -68,7 +68,9 @@ async def test_a_directory_may_have_a_mode_of_its_own(
         assert ("remove", "red", "left", "observed") in await run.steps(ann)
 
 
-async def end_and_move(company: Company, run: Running, leavers: list[str], movers: list[str]) -> None:
+async def end_and_move(
+    company: Company, run: Running, leavers: list[str], movers: list[str]
+) -> None:
     for login in leavers:
         company.world.deactivate(login)
     for login in movers:

@@ -100,7 +100,9 @@ async def test_a_directory_whose_app_or_mappings_cannot_be_read_waits_and_the_ot
 
 
 @pytest.mark.parametrize("headers", [{"Retry-After": "30"}, {}], ids=["says when", "says nothing"])
-@pytest.mark.parametrize("path", [r"/users/[^/]+$", r"/apps/[^/]+/users/", "/group-push/", "/Users"])
+@pytest.mark.parametrize(
+    "path", [r"/users/[^/]+$", r"/apps/[^/]+/users/", "/group-push/", "/Users"]
+)
 async def test_too_many_requests_costs_nobody_anything_but_time(
     company: Company, sqlite_url: str, tmp_path: Path, path: str, headers: dict[str, str]
 ) -> None:
