@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _STORY = """\
 The story (Atlassian community: reactivation does not remove old groups):
 
-  before  testexample is in Production-Confluence, which Okta pushes to Atlassian.
-  away    An admin removes them from it, the last group that gives them Atlassian.
+  before  testexample is in Production-Confluence, pushed from Okta to Atlassian.
+  away    An admin removes them from it, the last group that gives Atlassian.
           Okta tells Atlassian only: active = false. Every membership stays.
   back    They come back, into Production-StatusPage and nothing else.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import hooks
 from hooks.cli.ends import FailedError
@@ -152,40 +153,53 @@ async def _service(
         database=folder / "hooks.db",
         hook_secret=HOOK_SECRET,
     )
-    process = await asyncio.create_subprocess_exec(
-        *serve,
+    process = subprocess.Popen(  # noqa: ASYNC220, S603  # ours; it starts in a millisecond
+        serve,
         env=environ | {"PYTHONPATH": str(Path(hooks.__path__[0]).parent)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
     )
     try:
         url = await _announced(process)
-        draining = asyncio.create_task(_drained(process))
+        # A pipe nobody reads would stop the service.
+        draining = asyncio.create_task(asyncio.to_thread(_log(process).read))
         yield url, load(environ, need=Role.STORE)
         process.terminate()
         await draining
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        process.terminate()
+        await asyncio.to_thread(process.wait)
+        _log(process).close()
 
 
-async def _announced(process: asyncio.subprocess.Process) -> str:
-    """Where the service listens, as the log line says that it writes when it is ready."""
+def _log(process: subprocess.Popen[str]) -> IO[str]:
     if process.stderr is None:
         raise FailedError("demo: the service has no log to read")
-    last = ""
-    try:
-        async with asyncio.timeout(_STARTING):
-            async for line in process.stderr:
-                last = line.decode(errors="replace").strip() or last
-                told = _parsed(last)
-                if told.get("event") == "serving":
-                    return f"http://{told['public']}"
-    except TimeoutError:
-        last = "no answer"
-    raise FailedError(f"demo: the service did not start: {last or 'it ended at once'}")
+    return process.stderr
+
+
+async def _announced(process: subprocess.Popen[str]) -> str:
+    """Where the service listens, as its log says once it is ready."""
+
+    def read() -> tuple[str, str]:
+        line = ""
+        for line in _log(process):
+            told = _parsed(line)
+            if told.get("event") == "serving":
+                return f"http://{told['public']}", ""
+        return "", line.strip()
+
+    reading = asyncio.create_task(asyncio.to_thread(read))
+    await asyncio.wait([reading], timeout=_STARTING)
+    if not reading.done():
+        process.terminate()
+    url, last = await reading
+    if not url:
+        raise FailedError(f"demo: the service did not start: {last or 'it said nothing'}")
+    return url
 
 
 def _parsed(line: str) -> dict[str, object]:
@@ -194,13 +208,6 @@ def _parsed(line: str) -> dict[str, object]:
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}
-
-
-async def _drained(process: asyncio.subprocess.Process) -> None:
-    """A pipe nobody reads would stop the service."""
-    if process.stderr:
-        async for _ in process.stderr:
-            pass
 
 
 # -- the journal -------------------------------------------------------------------------------
