@@ -58,7 +58,9 @@ _LONGEST_CHALLENGE = 1024
 FRESH_SECONDS = 1.0
 PATIENCE_SECONDS = 1.5
 
-_TYPES = frozenset(EVENT_TYPES)
+_NEW, _KNOWN = (figures.EVENTS.labels(seen) for seen in ("new", "known"))
+_OF_TYPE = {each: figures.EVENT_TYPES.labels(each) for each in (*EVENT_TYPES, "other")}
+_OTHER = _OF_TYPE["other"]
 _CHALLENGE = CHALLENGE_HEADER.encode()
 _JSON = (b"content-type", b"application/json")
 
@@ -240,8 +242,7 @@ class _Room:
 
 
 def _count(delivery: Delivery, stored: Stored) -> None:
-    figures.EVENTS.labels("new").inc(stored.new)
-    figures.EVENTS.labels("known").inc(stored.known)
+    _NEW.inc(stored.new)
+    _KNOWN.inc(stored.known)
     for event in delivery.events:
-        known = event.type if event.type in _TYPES else "other"
-        figures.EVENT_TYPES.labels(known).inc()
+        _OF_TYPE.get(event.type, _OTHER).inc()
