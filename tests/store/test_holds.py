@@ -276,7 +276,6 @@ def test_deciding_wakes_nobody_from_the_dead(database: Database) -> None:
     assert states(database) == [(CAT, "waiting")]
 
 
-@pytest.mark.xfail(strict=True, reason="decide overwrites a hold that ended while it waited")
 def test_a_hold_that_ends_while_an_operator_approves_it_stays_ended(
     postgresql: Database,
 ) -> None:

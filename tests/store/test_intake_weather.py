@@ -76,9 +76,6 @@ async def _insist(intake: Intake, number: int) -> Stored:
     pytest.fail("still busy")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a delivery nobody waits for is kept until the store works again"
-)
 async def test_deliveries_nobody_waits_for_any_more_hold_no_memory(
     database: Database, another: Opener
 ) -> None:
@@ -96,9 +93,6 @@ async def test_deliveries_nobody_waits_for_any_more_hold_no_memory(
     assert kept <= MOST_BYTES
 
 
-@pytest.mark.xfail(
-    strict=True, reason="after a failed group each delivery is tried, though nobody waits for it"
-)
 async def test_closing_waits_for_no_delivery_that_was_given_up(
     database: Database, another: Opener
 ) -> None:

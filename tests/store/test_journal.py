@@ -148,7 +148,6 @@ def test_a_group_called_anything_at_all_can_be_journalled(database: Database) ->
     assert states(database, 1) == [("open", "")]
 
 
-@pytest.mark.xfail(strict=True, reason="PostgreSQL holds no NUL; SCIM's JSON can")
 def test_a_group_with_nul_in_its_name_can_be_journalled(postgresql: Database) -> None:
     """Else its members' looks all end without a word, and they as dead letters."""
     held = leased(postgresql, ANN)
