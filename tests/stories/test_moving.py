@@ -9,7 +9,7 @@ import pytest
 
 from hooks.sandbox import delivery
 from hooks.sandbox.delivery import Deliverer
-from tests.running import SECRET, Running, Time
+from tests.running import SECRET, Running
 from tests.stories.company import TEAMS, Company
 
 
@@ -64,7 +64,7 @@ async def test_many_people_in_one_delivery(
             company.world.deactivate(login)
         for login in stayers:
             company.world.remove_from_group(login, "red")
-        assert [statuses for statuses in await run.deliver()] == [(204,)]
+        assert await run.deliver() == [(204,)]
         await run.settle()
         assert {login: company.groups(login) for login in leavers} == {
             login: set() for login in leavers

@@ -67,7 +67,7 @@ async def test_what_rests_on_a_failed_read_stays_until_it_succeeds(
         assert [company.groups(login) for login in (*controls, mover)] == [set(), set(), {"blue"}]
         world.clear()
         await run.settle(within=timedelta(hours=2))
-        assert {login: company.groups(login) for login in caught} == dict.fromkeys(caught, set())
+        assert not any(company.groups(login) for login in caught)
 
 
 @pytest.mark.parametrize("trouble", [TROUBLES[index] for index in (0, 2, 4, 6, 8)])

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Time
 from tests.stories.company import STAFF, TEAMS, Company
 
 

@@ -32,8 +32,8 @@ class Trap:
     more: str = ""
 
 
-def switch(name: str, value: object) -> Callable[[Stage], None]:
-    return lambda stage: setattr(stage.company.world.switches, name, value)
+def switch(name: str, *, on: bool) -> Callable[[Stage], None]:
+    return lambda stage: setattr(stage.company.world.switches, name, on)
 
 
 def hide(*modes: str) -> Callable[[Stage], None]:
@@ -103,6 +103,11 @@ def everything_404(stage: Stage) -> None:
     stage.fault("/api/", status=404)
 
 
+def make_break_glass(stage: Stage) -> None:
+    stage.company.world.add_okta_group("Break glass")
+    stage.run.time.push(timedelta(seconds=61))
+
+
 def back(kind: Kind, value: str = "ACTIVE") -> Callable[[Stage], None]:
     def lift(stage: Stage) -> None:
         stage.lift()
@@ -152,9 +157,9 @@ TRAPS = [
          lift=external_ids(own_id)),
     Trap("records without groups", ALL, nudged=True, lay=bare),
     Trap("no record shows groups", ALL, alone=True, nudged=True,
-         lay=switch("scim_groups_shown", False), lift=switch("scim_groups_shown", True)),
+         lay=switch("scim_groups_shown", on=False), lift=switch("scim_groups_shown", on=True)),
     Trap("a filter that is ignored", ALL, alone=True, nudged=True,
-         lay=switch("filter_ignored", True), lift=switch("filter_ignored", False)),
+         lay=switch("filter_ignored", on=True), lift=switch("filter_ignored", on=False)),
     Trap("a directory that died: 404 for everything", ALL, apart=True, nudged=True,
          lay=directory("dead", value=True), lift=directory("dead", value=False)),
     Trap("a directory that redirects", ALL, apart=True,
@@ -163,10 +168,7 @@ TRAPS = [
              redirect="https://elsewhere.example/")),
     Trap("a protected group that cannot be found", ALL, alone=True, nudged=True,
          more='[protect]\nokta_groups = ["Break glass"]\n',
-         lift=lambda stage: (
-             stage.company.world.add_okta_group("Break glass"),
-             stage.run.time.push(timedelta(seconds=61)),
-         )),
+         lift=make_break_glass),
 ]  # fmt: skip
 
 

@@ -68,12 +68,6 @@ async def test_a_change_that_never_has_an_effect_is_reported_after_three(
         assert await run.causes(ann) == {"no_effect"}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a step nobody sees settled makes every later look restless, so the person is looked "
-    "at every 30 s for ever: let only a look that sent something move its base, and let unsettled "
-    "steps wait on the schedule that thins out (attempt._WAITS)",
-)
 async def test_who_is_reported_is_not_looked_at_every_half_minute_for_ever(
     company: Company, sqlite_url: str, tmp_path: Path
 ) -> None:
