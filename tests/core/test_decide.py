@@ -85,6 +85,11 @@ def among(world: World, *groups: int) -> World:
             UNDER_GLASS,
             id="by Okta group",
         ),
+        pytest.param(
+            replace(LEAVER, member_of=frozenset({EVERYONE, GLASS})),
+            Policy(protected_okta_groups=Named(frozenset({GLASS, source(9)}))),
+            id="by one of two Okta groups",
+        ),
         pytest.param(replace(GONE, protected_before=True), Policy(), id="gone, protected before"),
         pytest.param(GONE, Policy(protected_users=frozenset({ANN})), id="gone, by Okta id"),
     ],

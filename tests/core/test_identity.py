@@ -116,6 +116,9 @@ def test_a_tie_leads_to_the_record(world: World, how: How) -> None:
     [
         pytest.param(holding(PRESENT), Cause.RECORD_GONE, id="the known record is gone"),
         pytest.param(
+            holding(UNASSIGNED), Cause.RECORD_GONE, id="of somebody unassigned, and known"
+        ),
+        pytest.param(
             replace(holding(PRESENT), app_user=UNTIED, log=LOGGED),
             Cause.RECORD_GONE,
             id="the record we linked is gone",

@@ -107,6 +107,12 @@ def test_taken_again_after_it_came_back_is_ours_again() -> None:
     assert settle(history, GONE).of(TEAM) == TAKEN
 
 
+def test_what_came_back_twice_is_not_owed_for_the_first_time() -> None:
+    ledger = settle(past((REMOVE, 1, "settled"), (REMOVE, 1, "settled")), HERE)
+    assert ledger.resolved == (Resolved(2, State.ABANDONED, BACK),)
+    assert ledger.of(TEAM) is None
+
+
 def test_groups_do_not_mix() -> None:
     ledger = settle(past((REMOVE, 1, "settled"), (REMOVE, 2, "submitted")), HERE)
     assert ledger.of(TEAM) is None  # back without us
