@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _STORY = """\
 The story (Atlassian community: reactivation does not remove old groups):
 
-  before  testexample is in Production-Confluence, pushed from Okta to Atlassian.
+  before  testexample is in Production-Confluence, which Okta pushes.
   away    An admin removes them from it, the last group that gives Atlassian.
           Okta tells Atlassian only: active = false. Every membership stays.
   back    They come back, into Production-StatusPage and nothing else.

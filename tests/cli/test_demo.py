@@ -31,8 +31,8 @@ def test_the_demo_ends_well_and_reads_well(tmp_path: Path) -> None:
     assert "\x1b" not in ran.stdout
     assert lines[-1].startswith("Exactly what was stale was removed, and nothing else.")
     assert sum(line.startswith("  ok") for line in lines) == 6
-    assert "  why       unassigned: the user is no longer assigned to the app" in lines
-    assert "  why       left: the user is deactivated or gone" in lines
+    assert "    why       unassigned: the user is no longer assigned to the app" in lines
+    assert "    why       left: the user is deactivated or gone" in lines
 
 
 #: Says that it serves, answers every delivery 204, and does nothing.
