@@ -17,6 +17,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     worker catchup replay audit doctor    verbs, none of which knows another
     restore register review unlink external
     reconcile  survey                     one person; everyone, by pages
+    observe                               everything one plan rests on
     gateways/                             whom we talk to
         okta okta_key okta_admin          reads; the proof of who asks; the hook's administration
         scim scim_unlink organization     a directory; its one DELETE; the organization

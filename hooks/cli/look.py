@@ -16,8 +16,6 @@ from hooks.core.attempt import DeadLetter, LookAgain, Retry
 from hooks.core.ids import OktaUserId
 from hooks.core.membership import Mode
 from hooks.settings import Role
-from hooks.store import inbox
-from hooks.store.inbox import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from hooks.core.plan import Plan
     from hooks.core.reading import Reading
     from hooks.reconcile import Look
+    from hooks.store.inbox import Place
     from hooks.wiring import House
     from hooks.worker import Worker
 
@@ -87,7 +86,7 @@ async def _resolved(house: House, login: str) -> OktaUserId:
 
 
 async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
-    from hooks.store import mappings
+    from hooks.store import inbox, mappings
 
     if house.observer is None or house.policy is None:
         raise FailedError("look: no vendors are open")
@@ -112,7 +111,7 @@ def _show(house: House, plan: Plan, known: dict[ScimGroupId, str], reading: Read
 
 
 async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
-    from hooks.store import line, mappings
+    from hooks.store import inbox, line, mappings
 
     if house.worker is None:
         raise FailedError("look: no vendors are open")
@@ -123,7 +122,7 @@ async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
         lambda tx: line.mark(tx, [user], "user", lane=line.URGENT, due_at=tx.now, events=False)
     )
     seen = await _seen(house.worker, house, user, quietly=as_json)
-    if isinstance(seen, Place):
+    if isinstance(seen, inbox.Place):
         await _others(house, user, seen.fence, as_json=as_json)
         return
     links = await house.database.read(mappings.remembered)
@@ -199,6 +198,8 @@ def _next(then: Next) -> str:
 
 async def _seen(worker: Worker, house: House, user: OktaUserId, *, quietly: bool) -> Look | Place:
     """Our look; or where the person stands after another process looked at them meanwhile."""
+    from hooks.store import inbox
+
     said = quietly
     for _ in range(round(PATIENCE / _POLL)):
         seen = await worker.look_at(user)
