@@ -88,7 +88,9 @@ async def test_deliveries_nobody_waits_for_any_more_hold_no_memory(
             for each in puts:
                 each.cancel()
             await asyncio.gather(*puts, return_exceptions=True)
-        kept = sum(len(each.raw) for one in intake._waiting for each in one.delivery.events)
+        kept = sum(
+            len(each.raw) for one in intake._waiting.values() for each in one.delivery.events
+        )
     await intake.aclose()
     assert kept <= MOST_BYTES
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hooks.core.ids import DirectoryName
 from hooks.core.ledger import Resolved
 from hooks.core.membership import Action, State

@@ -254,3 +254,19 @@ def test_a_settle_and_a_new_event_at_once_never_leave_an_event_behind(another: O
         row = due(doors[0], who)
         assert row.lease_until is None
         assert bool(waiting_events(doors[0], who)) is (row.due_at is not None)
+
+
+@pytest.mark.xfail(strict=True, reason="each process judges a lease's end by a clock of its own")
+@pytest.mark.parametrize("seconds", [90, -90])
+def test_a_process_with_another_clock_takes_over_no_lease_that_is_worked_under(
+    database: Database, store_url: str, wall: Wall, seconds: int
+) -> None:
+    """A clock is read once at the start; NTP that steps it later parts two processes for good."""
+    elsewhere = Database(store_url, Wall(wall.at + timedelta(seconds=seconds)).clock)
+    try:
+        first, second = (database, elsewhere) if seconds > 0 else (elsewhere, database)
+        mark(elsewhere if seconds < 0 else database, ANN)
+        lease_one(first, ANN)
+        assert lease(second) == []
+    finally:
+        elsewhere.close()
