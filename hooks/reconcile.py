@@ -89,8 +89,8 @@ class Reconciler:
         reading, plan = await self._observer.read(user, held.claims, policy)
         admission = await self._admit(held, plan, policy)
         sent = await self._write(admission.admitted, deadline)
-        proved, ledgers = await self._prove(plan, sent)
-        came = _came(reading, plan, proved, ledgers, held)
+        proved, unsettled = await self._prove(plan, sent)
+        came = _came(reading, plan, proved, unsettled, held)
         then = attempt.after(
             came,
             now=self._clock.now(),
@@ -98,8 +98,10 @@ class Reconciler:
             jitter=self._jitter(),
             look_again=policy.look_again,
         )
+        now = self._clock.now()
         stood = [
-            _stood(reading, each, admission.held, self._clock.now()) for each in plan.directories
+            _stood(reading, each, held=admission.held, waits=bool(unsettled[each.name]), now=now)
+            for each in plan.directories
         ]
 
         def finish(tx: Tx) -> None:
@@ -228,7 +230,7 @@ def _came(
     waiting = [
         directory.memory.waiting_since or reading.at
         for directory, each in zip(reading.directories, plan.directories, strict=True)
-        if each.waiting
+        if each.waiting or unsettled[each.name]
     ]
     return Came(
         failed=bool(failures or unread),
@@ -238,7 +240,7 @@ def _came(
             (each.look for each in plan.contradictions if each.look), default=None
         ),
         waiting_since=min(waiting, default=None),
-        restless=added or stirred or any(unsettled.values()) or (returning and bool(sent)),
+        restless=added or stirred or bool(sent and (returning or any(unsettled.values()))),
         base=held.base,
     )
 
@@ -246,11 +248,13 @@ def _came(
 _FAILED = frozenset({State.FAILED, State.ABANDONED})
 
 
-def _stood(reading: Reading, each: DirectoryPlan, held: int, now: datetime) -> Stood:
-    """What to remember of one directory."""
+def _stood(
+    reading: Reading, each: DirectoryPlan, *, held: int, waits: bool, now: datetime
+) -> Stood:
+    """What to remember of one directory. ``waits``: a step was sent that nobody has seen yet."""
     directory = next(one for one in reading.directories if one.name == each.name)
     standing, agreed = _standing(directory.memory, each, held)
-    since = directory.memory.waiting_since or now if each.waiting else None
+    since = (directory.memory.waiting_since or now) if each.waiting or waits else None
     record = each.record
     return Stood(
         directory=each.name,

@@ -61,7 +61,7 @@ class Survey:
     async def _match(self, directory: Directory) -> None:
         """Match mappings never seen before by exact name."""
         known = await self._database.read(mappings.remembered)
-        remembered = {link.mapping for link in known.get(directory.name, ())}
+        remembered = {link.mapping for link in known.get(directory.name, ()) if not link.accept}
         new = [
             each for each in await self._okta.mappings(directory.app) if each.id not in remembered
         ]

@@ -7,6 +7,7 @@ Must not know: what any command does.
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,6 +83,8 @@ app.command(short_help="Make the database, or bring it up to date.")(keys.migrat
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Failures are one line on stderr, never a traceback."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name must not end a list
     command = typer.main.get_command(app)
     try:
         code = command.main(

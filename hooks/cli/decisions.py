@@ -202,7 +202,7 @@ def show_hold(
         return
     text.fields(found, {key: head for key, head in _HELD.items() if key != "groups"})
     for each in _steps(found):
-        print(f"  remove  {text.short(each['name'])}  {each['id']}")
+        print(f"  remove  {text.clean(each['name'])}  {each['id']}")
 
 
 @held.command("approve")

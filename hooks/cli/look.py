@@ -104,7 +104,7 @@ async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
 
 def _show(house: House, plan: Plan, known: dict[ScimGroupId, str], reading: Reading | None) -> None:
     for line in report.lines(plan, known, reading=reading, modes=house.settings.modes):
-        print(line)
+        print(text.clean(line))
 
 
 # -- done --------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
     _show(house, seen.plan, known, None)
     print()
     for each in done.lines():
-        print(each)
+        print(text.clean(each))
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,8 @@ async def _others(house: House, user: OktaUserId, fence: int, *, as_json: bool) 
         text.as_json({"dry_run": False, "user": user, "steps": steps, "refused": causes})
         return
     for each in steps:
-        print(f"{each['state']}: {each['action']} {each['name']} {each['code']}".rstrip())
+        said = f"{each['state']}: {each['action']} {each['name']} {each['code']}"
+        print(text.clean(said.rstrip()))
     if not steps:
         print("nothing to change")
     for cause in sorted({str(each["cause"]) for each in refused}):

@@ -42,7 +42,7 @@ def as_json(value: object) -> None:
 
 def table(records: Iterable[Mapping[str, object]], columns: Mapping[str, str]) -> None:
     """Rows under headings; ``columns`` maps the key of a record to its heading."""
-    rows = [[_line(short(record.get(key))) for key in columns] for record in records]
+    rows = [[clean(short(record.get(key))) for key in columns] for record in records]
     if sys.stdout.isatty():
         _drawn(rows, list(columns.values()))
         return
@@ -63,10 +63,10 @@ def fields(record: Mapping[str, object], headings: Mapping[str, str]) -> None:
     """One record, a line per field."""
     width = max(map(len, headings.values()))
     for key, heading in headings.items():
-        print(f"{heading:<{width}}  {_line(short(record.get(key)))}")
+        print(f"{heading:<{width}}  {clean(short(record.get(key)))}")
 
 
-def _line(text: str) -> str:
+def clean(text: str) -> str:
     """Nothing that could move a terminal's cursor or begin a line of its own."""
     return "".join(each if each.isprintable() else "?" for each in text)
 

@@ -149,7 +149,8 @@ def _standing_objection(scene: Scene, group: Group, managed: Managed) -> Cause |
         return managed.cause
     if scene.wanting and any(_keeps(scene, loose) for loose in scene.mappings.loose):
         return Cause.MAPPING_UNREADABLE
-    sources = [source.group for source in managed.sources]
+    sources = [each.group for each in managed.sources]
+    sources += [each.source for each in scene.mappings.loose]
     if claims.withheld(scene.found, scene.directory, sources, removing=True):
         return Cause.CONTRADICTED
     taken = scene.ledger.of(group.id)

@@ -74,7 +74,7 @@ class _Entry(msgspec.Struct):
 
 #: Deeper than this there is no field of a LogEvent. Source: Okta OpenAPI LogEvent.
 _DEPTH = 64
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
 
 _envelope = msgspec.json.Decoder(_Envelope)
 _entry = msgspec.json.Decoder(_Entry)

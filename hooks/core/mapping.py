@@ -148,10 +148,10 @@ class _Names:
         """By the target's id if it is known, else by its name; accepted ones keep their group."""
         before = self.before.get(mapping.id)
         if before is None and (link := self.known.get(mapping.target)):
-            return replace(link, mapping=mapping.id, source=mapping.source)
+            return replace(link, mapping=mapping.id, source=mapping.source, accept=False)
         group, display = self.unique.get(name), name
-        if group is None and before is not None:
-            group, display = before.group, self.ids.get(before.group, before.name)
+        if group is None and before is not None and before.group in self.ids:
+            group, display = before.group, self.ids[before.group]
         if group is None:
             return None
         return Link(mapping.id, mapping.source, mapping.target, group, display, name)

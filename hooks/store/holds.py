@@ -131,12 +131,14 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
     An approval of a rejected hold takes the rejection back. Returns the people concerned.
     """
     states = ("waiting", "rejected") if approve else ("waiting", "approved")
-    rows = tx.execute(
-        select(_hold).where(_hold.c.id.in_(list(ids)), _hold.c.state.in_(states))
-    ).all()
     verdict = "approved" if approve else "rejected"
-    for row in rows:
-        tx.execute(update(_hold).where(_hold.c.id == row.id).values(state=verdict, decided=tx.now))
+    rows = tx.execute(
+        update(_hold)
+        .where(_hold.c.id.in_(list(ids)), _hold.c.state.in_(states))
+        .values(state=verdict, decided=tx.now)
+        .returning(_hold.c.id, _hold.c.user)
+    ).all()
+    for row in sorted(rows, key=lambda row: int(row.id)):
         order(tx, "approve" if approve else "reject", str(row.id), who=who, why=why)
     people = sorted({row.user for row in rows})
     line.mark(tx, people, "user", lane=line.URGENT, due_at=tx.now, events=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hooks.core import log_event
@@ -60,7 +61,7 @@ class Intake:
         self._database = database
         self._sealer = sealer
         self._apps = apps
-        self._waiting: list[_Waiting] = []
+        self._waiting: dict[asyncio.Future[Stored], _Waiting] = {}
         self._bytes = 0
         self._draining: asyncio.Task[None] | None = None
 
@@ -76,9 +77,9 @@ class Intake:
             msg = "store: too many deliveries waiting"
             raise BusyError(msg)
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(delivery, Origin("hook", delivery.id), done))
+        self._waiting[done] = _Waiting(delivery, Origin("hook", delivery.id), done)
         self._bytes += size
-        done.add_done_callback(lambda _: self._leave(size))
+        done.add_done_callback(lambda _: self._leave(done, size))
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain())
         try:
@@ -92,13 +93,16 @@ class Intake:
         if self._draining:
             await asyncio.wait([self._draining])
 
-    def _leave(self, size: int) -> None:
+    def _leave(self, done: asyncio.Future[Stored], size: int) -> None:
+        """Answered or given up: what nobody waits for is not kept."""
+        self._waiting.pop(done, None)
         self._bytes -= size
 
     async def _drain(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
-            batch = [each for each in batch if not each.done.done()]
+            batch = list(islice(self._waiting.values(), _TOGETHER))
+            for each in batch:
+                del self._waiting[each.done]
             try:
                 answers = await self._database.write(lambda tx, batch=batch: self._store(tx, batch))  # type: ignore[misc]
             except Exception:  # noqa: BLE001  # a fault of ours must not keep the others waiting
@@ -110,6 +114,8 @@ class Intake:
                     _answer(each.done, answer)
 
     async def _alone(self, each: _Waiting) -> None:
+        if each.done.done():
+            return
         try:
             (answer,) = await self._database.write(lambda tx: self._store(tx, [each]))
         except Exception as error:  # noqa: BLE001  # as above

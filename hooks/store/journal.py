@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from hooks.core.ids import DirectoryName, ScimGroupId
+from hooks.core.log_event import clean
 from hooks.core.membership import Action, State
 from hooks.core.reading import PastStep
 from hooks.store import holds, line
@@ -31,6 +32,8 @@ _step = Step.__table__  # type: ignore[attr-defined]
 _outcome = Outcome.__table__  # type: ignore[attr-defined]
 
 
+#: Characters of a group's name; PostgreSQL takes no NUL, which SCIM's JSON can hold.
+_LONGEST_NAME = 10_000
 #: Events named in one step, the newest of its lease.
 _MOST_EVENTS = 20
 
@@ -134,7 +137,7 @@ def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
         "via": step.via,
         "action": step.action,
         "group": step.group.id,
-        "name": step.group.display,
+        "name": clean(step.group.display, _LONGEST_NAME),
         "scim_id": wish.scim_id,
         "reason": step.reason,
         "brake_class": step.brake_class if step.action is Action.REMOVE else "",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 
 from hooks.core.ids import DirectoryName, OktaGroupId, OktaUserId, PushMappingId, ScimGroupId
+from hooks.core.log_event import clean
 from hooks.core.reading import Link
 from hooks.store.tables import Mapping, Refused
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _mapping = Mapping.__table__  # type: ignore[attr-defined]
 _refused = Refused.__table__  # type: ignore[attr-defined]
+
+#: Characters of a group's name; PostgreSQL takes no NUL, which vendors' JSON can hold.
+_LONGEST_NAME = 10_000
 
 
 def remembered(tx: Tx) -> dict[DirectoryName, tuple[Link, ...]]:
@@ -48,8 +52,8 @@ def remember(tx: Tx, directory: DirectoryName, fresh: Iterable[Link]) -> None:
             "source": link.source,
             "target": link.target,
             "group": link.group,
-            "name": link.name,
-            "target_name": link.target_name,
+            "name": clean(link.name, _LONGEST_NAME),
+            "target_name": clean(link.target_name, _LONGEST_NAME),
             "accept": False,
             "at": tx.now,
         }
