@@ -136,3 +136,24 @@ def test_empty_lists_are_empty_lists(desk: Desk) -> None:
     for arguments in (["events"], ["steps"], ["refused"], ["mappings"], ["held"], ["dead"]):
         assert desk(*arguments, "--json").json() == []
         assert desk(*arguments).code == 0
+
+
+def test_the_same_commands_work_on_postgresql(
+    desk: Desk, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOKS_DATABASE_URL", postgresql_url.replace("+psycopg", ""))
+    assert desk("steps").code == 1
+    assert desk("migrate").code == 0
+    desk.story.remove_from_old_group()
+    assert f"settled: remove {CONFLUENCE}" in desk("look", PERSON).out
+    for arguments in (["events"], ["steps"], ["refused"], ["mappings"], ["held"], ["dead"]):
+        assert desk(*arguments).code == 0
+    assert len(desk("steps", "--json").json()) == 1
+
+
+def test_a_name_cannot_move_the_cursor(desk: Desk) -> None:
+    world, directory = desk.story.world, desk.story.directory
+    world.add_scim_group(directory, "sly\x1b[2J\r\nname")
+    world.scim_add(directory, "sly\x1b[2J\r\nname", PERSON)
+    ran = desk("look", PERSON, "--dry-run")
+    assert "sly?[2J??name" in ran.out
