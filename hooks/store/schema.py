@@ -5,10 +5,14 @@ Alembic is imported only if the schema is behind; it runs on our connection insi
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
+
+from hooks.clock import elapsed
+from hooks.core.errors import StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,6 +24,9 @@ HEAD = "0001"
 _FOLDER = Path(__file__).parent / "migrations"
 #: Any number nobody else locks. Source: PostgreSQL manual, advisory locks.
 _LOCK = 0x0C7A_A71A
+#: Seconds for which another process may migrate a SQLite file, and between two tries.
+_PATIENCE = 60.0
+_PAUSE = 0.1
 
 
 def revision(connection: Connection) -> str | None:
@@ -38,8 +45,23 @@ def behind(database: Database) -> bool:
 def migrate(database: Database) -> str | None:
     """Migrate if the schema is behind; the revision before, or ``None`` if nothing was done.
 
-    On SQLite the transaction itself is the lock, because it begins IMMEDIATE.
+    On SQLite the transaction itself is the lock, because it begins IMMEDIATE; whoever finds it
+    taken tries again, since a migration takes longer than a writer is usually waited for.
+
+    Raises:
+        StoreError: the database cannot be reached, or somebody held it for a minute.
     """
+    until = elapsed() + _PATIENCE
+    while True:
+        try:
+            return _migrate(database)
+        except StoreError:
+            if database.postgres or elapsed() > until:
+                raise
+            time.sleep(_PAUSE)
+
+
+def _migrate(database: Database) -> str | None:
     if not behind(database):
         return None
     with database.connection() as connection:
