@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from hooks.core.errors import StoreError
+from hooks.core.errors import BusyError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +32,8 @@ T = TypeVar("T")
 _SQLITE_BUSY_SECONDS = 1.5
 #: Threads and connections on PostgreSQL; SQLite has one writer whatever is asked.
 _POSTGRES_THREADS = 6
+#: SQLITE_BUSY, and the same while WAL recovers. Source: sqlite.org/rescode.html.
+_LOCKED = frozenset({5, 261})
 #: Tells a deadlock or a serialization failure, which is worth one more try at once.
 _TRY_AGAIN = frozenset({"40P01", "40001"})
 
@@ -125,6 +127,9 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) in _LOCKED:
+            msg = "store: another process holds the database"
+            raise BusyError(msg) from error
         msg = f"store: {type(error.orig).__name__}"
         raise StoreError(msg) from error
     except SQLAlchemyError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from hooks.clock import elapsed
-from hooks.core.errors import StoreError
+from hooks.core.errors import BusyError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -55,8 +55,8 @@ def migrate(database: Database) -> str | None:
     while True:
         try:
             return _migrate(database)
-        except StoreError:
-            if database.postgres or elapsed() > until:
+        except BusyError:
+            if elapsed() > until:
                 raise
             time.sleep(_PAUSE)
 
