@@ -12,6 +12,7 @@ import typer
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.keys import new_key
 from hooks.core.log_event import EVENT_TYPES
+from hooks.core.report import counted
 
 if TYPE_CHECKING:
     from hooks.sandbox import Sandbox, World
@@ -25,6 +26,8 @@ _PEOPLE = {
     "grace@somedomain.example": ("Production-StatusPage",),
     "linus@somedomain.example": (),
 }
+#: Seconds between deliveries.
+_EVERY = 0.05
 _LOCAL = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
 Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="0 is any free one.")]
@@ -57,10 +60,22 @@ async def _run(okta_port: int, atlassian_port: int, hook_url: str, hook_secret: 
     try:
         async with serving(world, okta_port=okta_port, atlassian_port=atlassian_port) as running:
             print(_told(running, hook_secret), flush=True)
-            await running.deliverer.run()
+            await _deliver(running)
     except OSError as error:
         words = "take another --okta-port or --atlassian-port"
         raise FailedError(f"sandbox: {error.strerror or 'a port is taken'}; {words}") from None
+
+
+async def _deliver(running: Sandbox) -> None:
+    """Deliver as Okta does, and say so: what it could not deliver it never tries a third time."""
+    while True:
+        for each in await running.deliverer.flush():
+            count = counted(len(each.uuids), "event", "events")
+            status = each.statuses[-1]
+            answer = "no answer" if status is None else f"answered {status}"
+            lost = "" if each.accepted else "; lost, as Okta tries no third time"
+            print(f"delivered {count}: {answer}{lost}", flush=True)
+        await asyncio.sleep(_EVERY)
 
 
 def small_org() -> World:

@@ -15,6 +15,10 @@ import pytest
 
 from hooks import cli
 from hooks.cli import demo, stage
+from hooks.cli import sandbox as room
+from hooks.cli.sandbox import HOOK_SECRET, small_org
+from hooks.core.log_event import EVENT_TYPES
+from hooks.sandbox import serving
 from hooks.settings import Role, load
 
 COMMAND = (sys.executable, "-m", "hooks")
@@ -102,6 +106,22 @@ def sandbox() -> Iterator[str]:
                 break
         yield told
         process.terminate()
+
+
+def test_what_is_lost_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    async def play() -> None:
+        world = small_org()
+        world.add_hook("http://127.0.0.1:9/okta/events", HOOK_SECRET, list(EVENT_TYPES))
+        async with serving(world) as running:
+            delivering = asyncio.create_task(room._deliver(running))
+            world.deactivate("ada@somedomain.example")
+            while not running.deliverer.done:  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
+            delivering.cancel()
+
+    asyncio.run(play())
+    assert "no answer; lost" in capsys.readouterr().out
 
 
 def test_the_sandbox_prints_settings_that_are_taken(sandbox: str, tmp_path: Path) -> None:
