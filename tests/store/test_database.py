@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -162,7 +163,6 @@ def insert_twice(tx: Tx) -> None:
     tx.execute(Cursor.__table__.insert(), rows)  # type: ignore[attr-defined]
 
 
-@pytest.mark.xfail(strict=True, reason="PostgreSQL's DETAIL repeats the row in the cause")
 def test_a_refused_row_is_not_repeated_by_postgresql(postgresql: Database) -> None:
     with pytest.raises(StoreError) as caught:
         postgresql.write_now(insert_twice)
@@ -180,9 +180,7 @@ def test_a_refused_row_is_not_repeated_by_postgresql(postgresql: Database) -> No
 def test_a_failure_names_its_kind_and_no_more(database: Database, statement: str) -> None:
     with pytest.raises(StoreError) as caught:
         database.write_now(lambda tx: tx.execute(text(statement)))
-    assert str(caught.value) in {
-        f"store: {kind}" for kind in ("OperationalError", "ProgrammingError", "IntegrityError")
-    }
+    assert re.fullmatch(r"store: [A-Za-z]+ [0-9A-Z_]+", str(caught.value))
     with pytest.raises(StoreError):
         database.read_now(lambda tx: tx.execute(text(statement)))
     database.write_now(increase)
@@ -203,7 +201,6 @@ async def test_a_writer_that_blocks_too_long_is_a_failure_and_is_over_when_it_en
     assert value(first) == "3"
 
 
-@pytest.mark.xfail(strict=True, reason="an executor that was shut down raises RuntimeError")
 async def test_a_closed_database_fails_as_any_other(another: Opener) -> None:
     closed = another()
     closed.close()

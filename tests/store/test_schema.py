@@ -110,7 +110,6 @@ def test_a_migration_that_fails_leaves_nothing_behind(fresh: Database) -> None:
     assert schema.migrate(fresh) == "empty"
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite's 1.5 s are for traffic, not for a migration")
 def test_a_start_waits_while_another_process_migrates(sqlite_url: str) -> None:
     first, second = (Database(sqlite_url, Clock()) for _ in range(2))
     with ThreadPoolExecutor(1) as thread:
