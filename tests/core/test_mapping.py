@@ -120,6 +120,12 @@ def test_a_deleted_source_of_a_vanished_mapping_keeps_nobody() -> None:
     assert changes(look(world)) == ["-team-2"]
 
 
+def test_a_deleted_target_of_a_vanished_mapping_stops_nothing() -> None:
+    vanished = replace(link(3), group=group(2).id, name="team-2")
+    world = pushed(LEAVER, mapping(2), links=(link(2), vanished), groups=(2,))
+    assert changes(look(hiding(world, target(3)))) == ["-team-2"]
+
+
 # -- orphans -----------------------------------------------------------------------------------
 
 
@@ -270,13 +276,12 @@ def test_a_mapping_whose_target_is_hidden_may_lead_anywhere() -> None:
 def test_a_mapping_that_moved_onto_a_group_keeps_its_people() -> None:
     """Mapping 1 pushed source-1 to team-1; now it pushes source-1 to team-2, and she is in it."""
     listed = (mapping(1, of=1, to=2), mapping(2))
-    world = pushed(PRESENT, *listed, links=(link(1), link(2)), groups=(2,))
-    assert changes(look(world)) == []
+    assert not changes(look(pushed(PRESENT, *listed, links=(link(1), link(2)), groups=(2,))))
 
 
 @pytest.mark.parametrize("said", [DOWN, FORBIDDEN])
 def test_a_group_is_not_given_up_while_a_target_cannot_be_read(said: Unread) -> None:
-    """The first look at a mapping. That she is in its source keeps nothing once she left."""
+    """That she is in its source keeps nothing once she left."""
     for number in (1, 2):
         world = pushed(LEAVER, mapping(number), groups=(number,))
         plan = look(telling(world, target(number), said))
