@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hooks.core.errors import BusyError, StoreError
 
@@ -65,6 +65,7 @@ class Database:
         parsed = make_url(url)
         self.postgres = parsed.get_backend_name() == "postgresql"
         self.clock = clock
+        self._closed = False
         if self.postgres:
             self._engine = _postgres_engine(parsed.set(drivername="postgresql+psycopg"))
         else:
@@ -79,13 +80,22 @@ class Database:
         Raises:
             StoreError: the database could not take it; nothing of it is stored.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writers, self.write_now, transaction)
+        return await self._on(self._writers, self.write_now, transaction)
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query that changes nothing, beside the writer."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self.read_now, query)
+        return await self._on(self._readers, self.read_now, query)
+
+    async def _on(
+        self,
+        threads: ThreadPoolExecutor,
+        run: Callable[[Callable[[Tx], T]], T],
+        transaction: Callable[[Tx], T],
+    ) -> T:
+        if self._closed:
+            msg = "store: closed"
+            raise StoreError(msg)
+        return await asyncio.get_running_loop().run_in_executor(threads, run, transaction)
 
     def write_now(self, transaction: Callable[[Tx], T]) -> T:
         """As ``write``, on the calling thread."""
@@ -116,6 +126,7 @@ class Database:
 
     def close(self) -> None:
         """Wait for running transactions and close every connection."""
+        self._closed = True
         self._writers.shutdown(wait=True)
         self._readers.shutdown(wait=True)
         self._engine.dispose()
@@ -123,18 +134,23 @@ class Database:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Every failure of the database becomes a StoreError that repeats no statement or value."""
+    """Every failure of the database becomes a StoreError of its kind and code.
+
+    Its cause is left out: a driver's message may repeat the statement, and PostgreSQL's DETAIL
+    the row.
+    """
     try:
         yield
-    except OperationalError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) in _LOCKED:
-            msg = "store: another process holds the database"
-            raise BusyError(msg) from error
-        msg = f"store: {type(error.orig).__name__}"
-        raise StoreError(msg) from error
     except SQLAlchemyError as error:
-        msg = f"store: {type(error).__name__}"
-        raise StoreError(msg) from error
+        raise _failure(error) from None
+
+
+def _failure(error: SQLAlchemyError) -> StoreError:
+    origin = error.orig if isinstance(error, DBAPIError) else None
+    if getattr(origin, "sqlite_errorcode", None) in _LOCKED:
+        return BusyError("store: another process holds the database")
+    code = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None) or ""
+    return StoreError(f"store: {type(origin or error).__name__} {code}".rstrip())
 
 
 def _sqlite_engine(url: Any) -> Engine:
