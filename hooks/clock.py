@@ -24,16 +24,24 @@ class Clock:
 
     def __init__(self, source: Callable[[], float] | None = None) -> None:
         """``source`` gives seconds since the epoch; the default is the process clock above."""
-        offset = time.time() - elapsed()
-        self._seconds = source or (lambda: elapsed() + offset)
+        self._source = source
+        self._offset = time.time() - elapsed()
 
     def now_us(self) -> int:
         """Now, in microseconds since the epoch."""
-        return int(self._seconds() * 1_000_000)
+        seconds = self._source() if self._source else elapsed() + self._offset
+        return int(seconds * 1_000_000)
 
     def now(self) -> datetime:
         """Now, aware, UTC."""
         return moment(self.now_us())
+
+    def follow(self, microseconds: int) -> None:
+        """Go by another clock from here on, the one that all replicas share.
+
+        A clock with a source of its own does not follow.
+        """
+        self._offset = microseconds / 1_000_000 - elapsed()
 
 
 def moment(microseconds: int) -> datetime:

@@ -253,8 +253,11 @@ def _stood(
 ) -> Stood:
     """What to remember of one directory. ``waits``: a step was sent that nobody has seen yet."""
     directory = next(one for one in reading.directories if one.name == each.name)
+    was = directory.memory.standing
     standing, agreed = _standing(directory.memory, each, held)
     since = (directory.memory.waiting_since or now) if each.waiting or waits else None
+    if standing is Standing.OUTSIDE and reading.log is None and was is not Standing.OUTSIDE:
+        standing = None  # only who the log was asked about is remembered as outside
     record = each.record
     return Stood(
         directory=each.name,

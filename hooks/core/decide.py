@@ -18,6 +18,7 @@ from hooks.core.membership import Standing
 from hooks.core.plan import DirectoryPlan, Plan, Record, Step
 from hooks.core.reading import (
     MISSING,
+    AppUser,
     Ask,
     AskGroup,
     Asking,
@@ -153,7 +154,7 @@ def _directory(frame: _Frame) -> _Decided:
     plan = DirectoryPlan(
         directory.name,
         judged.standing,
-        in_force=judged.standing in (Standing.PRESENT, Standing.RETURNING, Standing.SUSPENDED),
+        in_force=_in_force(directory, judged.standing),
         user_name=user_name(reading, directory),
     )
     if judged.cause:
@@ -168,6 +169,11 @@ def _directory(frame: _Frame) -> _Decided:
         refused = frame.refused(plan, identity.cause, identity.unread)
         return replace(refused, others=identity.others)
     return _groups(frame, plan, identity)
+
+
+def _in_force(directory: DirectoryReading, standing: Standing) -> bool:
+    here = standing in (Standing.PRESENT, Standing.RETURNING, Standing.SUSPENDED)
+    return here and isinstance(directory.app_user, AppUser) and directory.app_user.in_force
 
 
 def _tied(identity: Identified | Unidentified | Asking) -> Tied:

@@ -113,11 +113,18 @@ def _loosely(body: bytes) -> Any:
         MalformedError: not JSON even so.
     """
     try:
-        text = _shallow(body).decode("utf-8", "replace")
-        return json.loads(text, parse_int=_no_number, parse_float=_no_number)
+        try:
+            return _lax(body)
+        except RecursionError:
+            return _lax(_shallow(body))
     except (ValueError, RecursionError) as error:
         msg = "not JSON"
         raise MalformedError(msg) from error
+
+
+def _lax(body: bytes) -> Any:
+    text = body.decode("utf-8", "replace")
+    return json.loads(text, strict=False, parse_int=_no_number, parse_float=_no_number)
 
 
 def _no_number(_digits: str) -> int:

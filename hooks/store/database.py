@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from hooks.clock import elapsed
 from hooks.core.errors import BusyError, StoreError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ _SQLITE_BUSY_SECONDS = 1.5
 _POSTGRES_THREADS = 6
 #: SQLITE_BUSY, and the same while WAL recovers. Source: sqlite.org/rescode.html.
 _LOCKED = frozenset({5, 261})
+#: How often the server is asked for its time; clocks drift by some milliseconds meanwhile.
+_FOLLOW_SECONDS = 60.0
+_SERVER_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 #: Tells a deadlock or a serialization failure, which is worth one more try at once.
 _TRY_AGAIN = frozenset({"40P01", "40001"})
 
@@ -66,6 +70,7 @@ class Database:
         self.postgres = parsed.get_backend_name() == "postgresql"
         self.clock = clock
         self._closed = False
+        self._follow_again = 0.0
         if self.postgres:
             self._engine = _postgres_engine(parsed.set(drivername="postgresql+psycopg"))
         else:
@@ -112,11 +117,21 @@ class Database:
         with _errors(), self._engine.connect() as connection:
             if not self.postgres:
                 connection = connection.execution_options(hooks_reads=True)  # noqa: PLW2901
-            return query(Tx(connection, self.clock.now_us(), self.postgres))
+            return query(Tx(connection, self._now(connection), self.postgres))
 
     def _once(self, transaction: Callable[[Tx], T]) -> T:
         with self._engine.begin() as connection:
-            return transaction(Tx(connection, self.clock.now_us(), self.postgres))
+            return transaction(Tx(connection, self._now(connection), self.postgres))
+
+    def _now(self, connection: Connection) -> int:
+        """The instant of a transaction; on PostgreSQL by the server's clock.
+
+        Replicas whose own clocks differ would otherwise take each other's leases.
+        """
+        if self.postgres and elapsed() > self._follow_again:
+            self._follow_again = elapsed() + _FOLLOW_SECONDS
+            self.clock.follow(int(connection.execute(_SERVER_NOW).scalar_one()))
+        return self.clock.now_us()
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

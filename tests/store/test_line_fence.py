@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 from typing import TypeVar
 
 import pytest
 
+from hooks.clock import Clock
 from hooks.core.attempt import MAX_CRASHES, Idle, LookAgain, Retry
 from hooks.core.errors import LeaseLostError, StoreError
 from hooks.core.ledger import Resolved
@@ -256,17 +256,21 @@ def test_a_settle_and_a_new_event_at_once_never_leave_an_event_behind(another: O
         assert bool(waiting_events(doors[0], who)) is (row.due_at is not None)
 
 
-@pytest.mark.xfail(strict=True, reason="each process judges a lease's end by a clock of its own")
-@pytest.mark.parametrize("seconds", [90, -90])
-def test_a_process_with_another_clock_takes_over_no_lease_that_is_worked_under(
-    database: Database, store_url: str, wall: Wall, seconds: int
+@pytest.mark.parametrize("wrong_by", [3600, -3600], ids=["fast", "slow"])
+def test_replicas_with_wrong_clocks_go_by_the_servers(
+    postgresql: Database, migrated_postgresql: str, wrong_by: int
 ) -> None:
-    """A clock is read once at the start; NTP that steps it later parts two processes for good."""
-    elsewhere = Database(store_url, Wall(wall.at + timedelta(seconds=seconds)).clock)
+    """A clock set wrongly at the start would take over leases that are worked under."""
+    wrong_clock = Clock()
+    wrong_clock.follow(wrong_clock.now_us() + wrong_by * 1_000_000)
+    right = Database(migrated_postgresql, Clock())
+    wrong = Database(migrated_postgresql, wrong_clock)
     try:
-        first, second = (database, elsewhere) if seconds > 0 else (elsewhere, database)
-        mark(elsewhere if seconds < 0 else database, ANN)
-        lease_one(first, ANN)
-        assert lease(second) == []
+        for first, second in ((right, wrong), (wrong, right)):
+            mark(first, ANN)
+            held = lease_one(first, ANN)
+            assert lease(second) == []
+            settle(first, held, Idle())
     finally:
-        elsewhere.close()
+        right.close()
+        wrong.close()
