@@ -120,6 +120,11 @@ class Worker:
         extending = asyncio.create_task(self._extend(tenure))
         try:
             return await self.reconciler.look(leases[0], user, tenure)
+        except (LeaseLostError, StoreError):
+            raise
+        except Exception as error:
+            await self._failed(leases[0], error)
+            raise
         finally:
             extending.cancel()
 

@@ -276,10 +276,9 @@ def list_mappings(context: typer.Context, *, as_json: Json = False) -> None:
 
 
 def _mappings(tx: Tx) -> list[Record]:
-    from hooks.store import inbox
     from hooks.store import mappings as remembered
 
-    stuck = inbox.refused_mappings(tx)
+    stuck = remembered.refused(tx)
     found: list[Record] = []
     for directory, links in remembered.remembered(tx).items():
         for link in links:

@@ -58,27 +58,20 @@ async def _look(name: str, *, dry_run: bool, as_json: bool) -> None:
 
 
 async def _resolved(house: House, login: str) -> OktaUserId:
-    """Whose login this is. Source: Okta OpenAPI getUser, which takes an id or a login."""
-    import msgspec
-
-    from hooks.core.errors import NotFoundError
-    from hooks.gateways.okta_shapes import UserShape, user_of
-    from hooks.gateways.urls import path
+    """Whose login this is."""
+    from hooks.core.errors import IncompleteError
+    from hooks.core.reading import Missing
 
     if house.observer is None:
         raise FailedError("look: no vendors are open")
-    decoder = msgspec.json.Decoder(UserShape)
     try:
-        answer = await house.observer.okta.door.get(
-            "user", path("api", "v1", "users", login), decoder, bucket="user"
-        )
-    except NotFoundError:
+        found = await house.observer.okta.user_named(login)
+    except IncompleteError:
         raise FailedError(
-            "look: Okta knows nobody of this login; check it, or give the Okta id"
+            "look: Okta answered with another login; give the whole login or the id"
         ) from None
-    found = user_of(answer.value)
-    if found.login.casefold() != login.casefold():
-        raise FailedError("look: Okta answered with another login; give the whole login or the id")
+    if isinstance(found, Missing):
+        raise FailedError("look: Okta knows nobody of this login; check it, or give the Okta id")
     return found.id
 
 

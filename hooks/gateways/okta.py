@@ -140,6 +140,19 @@ class Okta:
         about(found.id, user, "user")
         return user_of(found)
 
+    async def user_named(self, login: str) -> OktaUser | Missing:
+        """Whose login this is. Source: Okta OpenAPI getUser, which takes an id or a login.
+
+        Raises: IncompleteError if Okta answers about another login: it completes short ones.
+        """
+        found = await self._one("user", _path("users", login), _USER)
+        if found is None:
+            return MISSING
+        user = user_of(found)
+        if user.login.casefold() != login.casefold():
+            raise IncompleteError("okta answered GET user about another login")
+        return user
+
     async def user_groups(self, user: OktaUserId) -> frozenset[OktaGroup]:
         """All Okta groups of a person. Raises: NotFoundError if there is no such person."""
         groups: dict[OktaGroupId, OktaGroup] = {}

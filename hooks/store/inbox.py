@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from hooks.clock import moment
 from hooks.core.reading import Claim, Claimed
-from hooks.store.tables import Due, Event, Refused
+from hooks.store.tables import Due, Event
 
 if TYPE_CHECKING:
     from hooks.store.database import Tx
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _event = Event.__table__  # type: ignore[attr-defined]
 _due = Due.__table__  # type: ignore[attr-defined]
-_refused = Refused.__table__  # type: ignore[attr-defined]
 
 _COLUMNS = (
     "id",
@@ -88,20 +87,6 @@ def closed(tx: Tx, uuid: str) -> tuple[dict[str, object], None] | None:
     """One event as `opened` tells it, its payload left sealed; no key is needed."""
     row = tx.execute(select(_event).where(_event.c.uuid == uuid)).mappings().one_or_none()
     return None if row is None else ({name: row[name] for name in _COLUMNS}, None)
-
-
-def refused_mappings(tx: Tx) -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
-    """Groups refused now because of a mapping, by directory and group: the cause, and for whom."""
-    found: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
-    query = (
-        select(_refused.c.directory, _refused.c.group, _refused.c.cause, _refused.c.user)
-        .where(_refused.c.until.is_(None), _refused.c.cause.startswith("mapping_"))
-        .order_by(_refused.c.id)
-    )
-    for row in tx.execute(query):
-        _, users = found.get((row.directory, row.group), ("", ()))
-        found[row.directory, row.group] = row.cause, tuple(dict.fromkeys((*users, row.user)))
-    return found
 
 
 def claims(tx: Tx, subject: str) -> tuple[Claimed, ...]:

@@ -93,3 +93,17 @@ def accept(tx: Tx, mapping: str) -> list[OktaUserId] | None:
         .distinct()
     )
     return sorted(OktaUserId(user) for user in waiting.scalars())
+
+
+def refused(tx: Tx) -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:
+    """Groups refused now because of a mapping, by directory and group: the cause, and for whom."""
+    found: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
+    query = (
+        select(_refused.c.directory, _refused.c.group, _refused.c.cause, _refused.c.user)
+        .where(_refused.c.until.is_(None), _refused.c.cause.startswith("mapping_"))
+        .order_by(_refused.c.id)
+    )
+    for row in tx.execute(query):
+        _, users = found.get((row.directory, row.group), ("", ()))
+        found[row.directory, row.group] = row.cause, tuple(dict.fromkeys((*users, row.user)))
+    return found
