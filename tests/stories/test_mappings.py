@@ -192,3 +192,14 @@ async def test_a_mapping_made_after_the_census_is_learned_on_the_way(
         company.world.deactivate(ann)
         await run.settle()
         assert company.groups(ann) == set()
+
+
+async def test_members_are_looked_at_when_okta_gives_up_pushing_their_group(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    ann, bob = company.stale("ann", "red"), company.hire("bob", "red")
+    async with company.service(sqlite_url, tmp_path) as run:
+        company.world.set_mapping_status("red", "ERROR")
+        await run.settle()
+        assert company.groups(ann) == set()
+        assert company.groups(bob) == {"red"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,28 @@ async def test_targets_of_events_built_to_break_out_are_stored_and_do_nothing(
         assert company.groups(bob) == set()
         assert sum(company.world.counters.values()) > before
         assert all("ne" not in request.query for request in company.world.requests)
+
+
+async def test_a_vendor_that_hangs_is_given_up_on_and_asked_again(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """The one test that waits in real time, once, for as long as a call may take."""
+    ann, bob = company.hire("ann", "red"), company.hire("bob", "green")
+    carol = company.hire("carol", "blue")
+    green = company.directory.group_named("green")
+    assert green
+    async with company.service(sqlite_url, tmp_path) as run:
+        user = company.world.user(ann).id
+        company.world.fault("okta", "GET", rf"/users/{user}$", hang=60, times=1)
+        company.world.fault("scim", "PATCH", green.id, hang=60, times=1)
+        for login in (ann, bob, carol):
+            company.world.deactivate(login)
+        await run.deliver()
+        working = asyncio.create_task(run.work())
+        async with asyncio.timeout(8):
+            while company.groups(carol):  # noqa: ASYNC110  # real time, as said
+                await asyncio.sleep(0.05)
+        assert (company.groups(ann), company.groups(bob)) == ({"red"}, {"green"})
+        await working
+        await run.settle(within=timedelta(hours=1))
+        assert (company.groups(ann), company.groups(bob)) == (set(), set())
