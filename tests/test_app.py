@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -331,6 +332,16 @@ async def test_too_large_a_body_is_refused_by_its_length_unread(doors: Doors) ->
     assert time.monotonic() - began < 5
 
 
+async def test_who_reads_nothing_before_all_is_sent_gets_the_answer_too(doors: Doors) -> None:
+    def talk() -> bytes:
+        with socket.create_connection(("127.0.0.1", doors.port), timeout=10) as simple:
+            simple.sendall(request(b"", AUTH, f"Content-Length: {MOST_BYTES + 2**20}"))
+            simple.sendall(b" " * (MOST_BYTES + 2**20))
+            return simple.recv(100)
+
+    assert status(await asyncio.to_thread(talk)) == 413
+
+
 async def test_too_large_a_chunked_body_is_cut(doors: Doors) -> None:
     head = request(b"", AUTH, "Transfer-Encoding: chunked")
     chunk = b"%x\r\n%s\r\n" % (2**20, b" " * 2**20)
@@ -442,7 +453,9 @@ async def test_a_full_disk_is_503_until_there_is_room(doors: Doors) -> None:
 
     large = delivery(event(displayMessage="x" * 500_000))
     await limit(1)  # SQLite takes this for the size it has now
-    assert await doors.post(large) == 503
+    with capture_logs() as lines:
+        assert await doors.post(large) == 503
+    assert [each["event"] for each in lines] == ["not_stored"]
     assert (await doors.stored(), doors.rung) == (0, [])
     await limit(1_000_000)
     assert await doors.post(large) == 204
@@ -593,6 +606,18 @@ async def test_many_probes_ask_the_store_once_and_none_waits_for_long() -> None:
     assert set(await asyncio.gather(*(readiness() for _ in range(50)))) == {False}
     assert not await readiness()
     assert (len(asked), time.monotonic() - began < 1) == (1, True)
+
+
+async def test_a_probe_s_answer_is_good_for_a_second() -> None:
+    asked: list[bool] = []
+
+    async def takes() -> None:
+        asked.append(True)
+
+    readiness = Readiness(takes, loaded=lambda: True)
+    for _ in range(20):
+        assert await readiness()
+    assert asked == [True]
 
 
 async def test_without_a_hook_there_are_only_probes(sqlite_url: str) -> None:

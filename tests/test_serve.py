@@ -252,6 +252,7 @@ def test_a_second_signal_does_not_wait_for_anybody(tmp_path: Path, environ: dict
             process.line("stopping")
             time.sleep(0.5)
             assert process.popen.poll() is None, "somebody is still waiting for an answer"
+            assert httpx.get(f"{process.operations}/status").json()["stopping"]
             began = time.monotonic()
             process.tell(signal.SIGINT)
             assert process.end() == 0
