@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import socket
 import threading
@@ -129,10 +128,12 @@ def test_a_deadlock_is_tried_once_more(postgresql: Database) -> None:
 
     def cross(first: str, second: str) -> Callable[[Tx], None]:
         def transaction(tx: Tx) -> None:
-            tries.append(first)
             cursor.put(tx, first, first)
-            with contextlib.suppress(threading.BrokenBarrierError):
-                gate.wait(0.5)
+            if first not in tries:
+                tries.append(first)
+                gate.wait(20)
+            else:
+                tries.append(first)
             cursor.put(tx, second, first)
 
         return transaction

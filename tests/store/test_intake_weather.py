@@ -171,7 +171,7 @@ bodies = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(bodies)
 @example(json.dumps({"eventId": "\x00\ud800", "data": {"events": [{"uuid": "\ud800"}]}}).encode())
