@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import sys
-from importlib import import_module
 
 
 def main() -> int:
@@ -25,8 +24,9 @@ def main() -> int:
 
         sys.stdout.write(f"hooks {release()}\n")
         return 0
-    code: int = import_module("hooks.cli").main()
-    return code
+    from hooks.cli import main as command
+
+    return command()
 
 
 if __name__ == "__main__":

@@ -95,7 +95,12 @@ class Observer:
     # -- reading -------------------------------------------------------------------------------
 
     async def read(
-        self, user: OktaUserId, claims: tuple[Claimed, ...], policy: Policy
+        self,
+        user: OktaUserId,
+        claims: tuple[Claimed, ...],
+        policy: Policy,
+        *,
+        contested: datetime | None = None,
     ) -> tuple[Reading, Plan]:
         """Read everything one plan rests on, and decide. Changes nothing."""
         known, links, history = await self._database.read(
@@ -110,7 +115,7 @@ class Observer:
             for name in self.directories
         }
         reading = await self._first(user, claims, memories, links, policy)
-        reading = replace(reading, protected_before=known.protected)
+        reading = replace(reading, protected_before=known.protected, contested=contested)
         answers = dict(reading.answers)
         for _ in range(_ROUNDS):
             plan = decide(reading, policy)

@@ -86,7 +86,9 @@ class Reconciler:
             StoreError: the store failed; the lease expires and somebody looks again.
         """
         policy = await self._policy()
-        reading, plan = await self._observer.read(user, held.claims, policy)
+        reading, plan = await self._observer.read(
+            user, held.claims, policy, contested=held.contested
+        )
         admission = await self._admit(held, plan, policy)
         sent = await self._write(admission.admitted, deadline)
         proved, unsettled = await self._prove(plan, sent)

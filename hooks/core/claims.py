@@ -40,10 +40,15 @@ _LIFECYCLE = (Claim.ACTIVE, Claim.DEACTIVATED, Claim.SUSPENDED)
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A claim the reading does not show. ``look`` is when to look again, ``None`` once it lost."""
+    """A claim the reading does not show.
+
+    ``look`` is when to look again, ``None`` once it lost; ``holds`` while it may hold back a
+    change. New claims make us look again, but cannot hold back for ever what the first one did.
+    """
 
     claimed: Claimed
     look: datetime | None
+    holds: bool
 
 
 def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
@@ -57,11 +62,12 @@ def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
             for key, claimed in newest.items()
             if claimed is lifecycle or claimed.published > lifecycle.published
         }
-    found = [
-        Contradiction(claimed, _next_look(reading, claimed))
-        for claimed in newest.values()
-        if reading.at - claimed.published < YOUNG and _against(reading, claimed)
-    ]
+    patient = reading.contested is None or reading.at < reading.contested + LOOKS[-1]
+    found = []
+    for claimed in newest.values():
+        if reading.at - claimed.published < YOUNG and _against(reading, claimed):
+            look = _next_look(reading, claimed)
+            found.append(Contradiction(claimed, look, holds=look is not None and patient))
     return tuple(sorted(found, key=lambda each: (each.claimed.published, each.claimed.uuid)))
 
 
@@ -80,7 +86,7 @@ def withheld(
     for each in found:
         claim, about = each.claimed.claim, each.claimed.about
         gives = claim in (Claim.ACTIVE, Claim.ASSIGNED, Claim.JOINED)
-        if each.look is None or gives is not removing:
+        if not each.holds or gives is not removing:
             continue
         if claim in _LIFECYCLE or about == directory.app_id or about in groups:
             return each

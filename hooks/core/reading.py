@@ -308,7 +308,10 @@ class DirectoryReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at one person. ``answers`` grows by rounds: ``decide`` asks, the caller reads."""
+    """One look at one person. ``answers`` grows by rounds: ``decide`` asks, the caller reads.
+
+    ``contested`` is since when every look has found claims that the readings did not show.
+    """
 
     user_id: OktaUserId
     at: datetime
@@ -316,6 +319,7 @@ class Reading:
     okta_groups: frozenset[OktaGroup] | Unread
     directories: tuple[DirectoryReading, ...]
     claims: tuple[Claimed, ...] = ()
+    contested: datetime | None = None
     protected_before: bool = False
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
 

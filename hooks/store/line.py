@@ -6,7 +6,7 @@ A lease is a fence that only grows; every transaction under it first compares th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ class Lease:
 
     ``attempt`` starts at 1; ``uuids`` are the waiting events and ``claims`` what they say;
     ``base`` is when the looks after the last plan began; ``taken_over`` says that the lease
-    before this one ended without a word.
+    before this one ended without a word; ``contested`` is since when claims and readings disagree.
     """
 
     subject: str
@@ -55,6 +55,7 @@ class Lease:
     uuids: tuple[str, ...] = ()
     claims: tuple[Claimed, ...] = ()
     taken_over: bool = False
+    contested: datetime | None = None
 
 
 def mark(
@@ -138,6 +139,7 @@ def lease(
             Lease(
                 row.subject, row.kind, row.lane, row.fence + 1, until, row.generation,
                 row.attempts + 1, moment(row.base) if row.base else None, taken_over=crashed,
+                contested=moment(row.contested) if row.contested else None,
             )
         )  # fmt: skip
     return _with_events(tx, leases)
@@ -187,12 +189,8 @@ def _with_events(tx: Tx, leases: list[Lease]) -> list[Lease]:
             for row in rows
             if row.claim
         )  # fmt: skip
-        found.append(
-            Lease(
-                each.subject, each.kind, each.lane, each.fence, each.until, each.generation,
-                each.attempt, each.base, tuple(row.uuid for row in rows), claims, each.taken_over,
-            )
-        )  # fmt: skip
+        uuids = tuple(row.uuid for row in rows)
+        found.append(replace(each, uuids=uuids, claims=claims))
     return found
 
 
@@ -227,7 +225,10 @@ def settle(tx: Tx, held: Lease, then: Next, *, keep: Collection[str] = ()) -> No
     generation; then the subject is due at once.
     """
     row = compare_fence(tx, held)
-    values: dict[str, object] = {"lease_until": None, "crashes": 0, "base": None}
+    contested = (row.contested or tx.now) if keep else None
+    values: dict[str, object] = {
+        "lease_until": None, "crashes": 0, "base": None, "contested": contested,
+    }  # fmt: skip
     match then:
         case Idle():
             values |= {"due_at": None, "attempts": 0}

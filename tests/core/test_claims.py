@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hooks.core.claims import YOUNG, contradictions
+from hooks.core.decide import decide
 from hooks.core.log_event import claim, parse_event
 from hooks.core.policy import Policy, Restore, Suspended
 from hooks.core.reading import Claim, Claimed, LogFacts, OktaUser
@@ -27,10 +28,12 @@ from tests.core.worlds import (
     SUSPENDED,
     UNASSIGNED,
     World,
+    answer,
     app_id,
     causes,
     changes,
     look,
+    look_closely,
     okta_group,
     reading,
     record,
@@ -348,3 +351,17 @@ def test_a_claim_about_groups_that_could_not_be_read_holds_back_too() -> None:
     world = hearing(LEAVER, says(Claim.JOINED, source(2)))
     assert changes(look(world)) == ["-team-1"]
     assert changes(look(replace(world, member_of=DOWN))) == ["-team-1"]
+
+
+def test_new_claims_cannot_hold_back_for_ever_what_the_first_one_did() -> None:
+    """Whoever knows the hook's secret could otherwise keep a leaver's access."""
+    world = hearing(LEAVER, says(Claim.ACTIVE, ago=1))
+    plan, seen = look_closely(world)
+    assert changes(plan) == []
+    for since, expected in ((59, []), (60, ["-team-1", "-team-2"])):
+        contested = replace(seen, contested=NOW - timedelta(seconds=since))
+        plan = decide(contested, Policy())
+        asked = {ask: answer(ask, world) for ask in plan.asks}
+        plan = decide(replace(contested, answers={**contested.answers, **asked}), Policy())
+        assert changes(plan) == expected
+        assert plan.contradictions[0].look is not None
