@@ -139,3 +139,16 @@ async def test_the_log_is_behind_and_nobody_knows_the_unassigned_yet(
         company.world.remove_from_group(ann, STAFF)
         await run.settle()
         assert company.groups(ann) == set()
+
+
+async def test_what_an_event_said_outlasts_a_look_that_failed(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    switches = company.world.switches
+    ann = company.hire("ann", *TEAMS)
+    async with company.service(sqlite_url, tmp_path) as run:
+        switches.user_lag = switches.app_user_lag = 50
+        company.world.fault("scim", "GET", user=ann, status=503, times=2)
+        company.world.deactivate(ann)
+        await run.settle(within=timedelta(minutes=2))
+        assert company.groups(ann) == set()

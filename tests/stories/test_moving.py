@@ -144,3 +144,25 @@ async def test_events_that_come_an_hour_late_end_as_in_time(
         company.world.outbox.extend(late)
         await run.settle()
         assert company.groups(ann) == {"green", "blue"}
+
+
+async def test_an_event_that_comes_while_we_look_is_looked_at_again(
+    company: Company, database_url: str, tmp_path: Path
+) -> None:
+    ann = company.hire("ann", *TEAMS)
+    async with company.service(database_url, tmp_path) as run:
+        user = company.world.user(ann).id
+        choir = company.world.add_okta_group("choir")
+
+        async def leave(phase: str, _vendor: str, _method: str, path: str, _n: int) -> None:
+            """Just after we read that they are here."""
+            if phase == "after" and path.endswith(f"/apps/{company.app.id}/users/{user}"):
+                company.world.observer = None
+                company.world.deactivate(ann)
+                await run.deliver()
+
+        company.world.add_to_group(ann, choir)
+        await run.deliver()
+        company.world.observer = leave
+        await run.work()
+        assert company.groups(ann) == set()

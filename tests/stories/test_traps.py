@@ -19,6 +19,7 @@ class Trap:
 
     ``apart``: it strikes a whole directory, so the controls live in another one. ``alone``: it
     strikes everything, so there are no controls. ``nudged``: afterwards an event has to come.
+    ``cause`` is why everybody who is caught is left alone, where it is one.
     """
 
     says: str
@@ -30,6 +31,7 @@ class Trap:
     alone: bool = False
     nudged: bool = False
     more: str = ""
+    cause: str = ""
 
 
 def switch(name: str, *, on: bool) -> Callable[[Stage], None]:
@@ -119,28 +121,38 @@ def back(kind: Kind, value: str = "ACTIVE") -> Callable[[Stage], None]:
 ALL: tuple[Kind, ...] = ("left", "unassigned", "lost")
 TRAPS = [
     Trap("an empty list of groups", ("lost",), nudged=True,
-         lay=lambda stage: stage.fault("/users/{user}/groups", empty_list=True)),
+         lay=lambda stage: stage.fault("/users/{user}/groups", empty_list=True),
+         cause="groups_empty"),
     Trap("a list of groups of nobody at all", ("lost",), nudged=True,
          lay=lambda stage: stage.fault("/users/{user}/groups", status=404)),
-    Trap("an app that is hidden: 403", ALL, apart=True, lay=hide("403")),
-    Trap("an app that is hidden: 404", ALL, apart=True, lay=hide("404"), nudged=True),
+    Trap("an app that is hidden: 403", ALL, apart=True, lay=hide("403"),
+         cause="app_unread"),
+    Trap("an app that is hidden: 404", ALL, apart=True, lay=hide("404"), nudged=True,
+         cause="app_unread"),
     Trap("an app that shows nobody and no mappings", ALL, apart=True, lay=hide("empty"),
          nudged=True),
     Trap("an app that is switched off", ("left", "lost"), apart=True,
          spring=lambda stage: stage.company.world.deactivate_app(stage.company.app),
-         lift=lambda stage: stage.company.world.activate_app(stage.company.app)),
+         lift=lambda stage: stage.company.world.activate_app(stage.company.app),
+         cause="app_not_active"),
     Trap("mappings that are not listed", ALL, apart=True, nudged=True,
-         lay=lambda stage: stage.fault(f"/apps/{stage.app}/group-push", empty_list=True)),
+         lay=lambda stage: stage.fault(f"/apps/{stage.app}/group-push", empty_list=True),
+         cause="orphaned"),
     Trap("a user status nobody knows", ("lost",),
-         lay=status("lost", "ON_SABBATICAL"), lift=back("lost")),
+         lay=status("lost", "ON_SABBATICAL"), lift=back("lost"),
+         cause="status_unknown"),
     Trap("a user who is being activated", ("lost",),
-         lay=status("lost", "ACTIVATING"), lift=back("lost")),
+         lay=status("lost", "ACTIVATING"), lift=back("lost"),
+         cause="in_transition"),
     Trap("a user on the way to ACTIVE", ("left",),
-         spring=status("left", "DEPROVISIONED", "ACTIVE"), lift=back("left", "DEPROVISIONED")),
+         spring=status("left", "DEPROVISIONED", "ACTIVE"), lift=back("left", "DEPROVISIONED"),
+         cause="in_transition"),
     Trap("a user on the way to PROVISIONED", ("lost",),
-         lay=status("lost", "ACTIVE", "PROVISIONED"), lift=back("lost")),
+         lay=status("lost", "ACTIVE", "PROVISIONED"), lift=back("lost"),
+         cause="in_transition"),
     Trap("an assignment status nobody knows", ("lost",),
-         lay=assignment("lost", "HIBERNATING"), lift=assignment("lost", "ACTIVE")),
+         lay=assignment("lost", "HIBERNATING"), lift=assignment("lost", "ACTIVE"),
+         cause="status_unknown"),
     Trap("a user who only is staged", ("lost",), nudged=True,
          lay=status("lost", "STAGED"), lift=back("lost")),
     Trap("an assignment that was only imported", ("lost",), nudged=True,
@@ -151,15 +163,20 @@ TRAPS = [
          lay=lambda stage: stage.fault("/api/", status=200, body="<html>sign in</html>")),
     Trap("a redirect for everything", ALL, alone=True,
          lay=lambda stage: stage.fault("/api/", redirect="https://elsewhere.example/")),
-    Trap("two records with the same externalId", ALL, nudged=True, lay=twin, lift=untwin),
+    Trap("two records with the same externalId", ALL, nudged=True, lay=twin, lift=untwin,
+         cause="record_several"),
     Trap("a record that is somebody else's", ALL, nudged=True,
          lay=external_ids(somebody_elses),
-         lift=external_ids(own_id)),
-    Trap("records without groups", ALL, nudged=True, lay=bare),
+         lift=external_ids(own_id),
+         cause="record_taken"),
+    Trap("records without groups", ALL, nudged=True, lay=bare,
+         cause="memberships_unread"),
     Trap("no record shows groups", ALL, alone=True, nudged=True,
-         lay=switch("scim_groups_shown", on=False), lift=switch("scim_groups_shown", on=True)),
+         lay=switch("scim_groups_shown", on=False), lift=switch("scim_groups_shown", on=True),
+         cause="memberships_unread"),
     Trap("a filter that is ignored", ALL, alone=True, nudged=True,
-         lay=switch("filter_ignored", on=True), lift=switch("filter_ignored", on=False)),
+         lay=switch("filter_ignored", on=True), lift=switch("filter_ignored", on=False),
+         cause="record_unread"),
     Trap("a directory that died: 404 for everything", ALL, apart=True, nudged=True,
          lay=directory("dead", value=True), lift=directory("dead", value=False)),
     Trap("a directory that redirects", ALL, apart=True,
@@ -168,7 +185,8 @@ TRAPS = [
              redirect="https://elsewhere.example/")),
     Trap("a protected group that cannot be found", ALL, alone=True, nudged=True,
          more='[protect]\nokta_groups = ["Break glass"]\n',
-         lift=make_break_glass),
+         lift=make_break_glass,
+         cause="protection_unknown"),
 ]  # fmt: skip
 
 
@@ -186,6 +204,9 @@ async def test_who_is_caught_keeps_everything_and_the_control_loses_what_is_stal
         assert stage.of_caught() == {kind: BEFORE[kind] for kind in trap.kinds}
         if not trap.alone:
             assert stage.of_free() == {kind: AFTER[kind] for kind in trap.kinds}
+        if trap.cause:
+            causes = [await stage.run.causes(login) for login in stage.caught.values()]
+            assert causes == [{trap.cause}] * len(causes)
         trap.lift(stage)
         if trap.nudged:
             await stage.nudge(*stage.caught.values())
