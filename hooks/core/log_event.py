@@ -24,6 +24,8 @@ from hooks.core.reading import Claim
 
 _Id = TypeVar("_Id", bound=OktaId)
 
+#: Real LogEvents are larger than the 160 bytes that would be left for each in 8 MiB.
+MOST_EVENTS = 50_000
 #: Longer event types do not exist; what is longer is cut where it is stored.
 _TYPE_LENGTH = 128
 _INSTANT_LENGTH = 40
@@ -90,6 +92,7 @@ def parse_delivery(body: bytes) -> Delivery:
         envelope = _envelope.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _loose_delivery(body)
+    _bounded(envelope.data.events)
     events = tuple(parse_event(bytes(raw)) for raw in envelope.data.events)
     return Delivery(clean(envelope.event_id, 64), events)
 
@@ -102,8 +105,15 @@ def _loose_delivery(body: bytes) -> Delivery:
     if not isinstance(envelope, dict) or not isinstance(entries, list):
         msg = "delivery: not an Okta event hook envelope"
         raise MalformedError(msg)
+    _bounded(entries)
     events = tuple(parse_event(json.dumps(entry).encode()) for entry in entries)
     return Delivery(clean(envelope.get("eventId"), 64), events)
+
+
+def _bounded(entries: list[Any]) -> None:
+    if len(entries) > MOST_EVENTS:
+        msg = "delivery: more events than any delivery has"
+        raise MalformedError(msg)
 
 
 def _loosely(body: bytes) -> Any:

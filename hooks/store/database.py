@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import create_engine, event, make_url, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hooks.clock import elapsed
@@ -55,10 +55,18 @@ class Tx:
         return self.connection.execute(statement, rows)
 
     def insert(self, table: Any) -> Insert:
-        """An INSERT that can name its conflicts, which only the dialects' own can."""
-        if self.postgres:
-            return postgresql.insert(table)
-        return sqlite.insert(table)  # type: ignore[return-value]  # the same words, another class
+        """As ``insert_into``, for this transaction's engine."""
+        return insert_into(table, postgres=self.postgres)
+
+
+def insert_into(table: Any, *, postgres: bool) -> Insert:
+    """An INSERT that can name its conflicts, which only the dialects' own can."""
+    if postgres:
+        # Imported where it is used: 50 ms of a start that SQLite never needs.
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)  # type: ignore[return-value]  # the same words, another class
 
 
 class Database:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import case, func, or_, select, update
@@ -16,11 +17,14 @@ from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
 from hooks.core.reading import Claim, Claimed
+from hooks.store.database import insert_into
 from hooks.store.tables import Due, Event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
+
+    from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.store.database import Tx
 
@@ -72,27 +76,28 @@ def mark(
     ]
     if not rows:
         return
-    insert = tx.insert(_due)
+    defaults = {"fence": 0, "attempts": 0, "crashes": 0}
+    tx.execute(_marking(postgres=tx.postgres, events=events), [row | defaults for row in rows])
+
+
+@cache
+def _marking(*, postgres: bool, events: bool) -> Insert:
+    """The upsert of a mark, built once: building it costs more than running it."""
+    insert = insert_into(_due, postgres=postgres)
     new = insert.excluded
     leased = _due.c.lease_until.is_not(None)
     idle = _due.c.due_at.is_(None)
-    sooner = or_(_due.c.due_at.is_(None), _due.c.due_at > new.due_at)
-    changes = {
+    sooner = or_(idle, _due.c.due_at > new.due_at)
+    changes: dict[str, object] = {
         "generation": _due.c.generation + 1,
         "lane": case((idle | (_due.c.lane > new.lane), new.lane), else_=_due.c.lane),
-        "due_at": case(
-            (leased, _due.c.due_at), (sooner, insert.excluded.due_at), else_=_due.c.due_at
-        ),
+        "due_at": case((leased, _due.c.due_at), (sooner, new.due_at), else_=_due.c.due_at),
     }
     if events:
         changes |= {"dead": None, "dead_at": None, "attempts": 0}
     else:
         changes["due_at"] = case((_due.c.dead.is_not(None), None), else_=changes["due_at"])
-    defaults = {"fence": 0, "attempts": 0, "crashes": 0}
-    tx.execute(
-        insert.on_conflict_do_update(index_elements=["subject"], set_=changes),
-        [row | defaults for row in rows],
-    )
+    return insert.on_conflict_do_update(index_elements=["subject"], set_=changes)
 
 
 def enroll(tx: Tx, subject: str, kind: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hooks.core.errors import MalformedError
 from hooks.core.log_event import (
     EVENT_TYPES,
+    MOST_EVENTS,
     LogEvent,
     Subjects,
     parse_delivery,
@@ -306,3 +307,9 @@ def test_a_real_event_is_read(sample: dict[str, Any]) -> None:
 )
 def test_an_event_says_whom_to_look_at(changed: dict[str, Any], expected: Subjects) -> None:
     assert subjects(parsed(**changed), frozenset({APP})) == expected
+
+
+def test_a_delivery_of_more_events_than_any_has_is_refused() -> None:
+    with pytest.raises(MalformedError):
+        parse_delivery(b'{"data":{"events":[' + b",".join([b"{}"] * (MOST_EVENTS + 1)) + b"]}}")
+    assert len(parse_delivery(b'{"data":{"events":[{},{}]}}').events) == 2
