@@ -84,7 +84,15 @@ class Worker:
 
         A store that fails is tried again every second; nothing is lost meanwhile.
         """
-        await self._patiently(self.enroll, stop)
+        try:
+            await self._patiently(self.enroll, stop)
+            await self._work_through(stop)
+        except asyncio.CancelledError:
+            await self.drain(patience=0)
+            raise
+        await self.drain()
+
+    async def _work_through(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.bell.clear()
             try:
@@ -94,7 +102,6 @@ class Worker:
                 taken = 0
             if not taken or len(self._active) >= self.slots:
                 await self._wait(stop)
-        await self.drain()
 
     def enroll(self, tx: Tx) -> None:
         """Put the census of each directory in line, unless it is there."""
