@@ -136,13 +136,13 @@ def test_many_threads_that_start_at_once_migrate_once(database_url: str) -> None
 def test_processes_that_start_at_once_migrate_once_and_later_ones_load_no_alembic(
     database_url: str,
 ) -> None:
-    started = [start(database_url) for _ in range(4)]
+    started = [start(database_url) for _ in range(2)]
     for each in started:
         assert each.stdin
         each.stdin.write("now\n")
         each.stdin.flush()
     said = [each.communicate(timeout=50) for each in started]
-    assert [each.returncode for each in started] == [0] * 4, said
+    assert [each.returncode for each in started] == [0] * 2, said
     assert [out for out, _ in said].count("True\n") >= 1
     out, error = start(database_url).communicate("now\n", timeout=20)
     assert (out, error) == ("False\n", "")
