@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many times each chaos test plays, with another seed each time (default: 20)",
     )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests measured and want read, wherever they ran."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="session")

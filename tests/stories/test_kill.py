@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -27,7 +26,10 @@ PEOPLE = 8
 
 @pytest.mark.timeout(1200)
 async def test_whoever_is_killed_loses_no_event_and_leaves_nobody_half_done(
-    postgres: Postgres, tmp_path: Path, chaos_trials: int, capsys: pytest.CaptureFixture[str]
+    postgres: Postgres,
+    tmp_path: Path,
+    chaos_trials: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
     trials = max(5, chaos_trials // 4)
     gate = asyncio.Semaphore(AT_ONCE)
@@ -39,9 +41,8 @@ async def test_whoever_is_killed_loses_no_event_and_leaves_nobody_half_done(
     phases = await asyncio.gather(
         *(one(number, engine) for number in range(trials) for engine in ("sqlite", "postgresql"))
     )
-    with capsys.disabled():
-        for phase, count in sorted(Counter(phases).items()):
-            sys.stdout.write(f"\n  killed {count:3} {phase}")
+    for phase, count in sorted(Counter(phases).items()):
+        record_property(f"killed {phase}", count)
     assert set(phases) == set(PHASES)
 
 
