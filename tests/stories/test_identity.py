@@ -8,15 +8,19 @@ import pytest
 
 from tests.stories.company import STAFF, TEAMS, Company
 
+tied = pytest.mark.parametrize("tied", ["okta_id", "absent"])
 
+
+@tied
 @pytest.mark.parametrize("delete_old", [True, False], ids=["old user deleted", "old user kept"])
 async def test_a_rehire_with_the_same_login_is_not_stripped_by_the_old_ids_late_events(
-    company: Company, database_url: str, tmp_path: Path, *, delete_old: bool
+    company: Company, sqlite_url: str, tmp_path: Path, *, delete_old: bool, tied: str
 ) -> None:
     world = company.world
+    world.switches.scim_external_id = tied  # type: ignore[assignment]
     ann, bob = company.hire("ann", "red", "green"), company.hire("bob", *TEAMS)
     record = world.record(company.directory, ann).id
-    async with company.service(database_url, tmp_path) as run:
+    async with company.service(sqlite_url, tmp_path) as run:
         world.deactivate(ann)
         late = list(world.outbox)
         world.outbox.clear()
@@ -33,12 +37,14 @@ async def test_a_rehire_with_the_same_login_is_not_stripped_by_the_old_ids_late_
         assert company.groups(bob) == set()
 
 
+@tied
 async def test_the_old_ids_events_first_and_the_successor_in_force_already(
-    company: Company, sqlite_url: str, tmp_path: Path
+    company: Company, database_url: str, tmp_path: Path, *, tied: str
 ) -> None:
     world = company.world
+    world.switches.scim_external_id = tied  # type: ignore[assignment]
     ann = company.hire("ann", "red", "green")
-    async with company.service(sqlite_url, tmp_path) as run:
+    async with company.service(database_url, tmp_path) as run:
         world.deactivate(ann)
         world.rehire(ann)
         world.add_to_group(ann, STAFF)

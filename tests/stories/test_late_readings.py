@@ -148,7 +148,7 @@ async def test_what_an_event_said_outlasts_a_look_that_failed(
     ann = company.hire("ann", *TEAMS)
     async with company.service(sqlite_url, tmp_path) as run:
         switches.user_lag = switches.app_user_lag = 50
-        company.world.fault("scim", "GET", user=ann, status=503, times=2)
+        company.world.fault("okta", "GET", user=ann, status=503, times=3)
         company.world.deactivate(ann)
         await run.settle(within=timedelta(minutes=2))
         assert company.groups(ann) == set()
