@@ -14,13 +14,11 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         structure secrets                 what the file may say; what the role needs
         demand                            which secret for which role, under which name
         forms mistakes                    texts and their meaning; places and remedies
-    worker catchup replay audit doctor    verbs, none of which knows another
-    restore register review unlink external
-    reconcile  survey                     one person; everyone, by pages
+    worker                                leases, looks, settles
+    reconcile  survey  pins               one person; everyone, by pages; names of the policy
     observe                               everything one plan rests on
     gateways/                             whom we talk to
-        okta okta_key okta_admin          reads; the proof of who asks; the hook's administration
-        scim scim_unlink organization     a directory; its one DELETE; the organization
+        okta okta_key scim                reads; the proof of who asks; a directory
         okta_shapes                       Okta's answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
         transport                         one door out, every failure an error of ours

@@ -115,7 +115,8 @@ class Readiness:
         try:
             await self._check()
         except Exception as error:  # noqa: BLE001  # whatever it is, nothing can be stored
-            log.warning("not_ready", error=type(error).__name__)
+            known = isinstance(error, StoreError)
+            log.warning("not_ready", error=str(error) if known else type(error).__name__)
             return False
         return True
 
@@ -207,7 +208,7 @@ class _Doors:
         except MalformedError:
             return BAD
         except StoreError as error:
-            log.warning("not_stored", error=type(error).__name__)
+            log.warning("not_stored", error=str(error))
             return TROUBLE
         if stored.new:
             hook.ring()

@@ -36,11 +36,13 @@ class Clock:
         """Now, aware, UTC."""
         return moment(self.now_us())
 
-    def follow(self, microseconds: int) -> None:
-        """Go by another clock from here on, the one that all replicas share.
+    def follow(self, microseconds: int | None = None) -> None:
+        """Go by another clock from here on: the one that all replicas share, or the wall's.
 
         A clock with a source of its own does not follow.
         """
+        if microseconds is None:
+            microseconds = int(time.time() * 1_000_000)
         self._offset = microseconds / 1_000_000 - elapsed()
 
 

@@ -74,5 +74,14 @@ EVENT_TYPES = Counter(
 STORE_UP = Gauge("hooks_store_up", "1 if the store could be read for this scrape.")
 LINE = Gauge("hooks_line", "People and groups that wait, are worked on, or gave up.", ["state"])
 OLDEST_SECONDS = Gauge("hooks_line_oldest_seconds", "How long the first in line has been due.")
+UNSETTLED_SECONDS = Gauge(
+    "hooks_unsettled_oldest_seconds",
+    "Age of the oldest event whose person has not been looked at to the end.",
+)
 HELD = Gauge("hooks_held", "Holds that wait for somebody's decision.")
+REFUSED = Gauge("hooks_refused", "Things left alone now, each with its reason in `hooks refused`.")
+WAITING_LONG = Gauge(
+    "hooks_people_waiting_over_an_hour",
+    "People with whom Okta or Atlassian has not been done for over an hour.",
+)
 STORED = Gauge("hooks_events_stored", "Events in the store.")

@@ -39,6 +39,7 @@ from hooks.core.reading import (
     Unread,
     Why,
 )
+from hooks.gateways.pace import lane
 from hooks.store import journal, mappings, people
 
 if TYPE_CHECKING:
@@ -99,8 +100,6 @@ class Observer:
         user: OktaUserId,
         claims: tuple[Claimed, ...],
         policy: Policy,
-        *,
-        contested: datetime | None = None,
     ) -> tuple[Reading, Plan]:
         """Read everything one plan rests on, and decide. Changes nothing."""
         known, links, history = await self._database.read(
@@ -115,7 +114,7 @@ class Observer:
             for name in self.directories
         }
         reading = await self._first(user, claims, memories, links, policy)
-        reading = replace(reading, protected_before=known.protected, contested=contested)
+        reading = replace(reading, protected_before=known.protected)
         answers = dict(reading.answers)
         for _ in range(_ROUNDS):
             plan = decide(reading, policy)
@@ -274,6 +273,7 @@ class Together:
 
     async def read(self, key: object, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The answer to a request that was sent after this call began."""
+        key = (key, lane.get())  # nobody urgent waits in the lane of somebody else's bulk read
         if key not in self._running:
             task = self._start(key, request, None)
         elif key not in self._next:

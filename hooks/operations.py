@@ -17,7 +17,7 @@ from hooks import figures
 from hooks.core.errors import StoreError
 from hooks.core.event_hook import authorized
 from hooks.exchange import GET_ONLY, NOT_FOUND, TROUBLE, Answer, Exchange
-from hooks.store import holds, inbox, line
+from hooks.store import holds, inbox, line, people
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +30,8 @@ FRESH_SECONDS = 2.0
 #: Counting every stored event reads a whole index.
 _STORED_FRESH_SECONDS = 60.0
 PATIENCE_SECONDS = 3.0
+#: Okta or Atlassian is not done with a person after this: somebody should look. Design 3.3.
+_AN_HOUR_US = 3_600_000_000
 
 _METRICS = (b"content-type", CONTENT_TYPE_LATEST.encode())
 _JSON = (b"content-type", b"application/json")
@@ -43,13 +45,17 @@ class Counts(TypedDict):
 
     waiting: int
     leased: int
+    retrying: int
     dead: int
     oldest_waiting_seconds: float
+    oldest_unsettled_seconds: float
     held: int
+    refused: int
+    waiting_over_an_hour: int
     stored: int
 
 
-class Ledger:
+class Tally:
     """Counts what the store holds, not more often than is worth it."""
 
     def __init__(self, database: Database) -> None:
@@ -72,7 +78,7 @@ class Ledger:
         try:
             return await self._database.read(self._count)
         except StoreError as error:
-            log.warning("not_counted", error=type(error).__name__)
+            log.warning("not_counted", error=str(error))
             return None
 
     def _count(self, tx: Tx) -> Counts:
@@ -83,16 +89,20 @@ class Ledger:
         return {
             "waiting": queue["waiting"],
             "leased": queue["leased"],
+            "retrying": queue["retrying"],
             "dead": queue["dead"],
             "oldest_waiting_seconds": queue["oldest_us"] / 1_000_000,
+            "oldest_unsettled_seconds": queue["unsettled_us"] / 1_000_000,
             "held": holds.waiting(tx),
+            "refused": people.refused_count(tx),
+            "waiting_over_an_hour": people.waiting_long(tx, tx.now - _AN_HOUR_US),
             "stored": self._stored,
         }
 
 
 def create_operations(
     *,
-    ledger: Ledger,
+    tally: Tally,
     about: Callable[[], Mapping[str, object]],
     token: Callable[[], str | None],
 ) -> Asgi:
@@ -118,7 +128,7 @@ def create_operations(
             return _WHO
         if exchange.method != "GET":
             return GET_ONLY
-        counts = await ledger.counts()
+        counts = await tally.counts()
         if exchange.path == "/metrics":
             _tell(counts)
             return Answer.of(200, _METRICS, body=generate_latest())
@@ -140,8 +150,11 @@ def _tell(counts: Counts | None) -> None:
     """Put the counts into the figures; old ones are not told again as if they were true."""
     figures.STORE_UP.set(counts is not None)
     nan = float("nan")
-    for state in ("waiting", "leased", "dead"):
+    for state in ("waiting", "leased", "retrying", "dead"):
         figures.LINE.labels(state).set(counts[state] if counts else nan)
     figures.OLDEST_SECONDS.set(counts["oldest_waiting_seconds"] if counts else nan)
+    figures.UNSETTLED_SECONDS.set(counts["oldest_unsettled_seconds"] if counts else nan)
     figures.HELD.set(counts["held"] if counts else nan)
+    figures.REFUSED.set(counts["refused"] if counts else nan)
+    figures.WAITING_LONG.set(counts["waiting_over_an_hour"] if counts else nan)
     figures.STORED.set(counts["stored"] if counts else nan)

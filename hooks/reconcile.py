@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hooks.core import attempt
@@ -16,6 +16,7 @@ from hooks.core.attempt import Came, Next
 from hooks.core.errors import (
     BreakerOpenError,
     CredentialError,
+    LeaseLostError,
     LostReplyError,
     PermanentError,
     TransientError,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from hooks.store.line import Lease
     from hooks.store.sealing import Sealer
 
+#: A worker that lost its lease may have had a write under way. Design 5.2.
+_IN_FLIGHT = timedelta(seconds=15)
 #: Claims after which memberships may still be on their way into Atlassian.
 _RESTLESS = frozenset({Claim.ACTIVE, Claim.ASSIGNED, Claim.JOINED, Claim.LEFT})
 
@@ -86,9 +89,7 @@ class Reconciler:
             StoreError: the store failed; the lease expires and somebody looks again.
         """
         policy = await self._policy()
-        reading, plan = await self._observer.read(
-            user, held.claims, policy, contested=held.contested
-        )
+        reading, plan = await self._observer.read(user, held.claims, policy)
         admission = await self._admit(held, plan, policy)
         sent = await self._write(admission.admitted, deadline)
         proved, unsettled = await self._prove(plan, sent)
@@ -102,7 +103,14 @@ class Reconciler:
         )
         now = self._clock.now()
         stood = [
-            _stood(reading, each, held=admission.held, waits=bool(unsettled[each.name]), now=now)
+            _stood(
+                reading,
+                each,
+                held=admission.held,
+                observes=policy.modes.get(each.name) is not Mode.ENFORCE,
+                waits=bool(unsettled[each.name]),
+                now=now,
+            )
             for each in plan.directories
         ]
 
@@ -111,8 +119,10 @@ class Reconciler:
             people.remember(tx, user, stood, self._sealer, protected=plan.protected)
             for each in plan.directories:
                 mappings.remember(tx, each.name, each.fresh)
-            line.mark(tx, plan.others, "user", lane=held.lane, due_at=tx.now, events=False)
-            waiting = {each.claimed.uuid for each in plan.contradictions if each.look}
+            # Only after an event, or two people of one record would wake each other for ever.
+            others = plan.others if held.uuids else ()
+            line.mark(tx, others, "user", lane=held.lane, due_at=tx.now, events=False)
+            waiting = {uuid for each in plan.contradictions if each.look for uuid in each.uuids}
             line.settle(tx, held, then, keep=waiting)
 
         await self._database.write(finish)
@@ -128,8 +138,11 @@ class Reconciler:
             if each.name == step.directory and each.record
         ]
         resolved = [each for one in plan.directories for each in one.ledger.resolved]
+        judged = {each.name for each in plan.directories if each.conclusive}
         return await self._database.write(
-            lambda tx: journal.admit(tx, held, wishes, resolved, limits=policy.limits)
+            lambda tx: journal.admit(
+                tx, held, wishes, resolved, limits=policy.limits, judged=judged
+            )
         )
 
     async def _write(
@@ -156,6 +169,8 @@ class Reconciler:
         change = scim.remove if wish.step.action is Action.REMOVE else scim.add
         try:
             await change(wish.step.group.id, wish.scim_id, deadline=deadline)
+        except LeaseLostError:
+            return wish, Resolved(step, State.ABANDONED, "lease")
         except LostReplyError:
             return wish, Resolved(step, State.OPEN, "reply_lost")
         except (BreakerOpenError, CredentialError):
@@ -212,7 +227,8 @@ def _seen(wish: Wish, became: Resolved, observed: frozenset[ScimGroupId]) -> Res
         return became
     past = PastStep(became.step, wish.step.action, wish.step.group.id, became.state)
     shown = settle([past], observed).resolved
-    return shown[0] if shown else became
+    # A lost reply may still be on its way to its effect: only seeing the effect ends it here.
+    return shown[0] if shown and shown[0].state is State.SETTLED else became
 
 
 def _came(
@@ -242,21 +258,28 @@ def _came(
             (each.look for each in plan.contradictions if each.look), default=None
         ),
         waiting_since=min(waiting, default=None),
+        doubted_until=held.abandoned + _IN_FLIGHT if held.abandoned else None,
         restless=added or stirred or bool(sent and (returning or any(unsettled.values()))),
         base=held.base,
     )
 
 
-_FAILED = frozenset({State.FAILED, State.ABANDONED})
+_FAILED = frozenset({State.FAILED, State.ABANDONED, State.OPEN})
 
 
 def _stood(
-    reading: Reading, each: DirectoryPlan, *, held: int, waits: bool, now: datetime
+    reading: Reading,
+    each: DirectoryPlan,
+    *,
+    held: int,
+    observes: bool,
+    waits: bool,
+    now: datetime,
 ) -> Stood:
     """What to remember of one directory. ``waits``: a step was sent that nobody has seen yet."""
     directory = next(one for one in reading.directories if one.name == each.name)
     was = directory.memory.standing
-    standing, agreed = _standing(directory.memory, each, held)
+    standing, agreed = _standing(directory.memory, each, held=held, observes=observes)
     since = (directory.memory.waiting_since or now) if each.waiting or waits else None
     if standing is Standing.OUTSIDE and reading.log is None and was is not Standing.OUTSIDE:
         standing = None  # only who the log was asked about is remembered as outside
@@ -275,7 +298,9 @@ def _stood(
     )
 
 
-def _standing(memory: Memory, each: DirectoryPlan, held: int) -> tuple[Standing | None, int]:
+def _standing(
+    memory: Memory, each: DirectoryPlan, *, held: int, observes: bool
+) -> tuple[Standing | None, int]:
     """The standing to remember, and how many later looks agreed with a returning person.
 
     Returning ends when the record is active, nothing is held, and two later looks agree; a
@@ -289,7 +314,9 @@ def _standing(memory: Memory, each: DirectoryPlan, held: int) -> tuple[Standing 
         return None, memory.agreed
     if each.standing is not Standing.RETURNING:
         return each.standing, 0
-    quiet = not each.steps and not each.refusals and not held and not each.ledger.unsettled
+    # In observe mode returning ends as if the plan had been sent.
+    steps = () if observes else each.steps
+    quiet = not steps and not each.refusals and not held and not each.ledger.unsettled
     if was is not Standing.RETURNING or not quiet or not (each.record and each.record.active):
         return Standing.RETURNING, 0
     agreed = memory.agreed + 1

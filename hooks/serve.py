@@ -27,7 +27,7 @@ from hooks.app import Hook, Readiness, create_app
 from hooks.core.errors import SettingsError, StoreError
 from hooks.core.membership import Mode
 from hooks.listener import Listener, bind, place
-from hooks.operations import Ledger, create_operations
+from hooks.operations import Tally, create_operations
 from hooks.release import release
 from hooks.settings import Role, load
 from hooks.store import cursor, intake, schema
@@ -135,7 +135,7 @@ class _Running:
         )
         operations = Listener(
             create_operations(
-                ledger=Ledger(house.database), about=lambda: self._about(house), token=self._token
+                tally=Tally(house.database), about=lambda: self._about(house), token=self._token
             ),
             self.operations,
             most_connections=_MOST_OPERATIONS,

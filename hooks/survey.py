@@ -6,27 +6,27 @@ Must live here: reads over many people. Must not know: what any one of them shou
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from hooks.core.errors import HooksError
+import structlog
+
+from hooks.core.errors import ForbiddenError, IncompleteError
 from hooks.core.ids import OktaGroupId, OktaUserId
-from hooks.core.policy import Named, Policy
 from hooks.core.reading import Link, Missing, OktaGroup, PushMapping
-from hooks.store import cursor, mappings, people
+from hooks.store import mappings, people
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from hooks.clock import Clock
     from hooks.core.ids import ScimUserId
-    from hooks.gateways.okta import Okta
+    from hooks.core.reading import AppUser
     from hooks.observe import Directory, Observer
-    from hooks.store.database import Database
+    from hooks.store.database import Database, Tx
     from hooks.store.sealing import Sealer
 
 T = TypeVar("T")
+
+log = structlog.get_logger("hooks.survey")
 
 #: Reads at once for one survey, so that it never fills a vendor's budget by itself.
 _AT_ONCE = 8
@@ -42,18 +42,22 @@ class Survey:
         self._database = database
         self._sealer = sealer
 
-    async def census(self, directory: Directory) -> int:
+    async def census(self, directory: Directory, fence: Callable[[Tx], object]) -> int:
         """Remember who is assigned to the app, and which groups its mappings lead to.
 
         After it a later 404 is proof, and a name that changes is noticed. Returns the people
-        read. Raises HooksErrors of the gateways: try the whole of it again.
+        read. ``fence`` is compared before each page is stored. Raises HooksErrors of the gateways:
+        try the whole of it again.
         """
         read = 0
         began = await self._database.read(lambda tx: tx.now)
         async for page in self._okta.app_users(directory.app):
-            read += await self._database.write(
-                lambda tx, page=page: people.census(tx, directory.name, page, self._sealer)  # type: ignore[misc]
-            )
+
+            def store(tx: Tx, page: tuple[AppUser, ...] = page) -> int:
+                fence(tx)
+                return people.census(tx, directory.name, page, self._sealer, began=began)
+
+            read += await self._database.write(store)
         await self._database.write(lambda tx: people.end_census(tx, directory.name, began))
         await self._match(directory)
         return read
@@ -70,10 +74,15 @@ class Survey:
         await self._database.write(lambda tx: mappings.remember(tx, directory.name, links))
 
     async def _link(self, directory: Directory, mapping: PushMapping) -> Link | None:
-        target = await self._okta.group(mapping.target)
-        if not isinstance(target, OktaGroup):
+        """Match one; one that cannot be must not keep the others from being remembered."""
+        try:
+            target = await self._okta.group(mapping.target)
+            if not isinstance(target, OktaGroup):
+                return None
+            group = await directory.scim.group_named(target.name)
+        except (IncompleteError, ForbiddenError) as error:
+            log.warning("mapping_not_matched", mapping=mapping.id, error=str(error))
             return None
-        group = await directory.scim.group_named(target.name)
         if isinstance(group, Missing):
             return None
         return Link(
@@ -90,6 +99,8 @@ class Survey:
         if isinstance(await self._okta.group(okta_group), OktaGroup):
             async for page in self._okta.group_members(okta_group):
                 people_there.update(page)
+        for directory in self.directories.values():
+            await self._match(directory)
         links = await self._database.read(mappings.remembered)
         for name, directory in self.directories.items():
             groups = {
@@ -125,76 +136,3 @@ async def _some_at_once(calls: Iterable[Awaitable[T]]) -> list[T]:
             return await call
 
     return await asyncio.gather(*(one(call) for call in calls))
-
-
-class PolicyInForce:
-    """The policy with the Okta groups it names resolved, once, each to exactly one id.
-
-    A name that resolves to none or to several stays unresolved and is asked again after a while;
-    ``decide`` refuses what depends on it. Design 3.2.
-    """
-
-    #: How long an unresolved name rests before it is asked again.
-    rest = timedelta(seconds=60)
-
-    def __init__(
-        self,
-        policy: Policy,
-        *,
-        protected: Iterable[str],
-        scope: Iterable[str],
-        okta: Okta,
-        database: Database,
-        clock: Clock,
-    ) -> None:
-        """``protected`` and ``scope`` are names or ids of Okta groups, as the operator wrote."""
-        self._policy = policy
-        self._protected = tuple(protected)
-        self._scope = tuple(scope)
-        self._okta = okta
-        self._database = database
-        self._clock = clock
-        self._known: dict[str, OktaGroupId] = {}
-        self._asked: datetime | None = None
-        self._resolving = asyncio.Lock()
-
-    async def __call__(self) -> Policy:
-        """The policy now."""
-        names = {*self._protected, *self._scope}
-        if names - self._known.keys():
-            async with self._resolving:
-                await self._resolve(names)
-        return replace(
-            self._policy,
-            protected_okta_groups=self._named(self._protected),
-            scope=self._named(self._scope),
-        )
-
-    def _named(self, names: tuple[str, ...]) -> Named:
-        found = {name: self._known.get(name) for name in names}
-        return Named(
-            frozenset(group for group in found.values() if group),
-            frozenset(name for name, group in found.items() if not group),
-        )
-
-    async def _resolve(self, names: Iterable[str]) -> None:
-        now = self._clock.now()
-        missing = sorted(set(names) - self._known.keys())
-        if not missing or (self._asked and now - self._asked < self.rest):
-            return
-        self._asked = now
-        self._known |= {name: OktaGroupId(name) for name in missing if OktaGroupId.maybe(name)}
-        self._known |= await self._database.read(lambda tx: cursor.pins(tx, missing))
-        for name in missing:
-            if name not in self._known:
-                await self._pin(name)
-
-    async def _pin(self, name: str) -> None:
-        try:
-            found = await self._okta.groups_named(name)
-        except HooksError:
-            return
-        if len(found) == 1:
-            group = found[0].id
-            await self._database.write(lambda tx: cursor.pin(tx, name, group))
-            self._known[name] = group

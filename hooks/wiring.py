@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hooks.clock import Clock
-from hooks.core.ids import OktaAppId
+from hooks.core.ids import DirectoryName
 from hooks.core.policy import Limits, Policy
 from hooks.gateways.credential import Secret
 from hooks.gateways.okta import Okta
@@ -19,12 +19,14 @@ from hooks.gateways.okta_key import OktaKey
 from hooks.gateways.scim import Scim
 from hooks.gateways.wire import open_client
 from hooks.observe import Directory, Observer
+from hooks.pins import PolicyInForce
 from hooks.reconcile import Reconciler
 from hooks.settings import OktaToken
+from hooks.store import cursor
 from hooks.store.database import Database
 from hooks.store.intake import Intake
 from hooks.store.sealing import Sealer
-from hooks.survey import PolicyInForce, Survey
+from hooks.survey import Survey
 from hooks.worker import Worker
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ async def opened(
         http = await stack.enter_async_context(open_client())
         okta = _okta(settings, http, clock)
         directories = [
-            Directory(each.name, each.okta_app_id, _scim(settings, each.name, http, clock))
+            Directory(each.name, each.okta_app_id, _scim(settings, each.name, http, database))
             for each in settings.directories
         ]
         for each in directories:
@@ -122,7 +124,9 @@ def policy_of(settings: Settings) -> Policy:
         suspended=settings.policy.suspended,
         restore=settings.policy.restore,
         orphaned=settings.policy.orphaned,
-        protected_users=frozenset(_person(each) for each in settings.protect.users),
+        protected_users=frozenset(
+            form for each in settings.protect.users for form in (each, each.casefold())
+        ),
         protected_groups=settings.protect.groups,
         modes=settings.modes,
         limits=Limits(
@@ -132,11 +136,6 @@ def policy_of(settings: Settings) -> Policy:
         ),
         look_again=settings.look_again.after,
     )
-
-
-def _person(text: str) -> str:
-    """An Okta id as it is, a login without its letter case."""
-    return text if OktaAppId.maybe(text) else text.casefold()
 
 
 def _okta(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> Okta:
@@ -175,7 +174,23 @@ def _private_key(secrets: Secrets) -> str:
     return "" if isinstance(held, OktaToken) else held.private_key.reveal()
 
 
-def _scim(settings: Settings, name: object, http: aiohttp.ClientSession, clock: Clock) -> Scim:
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """How members can be removed from one directory, kept in the store."""
+
+    database: Database
+    name: DirectoryName
+
+    async def get(self) -> str | None:
+        return await self.database.read(lambda tx: cursor.get(tx, f"form/{self.name}"))
+
+    async def put(self, form: str) -> None:
+        await self.database.write(lambda tx: cursor.put(tx, f"form/{self.name}", form))
+
+
+def _scim(
+    settings: Settings, name: DirectoryName, http: aiohttp.ClientSession, database: Database
+) -> Scim:
     directory = next(each for each in settings.directories if each.name == name)
     secrets = settings.secrets
 
@@ -189,5 +204,6 @@ def _scim(settings: Settings, name: object, http: aiohttp.ClientSession, clock: 
         directory=directory.scim_directory_id,
         name=directory.name,
         credential=Secret("Bearer", read),
-        clock=clock,
+        clock=database.clock,
+        memory=_Forms(database, directory.name),
     )

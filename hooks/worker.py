@@ -170,10 +170,10 @@ class Worker:
         if free <= 0:
             return 0
         busy = tuple(self._active)
-        urgent_only = free <= self.slots // 4
+        bulk = max(0, free - self.slots // 4)
         started = elapsed()
         leases = await self.database.write(
-            lambda tx: line.lease(tx, limit=free, urgent_only=urgent_only, but=busy)
+            lambda tx: line.lease(tx, limit=free, bulk=bulk, but=busy)
         )
         for each in leases:
             tenure = _Tenure(each, started + line.LEASE.total_seconds())
@@ -202,7 +202,8 @@ class Worker:
         seconds = time.perf_counter() - started
         figures.LOOKS.labels(held.kind, told["verdict"]).inc()
         figures.LOOK_SECONDS.labels(held.kind).observe(seconds)
-        log.info(
+        say = {"dead": log.error, "failed": log.warning, "store_failed": log.warning}
+        say.get(str(told["verdict"]), log.info)(
             "look",
             kind=held.kind,
             subject=held.subject,
@@ -232,6 +233,8 @@ class Worker:
         match held.kind:
             case "user":
                 look = await self.reconciler.look(held, OktaUserId(held.subject), tenure)
+                if look.held:
+                    log.warning("brake", subject=held.subject, steps=look.held)
                 return _told(look)
             case "group":
                 return await self._group(held)
@@ -259,7 +262,7 @@ class Worker:
         if directory is None:
             await self._settle(held, Idle())
             return {"verdict": "not_configured"}
-        read = await self.survey.census(directory)
+        read = await self.survey.census(directory, lambda tx: line.compare_fence(tx, held))
         await self._settle(held, LookAgain(self.clock.now() + CENSUS))
         return {"verdict": "settled", "people": read, "directory": directory.name}
 
@@ -277,7 +280,8 @@ class Worker:
             then = DeadLetter("attempts" if known else "fault")
         with suppress(StoreError, LeaseLostError):
             await self._settle(held, then)
-        return {"verdict": "failed", "error": str(error) if known else type(error).__name__}
+        verdict = "dead" if isinstance(then, DeadLetter) else "failed"
+        return {"verdict": verdict, "error": str(error) if known else type(error).__name__}
 
     async def _settle(self, held: Lease, then: Next) -> None:
         await self.database.write(lambda tx: line.settle(tx, held, then))
@@ -301,5 +305,6 @@ def _told(look: Look) -> dict[str, object]:
         "steps": {state: states.count(state) for state in sorted(set(states))},
         "held": look.held,
         "refused": sorted({each.cause.value for each in look.plan.refusals}),
+        "unread": sorted({each.unread.why.value for each in look.plan.refusals if each.unread}),
         "next": look.then.at.isoformat() if isinstance(look.then, LookAgain | Retry) else None,
     }

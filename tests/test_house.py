@@ -36,6 +36,16 @@ def test_the_map_names_the_room(room: Path) -> None:
     assert set(room.with_suffix("").parts) - {"__init__"} <= named
 
 
+def test_the_map_names_nothing_that_is_not_there() -> None:
+    assert hooks.__doc__
+    names = {part for room in ROOMS for part in room.with_suffix("").parts} | {"migrations"}
+    rows = re.findall(
+        r"^ {4,}(\S.*?)(?: {2,}\S.*)?$", hooks.__doc__.partition("\n\n")[2], re.MULTILINE
+    )
+    mapped = {name for row in rows for name in re.findall(r"\w+", row)}
+    assert mapped - names == set()
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_pins_with_hashes_and_names_no_index(lock: str) -> None:
     text = (ROOT / lock).read_text()

@@ -17,7 +17,7 @@ from hooks.core.attempt import DeadLetter
 from hooks.core.ids import OktaAppId
 from hooks.core.log_event import parse_delivery
 from hooks.listener import Listener, bind
-from hooks.operations import Ledger, create_operations
+from hooks.operations import Tally, create_operations
 from hooks.store import line, schema
 from hooks.store.database import Database, Tx
 from hooks.store.intake import Intake
@@ -68,7 +68,7 @@ async def served(url: str) -> AsyncIterator[Doors]:
     tokens: list[str] = []
     bound = bind("127.0.0.1", 0)
     app = create_operations(
-        ledger=Ledger(database),
+        tally=Tally(database),
         about=lambda: {"version": "1.2.3", "directories": {"main": "observe"}},
         token=lambda: tokens[0] if tokens else None,
     )

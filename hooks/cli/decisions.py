@@ -232,7 +232,9 @@ def _decide(ids: Sequence[int] | None, kind: str | None, why: str, *, yes: bool)
 def _decided(tx: Tx, ids: Sequence[int], kind: str | None, why: str, *, yes: bool) -> int:
     from hooks.store import holds
 
-    states = ("waiting", "rejected") if yes else ("waiting", "approved")
+    # Only naming a hold takes back what was decided about it.
+    back = () if kind else ("rejected",) if yes else ("approved",)
+    states = ("waiting", *back)
     open_ = {key for key, each in _holds(tx).items() if each["state"] in states}
     chosen = (
         [key for key, each in _holds(tx).items() if each["class"] == kind and key in open_]

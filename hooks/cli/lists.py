@@ -48,6 +48,7 @@ _REFUSED = {
     "directory": "DIRECTORY",
     "cause": "CAUSE",
     "group": "GROUP",
+    "detail": "WHAT WAS ANSWERED",
 }
 _MAPPING = {
     "mapping": "MAPPING",

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-#: Doubles from the first to the longest. A vendor's outage of half a day is survived.
+#: Doubles from the first to the longest: after an outage nobody waits longer than ten minutes
+#: more. Half of them on average, so a vendor's outage of half a day makes no dead letters.
 FIRST_WAIT = timedelta(seconds=5)
-LONGEST_WAIT = timedelta(hours=1)
-MAX_ATTEMPTS = 24
+LONGEST_WAIT = timedelta(minutes=10)
+MAX_ATTEMPTS = 200
 #: Leases that ended without a word, which is what somebody who kills the process looks like.
 MAX_CRASHES = 5
 
@@ -61,7 +62,8 @@ class Came:
     ``failed``: something is to be tried again (``retry_at``: not before); ``refused_credential``:
     for want of a working credential only; ``contradicted_until``: an event disagrees until then;
     ``waiting_since``: Okta or Atlassian is not done; ``restless``: the plan is one after which
-    the person is looked at again; ``base`` as the last look left it.
+    the person is looked at again; ``base`` as the last look left it; ``doubted_until``: somebody
+    who lost the lease may have been writing until then.
     """
 
     failed: bool = False
@@ -71,6 +73,7 @@ class Came:
     waiting_since: datetime | None = None
     restless: bool = False
     base: datetime | None = None
+    doubted_until: datetime | None = None
 
 
 def backoff(attempt: int, jitter: float) -> timedelta:
@@ -105,9 +108,6 @@ def _looking(came: Came, now: datetime, look_again: tuple[timedelta, ...]) -> Id
     times = [*planned[:1], *waits[:1]]
     if came.contradicted_until:
         times.append(came.contradicted_until)
+    if came.doubted_until and came.doubted_until > now:
+        times.append(came.doubted_until)
     return LookAgain(min(times), base if planned else None) if times else Idle()
-
-
-def waited_too_long(since: datetime, now: datetime) -> bool:
-    """Shown and alarmed from here on. Design 3.3."""
-    return now - since >= timedelta(hours=1)

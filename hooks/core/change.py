@@ -74,11 +74,14 @@ class Scene:
     ledger: Ledger
 
     @property
+    def suspended_kept(self) -> bool:
+        """Suspended, and the policy lets suspended people keep what they have."""
+        return self.standing is Standing.SUSPENDED and self.policy.suspended is Suspended.KEEP
+
+    @property
     def wanting(self) -> bool:
         """Group memberships in Okta count; otherwise nothing is wanted."""
-        if self.standing is Standing.SUSPENDED:
-            return self.policy.suspended is Suspended.KEEP
-        return self.standing in (Standing.PRESENT, Standing.RETURNING)
+        return self.suspended_kept or self.standing in (Standing.PRESENT, Standing.RETURNING)
 
     def refuse(
         self, cause: Cause, group: ScimGroupId | None = None, unread: Unread | None = None
@@ -126,9 +129,14 @@ def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded |
         scene.directory.name,
         Action.REMOVE,
         group,
-        _REASONS[scene.standing],
+        _reason(scene),
         _evidence(scene, group),
     )
+
+
+def _reason(scene: Scene) -> Reason:
+    """A suspended person under ``keep`` counts as present. Design 3.3."""
+    return Reason.LOST_GROUP if scene.suspended_kept else _REASONS[scene.standing]
 
 
 def _unread(scene: Scene, cause: Cause) -> Unread | None:
@@ -178,7 +186,8 @@ def _untouchable(scene: Scene, group: Group) -> Cause | None:
     if any(fnmatchcase(name, pattern) for name in folded for pattern in NEVER):
         return Cause.NEVER
     patterns = [pattern.casefold() for pattern in scene.policy.protected_groups]
-    if any(fnmatchcase(name, pattern) for name in {*folded, group.id} for pattern in patterns):
+    known = {*folded, group.id.casefold()}
+    if any(name == each or fnmatchcase(name, each) for name in known for each in patterns):
         return Cause.PROTECTED
     return None
 

@@ -43,32 +43,46 @@ class Contradiction:
     """A claim the reading does not show.
 
     ``look`` is when to look again, ``None`` once it lost; ``holds`` while it may hold back a
-    change. New claims make us look again, but cannot hold back for ever what the first one did.
+    change: new claims about the same make us look again, but cannot hold back for longer than the
+    first of them. ``uuids`` are the events that go on waiting with it.
     """
 
     claimed: Claimed
     look: datetime | None
     holds: bool
+    uuids: tuple[str, ...]
 
 
 def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
     """The claims that hold this look back, or that were given up on, oldest first."""
-    newest = _newest(reading.claims)
-    lifecycle = newest.get(("user", ""))
-    if lifecycle and lifecycle.claim is Claim.DEACTIVATED and not _against(reading, lifecycle):
-        # Okta takes the assignments with the user; an older word about one is overtaken.
-        newest = {
-            key: claimed
-            for key, claimed in newest.items()
-            if claimed is lifecycle or claimed.published > lifecycle.published
-        }
-    patient = reading.contested is None or reading.at < reading.contested + LOOKS[-1]
-    found = []
-    for claimed in newest.values():
-        if reading.at - claimed.published < YOUNG and _against(reading, claimed):
-            look = _next_look(reading, claimed)
-            found.append(Contradiction(claimed, look, holds=look is not None and patient))
+    said = _by_subject(reading.claims)
+    lifecycle = said.get(("user", ""), ())
+    if lifecycle:
+        last = lifecycle[-1]
+        if last.claim is Claim.DEACTIVATED and not _against(reading, last):
+            # Okta takes the assignments with the user; an older word about one is overtaken.
+            said = {
+                key: claims
+                for key, claims in said.items()
+                if claims is lifecycle or claims[-1].published > last.published
+            }
+    found = [
+        _contradiction(reading, claims)
+        for claims in said.values()
+        if reading.at - claims[-1].published < YOUNG and _against(reading, claims[-1])
+    ]
     return tuple(sorted(found, key=lambda each: (each.claimed.published, each.claimed.uuid)))
+
+
+def _contradiction(reading: Reading, claims: Sequence[Claimed]) -> Contradiction:
+    look = _next_look(reading, claims[-1])
+    first = min(each.first_look or reading.at for each in claims)
+    return Contradiction(
+        claims[-1],
+        look,
+        holds=look is not None and reading.at < first + LOOKS[-1],
+        uuids=tuple(each.uuid for each in claims),
+    )
 
 
 def withheld(
@@ -93,11 +107,13 @@ def withheld(
     return None
 
 
-def _newest(claims: Iterable[Claimed]) -> dict[tuple[str, str], Claimed]:
-    newest: dict[tuple[str, str], Claimed] = {}
+def _by_subject(claims: Iterable[Claimed]) -> dict[tuple[str, str], list[Claimed]]:
+    """Claims by what they are about, the user or one app or group, newest last."""
+    said: dict[tuple[str, str], list[Claimed]] = {}
     for claimed in sorted(claims, key=lambda each: (each.published, each.uuid)):
-        newest["user" if claimed.claim in _LIFECYCLE else "about", claimed.about] = claimed
-    return newest
+        key = "user" if claimed.claim in _LIFECYCLE else "about", claimed.about
+        said.setdefault(key, []).append(claimed)
+    return said
 
 
 def _next_look(reading: Reading, claimed: Claimed) -> datetime | None:

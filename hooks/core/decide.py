@@ -56,8 +56,14 @@ def decide(reading: Reading, policy: Policy) -> Plan:
         asks=asks | {ask for each in decided for ask in each.asks},
         others=frozenset(other for each in decided for other in each.others) - {reading.user_id},
         contradictions=found,
-        protected=guard is not None and guard.cause is Cause.PROTECTED,
+        protected=_protected(guard),
     )
+
+
+def _protected(guard: Guard | None) -> bool | None:
+    if guard and guard.cause is Cause.PROTECTION_UNKNOWN:
+        return None
+    return guard is not None and guard.cause is Cause.PROTECTED
 
 
 # -- protection and scope ----------------------------------------------------------------------

@@ -14,6 +14,7 @@ HooksError
 │   └── RejectedError       400, 409, 413 …: the vendor understood and said no
 ├── IncompleteError         an answer that must not be believed: cut, filtered wrongly, foreign
 ├── LeaseLostError          this worker may not write for this person any more
+├── UnsealedError           a sealed value whose key is not given, or that was changed
 └── StoreError              our own store: answer 503, Okta tries again
     └── BusyError           too many waiting
 """
@@ -90,6 +91,10 @@ class IncompleteError(HooksError):
 
 class LeaseLostError(HooksError):
     """The fence moved on, or too little of the lease is left to write safely."""
+
+
+class UnsealedError(HooksError):
+    """A sealed value cannot be opened: its key is not given, or it was changed or moved."""
 
 
 class StoreError(HooksError):

@@ -69,7 +69,7 @@ def settle(history: Iterable[PastStep], observed: frozenset[ScimGroupId]) -> Led
     resolved: list[Resolved] = []
     unsettled = 0
     steps = [step for step in history if step.state in _KNOWN]
-    last = {step.group: step.id for step in steps if step.state in _SENT}
+    last = {step.group: step.id for step in steps if step.state in _SENT or _doubtful(step)}
     for step in steps:
         there = step.group in observed
         final = last.get(step.group) == step.id
@@ -92,6 +92,10 @@ _SENT = frozenset({State.OPEN, State.SUBMITTED, State.SETTLED})
 _KNOWN = frozenset(State)
 
 
+def _doubtful(step: PastStep) -> bool:
+    return step.state == State.ABANDONED and step.code == UNKNOWN
+
+
 def _became(step: PastStep, state: State, *, there: bool, final: bool) -> Resolved | None:
     done = there is (step.action is Action.ADD)
     if state is State.OPEN:
@@ -102,8 +106,12 @@ def _became(step: PastStep, state: State, *, there: bool, final: bool) -> Resolv
         if done:
             return Resolved(step.id, State.SETTLED)
         return None if final else Resolved(step.id, State.FAILED, NO_EFFECT)
-    if state is State.SETTLED and step.action is Action.REMOVE and there and final:
-        return Resolved(step.id, State.ABANDONED, BACK)
+    if step.action is Action.REMOVE and final:
+        if state is State.SETTLED and there:
+            return Resolved(step.id, State.ABANDONED, BACK)
+        if state is State.ABANDONED and not there:
+            # Given up while it was under way; it has come to its effect after all.
+            return Resolved(step.id, State.SETTLED)
     return None
 
 

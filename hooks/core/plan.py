@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hooks.core.ledger import Ledger
 from hooks.core.membership import Action, Group, Standing, Via
+from hooks.core.refusal import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +86,15 @@ class DirectoryPlan:
     fresh: tuple[Link, ...] = ()
 
     @property
+    def conclusive(self) -> bool:
+        """Nothing was left open that a later look may see otherwise."""
+        if self.standing is Standing.UNCLEAR:
+            return False
+        return not any(
+            each.retry or each.passing or each.cause is Cause.CONTRADICTED for each in self.refusals
+        )
+
+    @property
     def waiting(self) -> bool:
         """Okta or Atlassian has not finished something, so the person is looked at again."""
         if any(refusal.passing for refusal in self.refusals):
@@ -95,14 +105,17 @@ class DirectoryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one look leads to. ``asks`` is not empty while more has to be read first."""
+    """What one look leads to. ``asks`` is not empty while more has to be read first.
+
+    ``protected`` is ``None`` where this could not be told.
+    """
 
     user: OktaUserId
     directories: tuple[DirectoryPlan, ...]
     asks: frozenset[Ask] = frozenset()
     others: frozenset[OktaUserId] = frozenset()
     contradictions: tuple[Contradiction, ...] = ()
-    protected: bool = False
+    protected: bool | None = False
 
     @property
     def steps(self) -> Iterator[Step]:

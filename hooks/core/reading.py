@@ -308,10 +308,7 @@ class DirectoryReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at one person. ``answers`` grows by rounds: ``decide`` asks, the caller reads.
-
-    ``contested`` is since when every look has found claims that the readings did not show.
-    """
+    """One look at one person. ``answers`` grows by rounds: ``decide`` asks, the caller reads."""
 
     user_id: OktaUserId
     at: datetime
@@ -319,7 +316,6 @@ class Reading:
     okta_groups: frozenset[OktaGroup] | Unread
     directories: tuple[DirectoryReading, ...]
     claims: tuple[Claimed, ...] = ()
-    contested: datetime | None = None
     protected_before: bool = False
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
 

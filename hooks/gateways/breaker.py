@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from hooks import figures
 from hooks.core.errors import BreakerOpenError, CredentialError, PermanentError
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 FIRST_TRIAL, LAST_TRIAL = timedelta(seconds=5), timedelta(minutes=5)
 #: How soon to ask again while somebody else's trial is running.
 NEXT_LOOK = timedelta(seconds=1)
+
+
+log = structlog.get_logger("hooks.breaker")
 
 
 class Breaker:
@@ -86,9 +91,13 @@ class Breaker:
         now = self._clock.now()
         self._pause = min(self._pause * 2, LAST_TRIAL) if trial else FIRST_TRIAL
         self._until = now + self._pause
+        if self._since is None:
+            log.error("credential_refused", credential=self.name)
         self._since = self._since or now
         figures.BREAKER_OPEN.labels(self.name).set(1)
 
     def _close(self) -> None:
+        if self._since is not None:
+            log.warning("credential_works", credential=self.name)
         self._until = self._since = None
         figures.BREAKER_OPEN.labels(self.name).set(0)

@@ -22,7 +22,14 @@ from hooks.core.reading import MISSING, Missing, ScimRecord
 from hooks.gateways.breaker import Breaker
 from hooks.gateways.pace import Pace
 from hooks.gateways.scim_batch import Batches, Step
-from hooks.gateways.scim_patch import MOST_GROUP_BYTES, SCIM_JSON, Form, Patches
+from hooks.gateways.scim_patch import (
+    MOST_GROUP_BYTES,
+    SCIM_JSON,
+    Forgetful,
+    Form,
+    FormMemory,
+    Patches,
+)
 from hooks.gateways.transport import Transport
 from hooks.gateways.urls import equals, path, with_query
 from hooks.gateways.wire import MOST_BYTES
@@ -110,11 +117,13 @@ class Scim:
         credential: Credential,
         clock: Clock,
         form: Form = Form.SELECTOR,
+        memory: FormMemory | None = None,
         root: tuple[str, ...] | None = None,
     ) -> None:
         """``name`` is the operator's; ``form`` how members can be removed, where it is known.
 
-        ``root`` is the path of the directory where it is not Atlassian's.
+        ``memory`` keeps the form over restarts; ``root`` is the path of the directory where it
+        is not Atlassian's.
         """
         self.name = name
         self._root = root or ("scim", "directory", ScimDirectoryId(directory))
@@ -128,7 +137,7 @@ class Scim:
             probes=(path(*self._root, "ServiceProviderConfig"),),
             methods=frozenset({"GET", "PATCH"}),
         )
-        self._patches = Patches(self.door, self._root, name, form)
+        self._patches = Patches(self.door, self._root, name, form, memory or Forgetful())
         self._batches = Batches(self._send, self._alone)
 
     # -- reading -------------------------------------------------------------------------------

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import structlog
 
 from hooks import figures
-from hooks.core.errors import HooksError, IncompleteError, RejectedError, TransientError
+from hooks.core.errors import (
+    BreakerOpenError,
+    HooksError,
+    IncompleteError,
+    LeaseLostError,
+    PermanentError,
+    RateLimitedError,
+    RejectedError,
+    TransientError,
+)
 from hooks.core.ids import ScimGroupId, ScimUserId
 from hooks.core.membership import Action
 from hooks.gateways.urls import equals, path
@@ -56,16 +65,42 @@ class _Group(msgspec.Struct, rename="camel"):
 _GROUP = msgspec.json.Decoder(_Group)
 
 
+class FormMemory(Protocol):
+    """Where a directory's form is kept, for all replicas."""
+
+    async def get(self) -> str | None:
+        """The form as it was put, or ``None``."""
+
+    async def put(self, form: str) -> None:
+        """Keep it."""
+
+
+class Forgetful:
+    """Keeps nothing."""
+
+    async def get(self) -> None:
+        """Nothing."""
+
+    async def put(self, form: str) -> None:
+        """Nothing is done."""
+
+
 class Patches:
     """The membership changes of one directory."""
 
     def __init__(
-        self, door: Transport, root: tuple[str, ...], name: DirectoryName, form: Form
+        self,
+        door: Transport,
+        root: tuple[str, ...],
+        name: DirectoryName,
+        form: Form,
+        memory: FormMemory,
     ) -> None:
-        """``root`` is the path of the directory; ``form`` what is known of it from before."""
+        """``root`` is the path of the directory; ``memory`` keeps its form over restarts."""
         self._door = door
         self._root = root
         self._name = name
+        self._memory = memory
         self.form = form
         self._trial = asyncio.Lock()
         figures.FORM_DEAD.labels(name).set(form is Form.DEAD)
@@ -150,22 +185,64 @@ class Patches:
             await self._patch(group, [_by_value(user)], deadline)
 
     async def _tried(self, group: ScimGroupId, user: ScimUserId, deadline: float) -> bool:
-        """Remove between two readings; False if somebody else's trial has told meanwhile."""
+        """Remove between two readings; False if the form is known by now.
+
+        The form is remembered as dead before it is tried, so that a trial that is cut off is
+        never repeated on what it left.
+        """
+        await self._recall()
         if self.form is not Form.SELECTOR:
             return False
         before = await self.members(group)
         if user not in before:
             return True
-        await self._patch(group, [_by_value(user)], deadline)
-        after = await self.members(group)
-        if lost := before - after - {user}:
-            self.form = Form.DEAD
-            figures.FORM_DEAD.labels(self._name).set(1)
-            await self._put_back(group, lost)
+        others = before - {user}
+        after = await self._between(group, user, others, deadline)
+        if lost := others - after:
+            await self._die(group, lost)
         elif user not in after:
             self.form = Form.VALUE
             log.warning("scim_selectors_refused", directory=self._name, form=self.form.value)
+        if self.form is not Form.DEAD:
+            await self._memory.put(self.form)
         return True
+
+    async def _between(
+        self,
+        group: ScimGroupId,
+        user: ScimUserId,
+        others: Collection[ScimUserId],
+        deadline: float,
+    ) -> frozenset[ScimUserId]:
+        """Try the form; who is a member afterwards."""
+        await self._memory.put(Form.DEAD)
+        try:
+            await self._patch(group, [_by_value(user)], deadline)
+        except (PermanentError, LeaseLostError, BreakerOpenError, RateLimitedError):
+            await self._memory.put(Form.SELECTOR)  # nothing was done
+            raise
+        except HooksError:
+            await self._die(group, others)  # nobody knows what went
+            raise
+        try:
+            return await self.members(group)
+        except HooksError:
+            await self._die(group, others)
+            raise
+
+    async def _recall(self) -> None:
+        known = await self._memory.get()
+        if known in set(Form):
+            self._become(Form(known))
+
+    def _become(self, form: Form) -> None:
+        self.form = form
+        figures.FORM_DEAD.labels(self._name).set(form is Form.DEAD)
+
+    async def _die(self, group: ScimGroupId, lost: Collection[ScimUserId]) -> None:
+        """No more removals in this form. Adding somebody who is still there is harmless."""
+        self._become(Form.DEAD)
+        await self._put_back(group, lost)
 
     async def _put_back(self, group: ScimGroupId, lost: Collection[ScimUserId]) -> None:
         """Give everybody back who went along, whatever is left of the lease.

@@ -35,8 +35,8 @@ _SQLITE_BUSY_SECONDS = 1.5
 _POSTGRES_THREADS = 6
 #: SQLITE_BUSY, and the same while WAL recovers. Source: sqlite.org/rescode.html.
 _LOCKED = frozenset({5, 261})
-#: How often the server is asked for its time; clocks drift by some milliseconds meanwhile.
-_FOLLOW_SECONDS = 60.0
+#: How often another clock is read; clocks drift by some milliseconds meanwhile.
+_FOLLOW_SECONDS = 20.0
 _SERVER_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
 #: Tells a deadlock or a serialization failure, which is worth one more try at once.
 _TRY_AGAIN = frozenset({"40P01", "40001"})
@@ -132,13 +132,14 @@ class Database:
             return transaction(Tx(connection, self._now(connection), self.postgres))
 
     def _now(self, connection: Connection) -> int:
-        """The instant of a transaction; on PostgreSQL by the server's clock.
+        """The instant of a transaction: by the server's clock, or by the wall of the one host.
 
-        Replicas whose own clocks differ would otherwise take each other's leases.
+        Processes whose clocks differ would otherwise take each other's leases.
         """
-        if self.postgres and elapsed() > self._follow_again:
+        if elapsed() > self._follow_again:
             self._follow_again = elapsed() + _FOLLOW_SECONDS
-            self.clock.follow(int(connection.execute(_SERVER_NOW).scalar_one()))
+            server = connection.execute(_SERVER_NOW).scalar_one() if self.postgres else None
+            self.clock.follow(server)
         return self.clock.now_us()
 
     @contextmanager

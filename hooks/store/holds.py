@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import distinct, func, select, update
 
 from hooks.core import brake
-from hooks.core.membership import State
 from hooks.store import line
-from hooks.store.tables import Brake, Hold, Order, Outcome, Step
+from hooks.store.tables import Brake, Hold, Order, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import timedelta
 
     from hooks.core.plan import Reason
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from hooks.store.database import Tx
 
 _step = Step.__table__  # type: ignore[attr-defined]
-_outcome = Outcome.__table__  # type: ignore[attr-defined]
 _hold = Hold.__table__  # type: ignore[attr-defined]
 _brake = Brake.__table__  # type: ignore[attr-defined]
 _order = Order.__table__  # type: ignore[attr-defined]
@@ -65,14 +63,12 @@ def _count(tx: Tx, user: str, brake_class: str) -> brake.Count:
 
     def since(window: timedelta) -> int:
         start = tx.now - round(window.total_seconds() * 1_000_000)
-        sent = select(_outcome.c.step).where(_outcome.c.state == State.OBSERVED)
         return int(
             tx.execute(
                 select(func.count(distinct(_step.c.user))).where(
                     _step.c.brake_class == brake_class,
                     _step.c.at > start,
                     _step.c.user != user,
-                    _step.c.id.not_in(sent),
                 )
             ).scalar_one()
         )
@@ -80,17 +76,26 @@ def _count(tx: Tx, user: str, brake_class: str) -> brake.Count:
     return brake.Count(since(brake.HOUR), since(brake.DAY))
 
 
-def keep(tx: Tx, user: str, withheld: Sequence[Planned]) -> None:
+def keep(
+    tx: Tx,
+    user: str,
+    withheld: Sequence[Planned],
+    *,
+    judged: Collection[str],
+    through: Collection[str],
+) -> None:
     """Keep one hold per person and class, with what it withholds now; end those without need.
 
-    An approval is for once: it ends with the plan it let through. A rejection lasts until a
-    fresh plan no longer wants the removals.
+    An approval is for once: it ends with the plan it let ``through``. Any other hold lasts until
+    a plan in one of the directories that were ``judged`` no longer wants the removals: a look
+    that could not read ends nobody's no.
     """
     wanted: dict[str, list[Planned]] = {}
     for step in withheld:
         wanted.setdefault(step.brake_class, []).append(step)
     rows = tx.execute(select(_hold).where(_hold.c.user == user, _hold.c.state != "over")).all()
     known = {row.brake_class: row.id for row in rows}
+    needless = {row.brake_class for row in rows if row.directory in judged} | set(through)
     for brake_class, steps in sorted(wanted.items()):
         diff = json.dumps([[step.group.id, step.group.display] for step in steps])
         if brake_class in known:
@@ -106,7 +111,7 @@ def keep(tx: Tx, user: str, withheld: Sequence[Planned]) -> None:
                 state="waiting",
             )
         )
-    over = [known[brake_class] for brake_class in known if brake_class not in wanted]
+    over = [known[each] for each in known if each in needless and each not in wanted]
     if over:
         tx.execute(update(_hold).where(_hold.c.id.in_(over)).values(state="over", decided=tx.now))
 
@@ -147,7 +152,11 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
 
 def order(tx: Tx, kind: str, ref: str, *, who: str, why: str) -> None:
     """Write down what an operator asked; the worker carries it out under a lease."""
-    tx.execute(_order.insert().values(kind=kind, ref=ref, who=who, why=why, at=tx.now, result=""))
+    tx.execute(
+        _order.insert().values(
+            kind=kind, ref=ref[:128], who=who[:128], why=why[:512], at=tx.now, result=""
+        )
+    )
 
 
 def waiting(tx: Tx) -> int:

@@ -19,7 +19,7 @@ from hooks.store import holds, line
 from hooks.store.tables import Outcome, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from hooks.core.ids import OktaUserId, ScimUserId
     from hooks.core.ledger import Resolved
@@ -85,14 +85,18 @@ def admit(
     resolved: Iterable[Resolved],
     *,
     limits: Limits,
+    judged: Collection[str] = (),
 ) -> Admission:
     """t2: write what earlier steps became, then the steps of this plan, or hold them.
+
+    ``judged`` are the directories in which nothing was left open: only there a hold that nothing
+    needs any more ends.
 
     Removals count people per class; the class is locked first, in one order everywhere, so that
     replicas that count at the same time admit no more than the limit together.
     """
     line.compare_fence(tx, held)
-    record(tx, held, resolved)
+    _append(tx, resolved)
     removals = [each for each in wishes if each.step.action is Action.REMOVE]
     classes = {each.step.brake_class: each.step.reason for each in removals if not each.observe}
     blocked = holds.blocked(tx, held.subject, classes, limits)
@@ -108,7 +112,8 @@ def admit(
         tx.execute(_outcome.insert().values(step=step, state=state, code="", at=tx.now))
         admitted.append((step, wish))
     withheld = [each.step for each in removals if each.step.brake_class in blocked]
-    holds.keep(tx, held.subject, withheld)
+    through = {*classes} - blocked
+    holds.keep(tx, held.subject, withheld, judged=judged, through=through)
     return Admission(tuple(admitted), len(withheld))
 
 
@@ -140,7 +145,8 @@ def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
         "name": clean(step.group.display, _LONGEST_NAME),
         "scim_id": wish.scim_id,
         "reason": step.reason,
-        "brake_class": step.brake_class if step.action is Action.REMOVE else "",
+        # Only removals that are sent count for the brake.
+        "brake_class": "" if wish.observe or step.action is Action.ADD else step.brake_class,
         "evidence": json.dumps(step.evidence),
         "events": json.dumps(held.uuids[-_MOST_EVENTS:]),
         "fence": held.fence,
@@ -155,6 +161,10 @@ def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
 def record(tx: Tx, held: Lease, outcomes: Iterable[Resolved]) -> None:
     """t3: append outcomes, under the fence."""
     line.compare_fence(tx, held)
+    _append(tx, outcomes)
+
+
+def _append(tx: Tx, outcomes: Iterable[Resolved]) -> None:
     rows = [
         {"step": each.step, "state": each.state, "code": each.code, "at": tx.now}
         for each in outcomes

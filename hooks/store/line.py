@@ -44,8 +44,8 @@ class Lease:
     """The right to work on one subject until ``until``, under ``fence``.
 
     ``attempt`` starts at 1; ``uuids`` are the waiting events and ``claims`` what they say;
-    ``base`` is when the looks after the last plan began; ``taken_over`` says that the lease
-    before this one ended without a word; ``contested`` is since when claims and readings disagree.
+    ``base`` is when the looks after the last plan began; ``abandoned`` is when the lease before
+    this one ended without a word.
     """
 
     subject: str
@@ -58,8 +58,7 @@ class Lease:
     base: datetime | None = None
     uuids: tuple[str, ...] = ()
     claims: tuple[Claimed, ...] = ()
-    taken_over: bool = False
-    contested: datetime | None = None
+    abandoned: datetime | None = None
 
 
 def mark(
@@ -101,9 +100,13 @@ def _marking(*, postgres: bool, events: bool) -> Insert:
 
 
 def enroll(tx: Tx, subject: str, kind: str) -> None:
-    """Put standing work in line unless it is there already, whatever its state."""
+    """Put standing work in line unless it is there already; what was given up starts anew."""
     row = {"subject": subject, "kind": kind, "lane": BULK, "due_at": tx.now, "generation": 1}
-    insert = tx.insert(_due).on_conflict_do_nothing(index_elements=["subject"])
+    insert = tx.insert(_due).on_conflict_do_update(
+        index_elements=["subject"],
+        set_={"due_at": tx.now, "dead": None, "dead_at": None, "attempts": 0, "crashes": 0},
+        where=_due.c.due_at.is_(None),
+    )
     tx.execute(insert, [row | {"fence": 0, "attempts": 0, "crashes": 0}])
 
 
@@ -111,17 +114,18 @@ def lease(
     tx: Tx,
     *,
     limit: int,
-    urgent_only: bool = False,
+    bulk: int | None = None,
     but: Collection[str] = (),
     only: str | None = None,
 ) -> list[Lease]:
     """t1: take the longest-waiting subjects, urgent ones first.
 
     A subject whose leases keep ending without a word becomes a dead letter here, since the
-    process that would say so does not live to do it. ``but`` are subjects this process is
+    process that would say so does not live to do it. ``bulk`` of them at most may be bulk work;
+    ``but`` are subjects this process is
     still working on; ``only`` asks for one subject.
     """
-    rows = _take(tx, limit=limit, urgent_only=urgent_only, but=but, only=only)
+    rows = _take(tx, limit=limit, bulk=limit if bulk is None else bulk, but=but, only=only)
     until = tx.now + _us(LEASE)
     leases = []
     for row in rows:
@@ -142,26 +146,31 @@ def lease(
         )
         leases.append(
             Lease(
-                row.subject, row.kind, row.lane, row.fence + 1, until, row.generation,
-                row.attempts + 1, moment(row.base) if row.base else None, taken_over=crashed,
-                contested=moment(row.contested) if row.contested else None,
+                subject=row.subject,
+                kind=row.kind,
+                lane=row.lane,
+                fence=row.fence + 1,
+                until=until,
+                generation=row.generation,
+                attempt=row.attempts + 1,
+                base=_moment(row.base),
+                abandoned=_moment(row.lease_until),
             )
-        )  # fmt: skip
+        )
     return _with_events(tx, leases)
 
 
-def _take(
-    tx: Tx, *, limit: int, urgent_only: bool, but: Collection[str], only: str | None
-) -> list[Due]:
+def _take(tx: Tx, *, limit: int, bulk: int, but: Collection[str], only: str | None) -> list[Due]:
     found: list[Due] = []
-    for lane in (URGENT,) if urgent_only else (URGENT, BULK):
-        if len(found) >= limit:
-            break
+    for lane, most in ((URGENT, limit), (BULK, bulk)):
+        room = min(most, limit - len(found))
+        if room <= 0:
+            continue
         query = (
             select(_due)
             .where(_due.c.lane == lane, _due.c.due_at <= tx.now, _due.c.subject.not_in(list(but)))
             .order_by(_due.c.due_at)
-            .limit(limit - len(found))
+            .limit(room)
         )
         if only:
             query = query.where(_due.c.subject == only)
@@ -226,22 +235,21 @@ def extend(tx: Tx, held: Lease) -> int:
 def settle(tx: Tx, held: Lease, then: Next, *, keep: Collection[str] = ()) -> None:
     """t4: end the lease, settle its events and put the subject where it belongs.
 
+    Looks by ourselves are bulk work, so that a leaver is never behind a crowd's second looks.
     Events in ``keep`` go on waiting, as all do for a failure. What arrived meanwhile raised the
     generation; then the subject is due at once.
     """
     row = compare_fence(tx, held)
-    contested = (row.contested or tx.now) if keep else None
-    values: dict[str, object] = {
-        "lease_until": None, "crashes": 0, "base": None, "contested": contested,
-    }  # fmt: skip
+    values: dict[str, object] = {"lease_until": None, "crashes": 0, "base": None}
     match then:
         case Idle():
             values |= {"due_at": None, "attempts": 0}
         case LookAgain(at, base):
-            values |= {"due_at": _at(at), "attempts": 0, "base": base and _at(base)}
+            values |= {"due_at": _at(at), "attempts": 0, "base": base and _at(base), "lane": BULK}
         case Retry(at, counted, base):
             attempts = row.attempts if counted else max(0, row.attempts - 1)
             values |= {"due_at": _at(at), "attempts": attempts, "base": base and _at(base)}
+            values |= {"lane": BULK}
         case DeadLetter(reason):
             values |= {"due_at": None, "dead": reason, "dead_at": tx.now}
     if row.generation != held.generation:
@@ -274,17 +282,33 @@ def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:
 
 def waiting(tx: Tx) -> dict[str, int]:
     """Counts for status and figures, and the age of the oldest that is due, in microseconds."""
-    due = _due.c.due_at <= tx.now
+    due_at = _due.c.due_at
+    due = due_at <= tx.now
     row = tx.execute(
         select(
             func.count().filter(due & _due.c.lease_until.is_(None)).label("waiting"),
             func.count().filter(_due.c.lease_until.is_not(None)).label("leased"),
             func.count().filter(_due.c.dead.is_not(None)).label("dead"),
+            func.count()
+            .filter(_due.c.attempts > 0, _due.c.lease_until.is_(None))
+            .label("retrying"),
             func.min(_due.c.due_at).filter(_due.c.lease_until.is_(None)).label("oldest"),
         )
     ).one()
+    unsettled = tx.execute(
+        select(func.min(_event.c.received)).where(
+            _event.c.settled.is_(None), _event.c.subject.is_not(None)
+        )
+    ).scalar_one()
     oldest = max(0, tx.now - row.oldest) if row.oldest else 0
-    return {"waiting": row.waiting, "leased": row.leased, "dead": row.dead, "oldest_us": oldest}
+    return {
+        "waiting": row.waiting,
+        "leased": row.leased,
+        "retrying": row.retrying,
+        "dead": row.dead,
+        "oldest_us": oldest,
+        "unsettled_us": max(0, tx.now - unsettled) if unsettled else 0,
+    }
 
 
 def _bury(tx: Tx, subject: str, reason: str) -> None:
@@ -297,6 +321,10 @@ def _bury(tx: Tx, subject: str, reason: str) -> None:
 
 def _us(length: timedelta) -> int:
     return length // timedelta(microseconds=1)
+
+
+def _moment(at: int | None) -> datetime | None:
+    return None if at is None else moment(at)
 
 
 def _at(at: datetime) -> int:

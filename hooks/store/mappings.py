@@ -87,7 +87,7 @@ def accept(tx: Tx, mapping: str) -> list[OktaUserId] | None:
         select(_refused.c.user)
         .where(
             _refused.c.directory == row.directory,
-            _refused.c.group == row.group,
+            _refused.c.cause.startswith("mapping_"),
             _refused.c.until.is_(None),
         )
         .distinct()

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 
 from hooks.clock import moment
 from hooks.core.ids import (
@@ -97,7 +97,7 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
 
 
 def remember(
-    tx: Tx, user: OktaUserId, stood: Iterable[Stood], sealer: Sealer, *, protected: bool
+    tx: Tx, user: OktaUserId, stood: Iterable[Stood], sealer: Sealer, *, protected: bool | None
 ) -> None:
     """Remember how a look left a person. What a look could not see is left as it was."""
     looks = list(stood)
@@ -108,8 +108,18 @@ def remember(
         _refusals(tx, user, each)
 
 
-def census(tx: Tx, directory: DirectoryName, app_users: Iterable[AppUser], sealer: Sealer) -> int:
-    """Remember a page of an app's users: who is assigned, and to which SCIM record."""
+def census(
+    tx: Tx,
+    directory: DirectoryName,
+    app_users: Iterable[AppUser],
+    sealer: Sealer,
+    *,
+    began: int,
+) -> int:
+    """Remember a page of an app's users: who is assigned, and to which SCIM record.
+
+    Whoever was looked at since the census ``began`` is better known by that look.
+    """
     rows = sorted(app_users, key=lambda each: each.user)
     if not rows:
         return 0
@@ -117,13 +127,17 @@ def census(tx: Tx, directory: DirectoryName, app_users: Iterable[AppUser], seale
     tx.execute(insert, [{"user": each.user, "protected": False, "seen": tx.now} for each in rows])
     ties = tx.insert(_tie)
     new = ties.excluded
+    newer = _tie.c.standing_at >= began
     tx.execute(
         ties.on_conflict_do_update(
             index_elements=["user", "directory"],
             set_={
-                "scim_id": func.coalesce(new.scim_id, _tie.c.scim_id),
+                "scim_id": case(
+                    (newer, func.coalesce(_tie.c.scim_id, new.scim_id)),
+                    else_=func.coalesce(new.scim_id, _tie.c.scim_id),
+                ),
                 "user_name": func.coalesce(new.user_name, _tie.c.user_name),
-                "in_force": new.in_force,
+                "in_force": case((newer, _tie.c.in_force), else_=new.in_force),
                 "ever_in_force": _tie.c.ever_in_force | new.in_force,
                 "census": tx.now,
             },
@@ -164,6 +178,12 @@ def end_census(tx: Tx, directory: DirectoryName, began: int) -> int:
 def waiting_long(tx: Tx, since: int) -> int:
     """How many people Okta or Atlassian has not been done with since then."""
     query = select(func.count()).select_from(_tie).where(_tie.c.waiting_since < since)
+    return int(tx.execute(query).scalar_one())
+
+
+def refused_count(tx: Tx) -> int:
+    """How many refusals stand now."""
+    query = select(func.count()).select_from(_refused).where(_refused.c.until.is_(None))
     return int(tx.execute(query).scalar_one())
 
 
@@ -210,32 +230,45 @@ def _refusals(tx: Tx, user: OktaUserId, stood: Stood) -> None:
     over = [row_id for key, row_id in before.items() if key not in now]
     if over:
         tx.execute(update(_refused).where(_refused.c.id.in_(over)).values(until=tx.now))
+    for key in sorted(now.keys() & before.keys()):
+        tx.execute(
+            update(_refused)
+            .where(_refused.c.id == before[key], _refused.c.detail != _detail(now[key]))
+            .values(detail=_detail(now[key]))
+        )
     for key in sorted(now.keys() - before.keys()):
         each = now[key]
-        detail = each.unread.detail if each.unread else ""
         tx.execute(
             _refused.insert().values(
                 user=user,
                 directory=stood.directory,
                 group=key[0],
                 cause=key[1],
-                detail=detail[:256],
+                detail=_detail(each),
                 at=tx.now,
             )
         )
 
 
+def _detail(refusal: Refusal) -> str:
+    return refusal.unread.detail[:256] if refusal.unread else ""
+
+
 # -- rows --------------------------------------------------------------------------------------
 
 
-def _upsert_person(tx: Tx, user: OktaUserId, account: AccountId | None, *, protected: bool) -> None:
+def _upsert_person(
+    tx: Tx, user: OktaUserId, account: AccountId | None, *, protected: bool | None
+) -> None:
     insert = tx.insert(_person)
-    changes: dict[str, object] = {"protected": insert.excluded.protected}
+    changes: dict[str, object] = {"user": insert.excluded.user}
+    if protected is not None:
+        changes["protected"] = protected
     if account:
         changes["account"] = account
     tx.execute(
         insert.on_conflict_do_update(index_elements=["user"], set_=changes),
-        [{"user": user, "account": account, "protected": protected, "seen": tx.now}],
+        [{"user": user, "account": account, "protected": bool(protected), "seen": tx.now}],
     )
 
 

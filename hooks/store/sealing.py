@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from hooks.core.errors import StoreError
+from hooks.core.errors import UnsealedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,18 +40,18 @@ class Sealer:
         """Open what was sealed for this row.
 
         Raises:
-            StoreError: the key is not among ours, or the value was changed or moved.
+            UnsealedError: the key is not among ours, or the value was changed or moved.
         """
         key = self._keys.get(sealed[:_ID_BYTES])
         if key is None:
             msg = f"store: sealed with key {sealed[:_ID_BYTES].hex()}, which is not given"
-            raise StoreError(msg)
+            raise UnsealedError(msg)
         nonce = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
         try:
             return key.decrypt(nonce, sealed[_ID_BYTES + _NONCE_BYTES :], row.encode())
         except (InvalidTag, ValueError) as error:
             msg = "store: a sealed value was changed, or belongs to another row"
-            raise StoreError(msg) from error
+            raise UnsealedError(msg) from error
 
 
 def _key_id(key: bytes) -> bytes:

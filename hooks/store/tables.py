@@ -63,7 +63,6 @@ class Due(SQLModel, table=True):
     attempts: int = Field(default=0)
     crashes: int = Field(default=0)
     base: int | None = _maybe_instant()
-    contested: int | None = _maybe_instant()
     dead: str | None = Field(default=None, max_length=64)
     dead_at: int | None = _maybe_instant()
 

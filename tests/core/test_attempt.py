@@ -20,7 +20,6 @@ from hooks.core.attempt import (
     Retry,
     after,
     backoff,
-    waited_too_long,
 )
 from tests.core.worlds import NOW
 
@@ -147,17 +146,6 @@ def test_a_long_attempt_count_without_failure_is_no_dead_letter() -> None:
 def test_a_contradiction_does_not_undercut_the_vendor() -> None:
     came = Came(failed=True, retry_at=seconds(60), contradicted_until=seconds(2))
     assert then(came) == Retry(seconds(60))
-
-
-@pytest.mark.parametrize(
-    ("waited", "expected"),
-    [
-        pytest.param(timedelta(minutes=59, seconds=59), False, id="not yet an hour"),
-        pytest.param(timedelta(hours=1), True, id="an hour"),
-    ],
-)
-def test_after_an_hour_of_waiting_it_is_shown(waited: timedelta, *, expected: bool) -> None:
-    assert waited_too_long(NOW - waited, NOW) is expected
 
 
 # -- laws --------------------------------------------------------------------------------------

@@ -262,10 +262,13 @@ def test_who_left_without_ever_having_had_anything_is_no_refusal() -> None:
 @pytest.mark.parametrize("world", [of("SUSPENDED", "ACTIVE"), of("ACTIVE", "SUSPENDED")])
 def test_suspension_keeps_or_strips(world: World) -> None:
     assert standing(world) is Standing.SUSPENDED
-    for suspended, expected in ((Suspended.KEEP, LOST), (Suspended.STRIP, ALL)):
+    for suspended, expected, reason in (
+        (Suspended.KEEP, LOST, Reason.LOST_GROUP),
+        (Suspended.STRIP, ALL, Reason.SUSPENDED),
+    ):
         plan = look(world, policy=Policy(suspended=suspended))
         assert changes(plan) == expected
-        assert {step.reason for step in plan.steps} == {Reason.SUSPENDED}
+        assert {step.reason for step in plan.steps} == {reason}
 
 
 @pytest.mark.parametrize("status", USER_IN_FORCE)

@@ -18,6 +18,7 @@ from hooks.store import holds, journal
 from hooks.store.database import Database, Tx
 from hooks.store.journal import Wish
 from tests.store.builders import (
+    MAIN,
     Wall,
     due,
     lease,
@@ -38,13 +39,20 @@ ANN, BOB, CAT, DAN, EVE = (user(number) for number in range(1, 6))
 
 
 def look(
-    database: Database, who: str, *steps: Step, limits: Limits = TWO, observe: bool = False
+    database: Database,
+    who: str,
+    *steps: Step,
+    limits: Limits = TWO,
+    observe: bool = False,
+    judged: tuple[DirectoryName, ...] = (MAIN,),
 ) -> int:
     """One look that plans ``steps``, settled; how many of them were held."""
     mark(database, who)
     held = lease_one(database, who)
     wishes = [Wish(each, wish().scim_id, observe) for each in steps]
-    admission = database.write_now(lambda tx: journal.admit(tx, held, wishes, [], limits=limits))
+    admission = database.write_now(
+        lambda tx: journal.admit(tx, held, wishes, [], limits=limits, judged=judged)
+    )
     assert len(admission.admitted) + admission.held == len(wishes)
     settle(database, held, Idle())
     return admission.held
@@ -287,8 +295,25 @@ def test_a_hold_that_ends_while_an_operator_approves_it_stays_ended(
     with ThreadPoolExecutor(1) as operator:
         with postgresql.connection() as connection:
             tx = Tx(connection, postgresql.clock.now_us(), postgres=True)
-            journal.admit(tx, held, [], [], limits=TWO)
+            journal.admit(tx, held, [], [], limits=TWO, judged=[MAIN])
             asked = operator.submit(decide, postgresql, 1, approve=True)
             time.sleep(0.5)  # until it waits for the hold's row
         asked.result()
     assert states(postgresql) == [(CAT, "over")]
+
+
+@pytest.mark.parametrize("verdict", [None, True, False], ids=["waiting", "approved", "rejected"])
+def test_a_look_that_could_not_judge_ends_no_hold(
+    database: Database,
+    verdict: bool | None,  # noqa: FBT001
+) -> None:
+    """Else a vendor's bad minute would overrule somebody's no."""
+    fill(database)
+    look(database, CAT, step())
+    if verdict is not None:
+        decide(database, 1, approve=verdict)
+    before = states(database)
+    look(database, CAT, judged=())
+    assert states(database) == before
+    look(database, CAT)
+    assert states(database) == [(CAT, "over")]

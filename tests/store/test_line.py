@@ -72,7 +72,7 @@ def test_nobody_is_leased_before_they_are_due(database: Database, wall: Wall) ->
 def test_slots_kept_for_urgent_ones_take_no_bulk(database: Database) -> None:
     mark(database, ANN, lane=line.BULK)
     mark(database, BOB)
-    assert [each.subject for each in lease(database, urgent_only=True)] == [BOB]
+    assert [each.subject for each in lease(database, bulk=0)] == [BOB]
     assert [each.lane for each in lease(database)] == [line.BULK]
 
 
@@ -102,8 +102,8 @@ def test_who_is_leased_is_not_leased_again_until_the_lease_ends(
     assert lease(database) == []
     wall.forward(0.1)
     second = lease_one(database, ANN)
-    assert (first.fence, first.attempt, first.taken_over) == (1, 1, False)
-    assert (second.fence, second.attempt, second.taken_over) == (2, 2, True)
+    assert (first.fence, first.attempt, bool(first.abandoned)) == (1, 1, False)
+    assert (second.fence, second.attempt, bool(second.abandoned)) == (2, 2, True)
 
 
 def test_a_bulk_mark_never_makes_an_urgent_one_wait_in_the_bulk_lane(database: Database) -> None:
@@ -215,7 +215,7 @@ def test_looking_again_settles_the_events_and_hands_the_base_on(
     assert not waiting_events(database, ANN)
     wall.forward(30)
     again = lease_one(database, ANN)
-    assert (again.attempt, again.base, again.taken_over) == (1, START, False)
+    assert (again.attempt, again.base, again.abandoned) == (1, START, None)
 
 
 def test_a_retry_keeps_the_events_and_counts_the_attempt(database: Database, wall: Wall) -> None:

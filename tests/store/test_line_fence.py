@@ -129,7 +129,7 @@ def test_an_extended_lease_lasts_a_minute_more(database: Database, wall: Wall) -
     wall.forward(59)
     assert lease(database) == []
     wall.forward(1)
-    assert lease_one(database, ANN).taken_over
+    assert lease_one(database, ANN).abandoned
 
 
 # -- crashes -----------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def test_who_kills_the_process_becomes_a_dead_letter(database: Database, wall: W
 
 def test_one_crash_less_is_no_dead_letter(database: Database, wall: Wall) -> None:
     crash(database, wall, ANN, MAX_CRASHES - 1)
-    assert lease_one(database, ANN).taken_over
+    assert lease_one(database, ANN).abandoned
 
 
 def test_a_settled_lease_forgets_the_crashes(database: Database, wall: Wall) -> None:
@@ -167,7 +167,7 @@ def test_a_settled_lease_forgets_the_crashes(database: Database, wall: Wall) -> 
         crash(database, wall, ANN, MAX_CRASHES - 1)
         settle(database, lease_one(database, ANN), Retry(wall.clock.now()))
     assert due(database, ANN).crashes == 0
-    assert lease_one(database, ANN).taken_over is False
+    assert lease_one(database, ANN).abandoned is None
 
 
 def test_a_dead_letter_that_is_retried_may_crash_as_often_again(
@@ -177,7 +177,7 @@ def test_a_dead_letter_that_is_retried_may_crash_as_often_again(
     lease(database)
     retry_dead(database)
     crash(database, wall, ANN, MAX_CRASHES - 1)
-    assert lease_one(database, ANN).taken_over
+    assert lease_one(database, ANN).abandoned
 
 
 def test_the_line_is_counted(database: Database, wall: Wall) -> None:

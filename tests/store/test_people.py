@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from hooks.clock import moment
-from hooks.core.errors import StoreError
+from hooks.core.errors import UnsealedError
 from hooks.core.ids import AccountId, DirectoryName
 from hooks.core.membership import Standing
 from hooks.core.reading import AppUser, Memory, Unread, Why
@@ -54,7 +54,9 @@ def recall(database: Database, who: str = ANN, sealer: Sealer = SEALER) -> Known
 
 
 def census(database: Database, *app_users: AppUser) -> int:
-    return database.write_now(lambda tx: people.census(tx, MAIN, app_users, SEALER))
+    return database.write_now(
+        lambda tx: people.census(tx, MAIN, app_users, SEALER, began=tx.now + 1)
+    )
 
 
 # -- one person --------------------------------------------------------------------------------
@@ -166,13 +168,13 @@ def test_a_name_copied_into_another_row_does_not_open(database: Database, into: 
         f" WHERE \"user\" = '{ANN}' AND directory = 'main') WHERE {into}"
     )
     database.write_now(lambda tx: tx.execute(text(copy)))
-    with pytest.raises(StoreError, match="another row"):
+    with pytest.raises(UnsealedError, match="another row"):
         recall(database, ANN if "directory" in into else BOB)
 
 
 def test_a_name_sealed_with_a_key_that_is_gone_does_not_open(database: Database) -> None:
     remember(database, STOOD)
-    with pytest.raises(StoreError, match="not given"):
+    with pytest.raises(UnsealedError, match="not given"):
         recall(database, sealer=Sealer([bytes(32)]))
     assert recall(database, sealer=Sealer([bytes(32), KEY])).memories == {MAIN: MEMORY}
 
@@ -265,3 +267,16 @@ def test_people_somebody_else_has_not_finished_with_are_counted(
 
 def _column(database: Database, query: str) -> list[object]:
     return list(database.read_now(lambda tx: tx.execute(text(query)).scalars().all()))
+
+
+def test_a_census_does_not_overwrite_a_look_that_came_after_its_start(
+    database: Database, wall: Wall
+) -> None:
+    """A page read before somebody left would keep their record's next holder from being served."""
+    began = wall.us
+    wall.forward(1)
+    remember(database, replace(STOOD, standing=Standing.LEFT, in_force=False))
+    page = [AppUser(ANN, "ACTIVE", scim_user(9)), AppUser(BOB, "ACTIVE", scim_user(1))]
+    database.write_now(lambda tx: people.census(tx, MAIN, page, SEALER, began=began))
+    assert recall(database).memories[MAIN].scim_id == scim_user(1)
+    assert recall(database, BOB).memories[MAIN].shared_with == frozenset()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooks.core.errors import StoreError
+from hooks.core.errors import UnsealedError
 from hooks.store.sealing import Sealer
 
 OLD, NEW = bytes(32), bytes(range(32))
@@ -27,7 +27,7 @@ def test_the_same_value_is_never_sealed_alike_twice() -> None:
 
 def test_a_value_moved_to_another_row_does_not_open() -> None:
     sealer = Sealer([NEW])
-    with pytest.raises(StoreError, match="belongs to another row"):
+    with pytest.raises(UnsealedError, match="belongs to another row"):
         sealer.open(sealer.seal(b"ann@example.com", "a"), "b")
 
 
@@ -40,7 +40,7 @@ def test_the_newest_key_seals_and_every_given_key_opens() -> None:
 
 def test_without_its_key_a_value_stays_shut_and_the_message_names_the_key() -> None:
     sealed = Sealer([OLD]).seal(b"ann@example.com", "row")
-    with pytest.raises(StoreError, match=sealed[:4].hex()) as caught:
+    with pytest.raises(UnsealedError, match=sealed[:4].hex()) as caught:
         Sealer([NEW]).open(sealed, "row")
     assert "ann" not in str(caught.value)
 
@@ -51,12 +51,12 @@ def test_no_change_to_a_sealed_value_goes_unnoticed(data: st.DataObject) -> None
     sealed = bytearray(sealer.seal(b"ann@example.com", "row"))
     place = data.draw(st.integers(0, len(sealed) - 1))
     sealed[place] ^= data.draw(st.integers(1, 255))
-    with pytest.raises(StoreError):
+    with pytest.raises(UnsealedError):
         sealer.open(bytes(sealed), "row")
 
 
 @pytest.mark.parametrize("length", [0, 3, 4, 9, 12, 16, 20, 31])
 def test_a_value_cut_short_is_a_failure_of_the_store(length: int) -> None:
     sealed = Sealer([NEW]).seal(b"ann@example.com", "row")
-    with pytest.raises(StoreError):
+    with pytest.raises(UnsealedError):
         Sealer([NEW]).open(sealed[:length], "row")

@@ -38,7 +38,6 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("crashes", sa.Integer(), nullable=False),
         sa.Column("base", sa.BigInteger(), nullable=True),
-        sa.Column("contested", sa.BigInteger(), nullable=True),
         sa.Column("dead", sa.String(length=64), nullable=True),
         sa.Column("dead_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("subject"),
