@@ -175,7 +175,8 @@ class _Doors:
     def _admitted(self, exchange: Exchange, hook: Hook) -> bool:
         """One line with the secret. Of several, a proxy and we might each believe another."""
         shown = exchange.values(self._header)
-        return authorized(shown[0] if len(shown) == 1 else None, hook.secrets())
+        value = shown[0].strip(b" \t") if len(shown) == 1 else None  # RFC 9110 section 5.5
+        return authorized(value, hook.secrets())
 
     def _verify(self, exchange: Exchange, hook: Hook) -> Answer:
         if not self._admitted(exchange, hook):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds until the head of a request is there. Okta sends it at once.
 HEAD_SECONDS = 10.0
+#: Requests that wait behind one another on one connection; proxies send one at a time.
+MOST_PIPELINED = 16
 #: Bytes of a head; llhttp itself knows no limit. One read may bring more, and is let through.
 MOST_HEAD_BYTES = 64 * 1024
 #: Seconds an idle connection is kept.
@@ -97,8 +99,15 @@ class _Connection(HttpToolsProtocol):
             self.transport.abort()
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MOST_PIPELINED:
+            raise ValueError  # answered as what is not HTTP, and over
         self._in_head = True
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Trailers come after the body and are not headers. RFC 9110 section 6.5.1."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -122,7 +122,7 @@ class Reconciler:
             # Only after an event, or two people of one record would wake each other for ever.
             others = plan.others if held.uuids else ()
             line.mark(tx, others, "user", lane=held.lane, due_at=tx.now, events=False)
-            waiting = {uuid for each in plan.contradictions if each.look for uuid in each.uuids}
+            waiting = {uuid for each in plan.contradictions for uuid in each.uuids}
             line.settle(tx, held, then, keep=waiting)
 
         await self._database.write(finish)

@@ -232,7 +232,7 @@ class Worker:
         held = tenure.lease
         match held.kind:
             case "user":
-                look = await self.reconciler.look(held, OktaUserId(held.subject), tenure)
+                look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
                 if look.held:
                     log.warning("brake", subject=held.subject, steps=look.held)
                 return _told(look)
@@ -245,7 +245,7 @@ class Worker:
                 return {"verdict": "unknown_kind"}
 
     async def _group(self, held: Lease) -> dict[str, object]:
-        members = sorted(await self.survey.members(OktaGroupId(held.subject)))
+        members = sorted(await self.survey.members(OktaGroupId(held.name)))
         for start in range(0, len(members), _CHUNK):
             chunk = members[start : start + _CHUNK]
             await self.database.write(
@@ -258,7 +258,7 @@ class Worker:
         return {"verdict": "settled", "members": len(members)}
 
     async def _census(self, held: Lease) -> dict[str, object]:
-        directory = _of_app(self.survey.directories.values(), OktaAppId(held.subject))
+        directory = _of_app(self.survey.directories.values(), OktaAppId(held.name))
         if directory is None:
             await self._settle(held, Idle())
             return {"verdict": "not_configured"}

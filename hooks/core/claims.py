@@ -43,8 +43,8 @@ class Contradiction:
     """A claim the reading does not show.
 
     ``look`` is when to look again, ``None`` once it lost; ``holds`` while it may hold back a
-    change: new claims about the same make us look again, but cannot hold back for longer than the
-    first of them. ``uuids`` are the events that go on waiting with it.
+    change: more claims make us look again, but all of a person's together hold back no longer
+    than the first of them. ``uuids`` are the events that go on waiting.
     """
 
     claimed: Claimed
@@ -66,23 +66,26 @@ def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
                 for key, claims in said.items()
                 if claims is lifecycle or claims[-1].published > last.published
             }
-    found = [
-        _contradiction(reading, claims)
+    against = [
+        claims
         for claims in said.values()
         if reading.at - claims[-1].published < YOUNG and _against(reading, claims[-1])
     ]
+    first = min((each.first_look or reading.at for claims in against for each in claims),
+                default=reading.at)  # fmt: skip
+    patient = reading.at < first + LOOKS[-1]
+    looks = [_next_look(reading, claims[-1]) for claims in against]
+    found = [
+        Contradiction(
+            claims[-1],
+            look,
+            holds=look is not None and patient,
+            # None of them is settled while one goes on, or the patience would begin anew.
+            uuids=tuple(each.uuid for each in claims) if any(looks) else (),
+        )
+        for claims, look in zip(against, looks, strict=True)
+    ]
     return tuple(sorted(found, key=lambda each: (each.claimed.published, each.claimed.uuid)))
-
-
-def _contradiction(reading: Reading, claims: Sequence[Claimed]) -> Contradiction:
-    look = _next_look(reading, claims[-1])
-    first = min(each.first_look or reading.at for each in claims)
-    return Contradiction(
-        claims[-1],
-        look,
-        holds=look is not None and reading.at < first + LOOKS[-1],
-        uuids=tuple(each.uuid for each in claims),
-    )
 
 
 def withheld(

@@ -24,8 +24,10 @@ from hooks.core.reading import Claim
 
 _Id = TypeVar("_Id", bound=OktaId)
 
-#: Real LogEvents are larger than the 160 bytes that would be left for each in 8 MiB.
-MOST_EVENTS = 50_000
+#: Real LogEvents are larger than the 800 bytes that would be left for each in 8 MiB.
+MOST_EVENTS = 10_000
+#: Real events name one person, one group, one app.
+_MOST_TARGETS = 50
 #: Longer event types do not exist; what is longer is cut where it is stored.
 _TYPE_LENGTH = 128
 _INSTANT_LENGTH = 40
@@ -76,7 +78,9 @@ class _Entry(msgspec.Struct):
 
 #: Deeper than this there is no field of a LogEvent. Source: Okta OpenAPI LogEvent.
 _DEPTH = 64
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{\]}]', re.DOTALL)
+#: Deeper than this is no odd event but an attack on our time.
+_DEEPEST = 10_000
+_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
 
 _envelope = msgspec.json.Decoder(_Envelope)
 _entry = msgspec.json.Decoder(_Entry)
@@ -149,6 +153,8 @@ def _shallow(body: bytes) -> bytes:
         mark = token.group()[:1]
         if mark in b"[{":
             depth += 1
+            if depth > _DEEPEST:
+                raise RecursionError
             if depth == _DEPTH + 1:
                 kept += [body[since : token.start()], b"null"]
         elif mark in b"]}":
@@ -199,7 +205,7 @@ def clean(value: object, length: int) -> str:
 
 def _targets(value: object) -> list[tuple[str, object]]:
     """Type and id of each target; their order means nothing. Source: Okta OpenAPI LogEvent."""
-    entries = value if isinstance(value, list) else []
+    entries = value[:_MOST_TARGETS] if isinstance(value, list) else []
     return [
         (str(entry.get("type")), entry.get("id")) for entry in entries if isinstance(entry, dict)
     ]

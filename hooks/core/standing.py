@@ -52,7 +52,7 @@ def stand(reading: Reading, directory: DirectoryReading, tied: Tied) -> Stand | 
         return unclear
     facts = reading.log
     return (
-        _left(reading, directory, facts)
+        _left(reading, directory, facts, tied)
         or _outside(reading, directory, tied)
         or _assigned(reading, directory)
         or Stand(Standing.UNCLEAR, Cause.STATUS_UNKNOWN)
@@ -82,7 +82,7 @@ def _unclear(reading: Reading, directory: DirectoryReading) -> Stand | None:
 
 
 def _left(
-    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None
+    reading: Reading, directory: DirectoryReading, log: LogFacts | Unread | None, tied: Tied
 ) -> Stand | Asking | None:
     user = reading.user
     if isinstance(user, OktaUser):
@@ -90,6 +90,11 @@ def _left(
         return Stand(Standing.LEFT) if gone else None
     if directory.app_user is not MISSING:
         return Stand(Standing.UNCLEAR, Cause.ABSENCE_UNPROVED)
+    return _gone(directory, log, tied)
+
+
+def _gone(directory: DirectoryReading, log: LogFacts | Unread | None, tied: Tied) -> Stand | Asking:
+    """A 404 for the user and for the assignment proves nothing by itself. Design 3.2."""
     if directory.memory.standing is Standing.LEFT:
         return Stand(Standing.LEFT)
     if log is None:
@@ -98,6 +103,11 @@ def _left(
         return Stand(Standing.UNCLEAR, Cause.HISTORY_UNREAD, log)
     if log.deactivated and (log.activated is None or log.activated < log.deactivated):
         return Stand(Standing.LEFT)
+    if isinstance(tied, Asking):
+        return tied
+    heard_of = log.deactivated or log.activated or log.assignments or directory.memory.ever_in_force
+    if tied is False and not heard_of and directory.memory.standing in (None, Standing.OUTSIDE):
+        return Stand(Standing.OUTSIDE)  # an id nobody has ever heard of
     return Stand(Standing.UNCLEAR, Cause.ABSENCE_UNPROVED)
 
 

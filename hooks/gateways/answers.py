@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What a code looks like. Prose has blanks, addresses have an @; neither gets through.
-_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+#: What a code looks like. Prose has blanks, addresses an @, names a dot; none gets through.
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: Where the codes are, most telling first. ``errorCode``: Okta. ``scimType``: RFC 7644 section
 #: 3.12; ``scimErrorType``: Atlassian's answer to a bad group PUT. ``code``: Atlassian's
 #: organization and gateway answers. ``error``: RFC 6749 section 5.2, and Atlassian's

@@ -46,7 +46,7 @@ def listed(tx: Tx, wanted: Wanted) -> list[dict[str, object]]:
     """Events, newest first, without their payloads."""
     query = select(*(_event.c[name] for name in _COLUMNS)).order_by(_event.c.id.desc())
     if wanted.subject:
-        query = query.where(_event.c.subject == wanted.subject)
+        query = query.where(_event.c.subject.in_([wanted.subject, f"group/{wanted.subject}"]))
     if wanted.type:
         query = query.where(_event.c.type == wanted.type)
     if wanted.waiting:

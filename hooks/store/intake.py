@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hooks.core import log_event
 from hooks.core.errors import BusyError, StoreError
-from hooks.store import line
+from hooks.store import line, people
 from hooks.store.tables import Event
 
 if TYPE_CHECKING:
@@ -172,7 +172,10 @@ def put(
     new = frozenset(tx.execute(insert.returning(_event.c.uuid), rows).scalars())
     users = {user for uuid in new for user in about[uuid].users}
     groups = {group for uuid in new for group in about[uuid].groups}
-    line.mark(tx, users, "user", lane=line.URGENT, due_at=tx.now, events=True)
+    known = people.known(tx, users)
+    line.mark(tx, known, "user", lane=line.URGENT, due_at=tx.now, events=True)
+    # Ids nobody has heard of must not stand before people who leave.
+    line.mark(tx, users - known, "user", lane=line.BULK, due_at=tx.now, events=True)
     later = tx.now + GROUP_DELAY // timedelta(microseconds=1)
     line.mark(tx, groups, "group", lane=line.BULK, due_at=later, events=True)
     return new
@@ -186,7 +189,8 @@ def _row(tx: Tx, each: LogEvent, about: log_event.Subjects, sealer: Sealer) -> d
     published = tx.now
     if each.published:
         published = min(max(round(each.published.timestamp() * 1_000_000), 0), tx.now)
-    subject = next(iter((*about.users, *about.groups)), None)
+    subjects = (*about.users, *(line.key("group", group) for group in about.groups))
+    subject = next(iter(subjects), None)
     said = log_event.claim(each) if len(about.users) == 1 else None
     return {
         "uuid": each.uuid,

@@ -60,18 +60,31 @@ class Lease:
     claims: tuple[Claimed, ...] = ()
     abandoned: datetime | None = None
 
+    @property
+    def name(self) -> str:
+        """The id of whom or what it is about, without its kind."""
+        return self.subject.removeprefix(f"{self.kind}/")
+
+
+def key(kind: str, name: str) -> str:
+    """How a subject stands in line: people by their id, all else with its kind in front.
+
+    An event may name anything as anything, and nobody may take another kind's place.
+    """
+    return name if kind == "user" else f"{kind}/{name}"
+
 
 def mark(
     tx: Tx, subjects: Iterable[str], kind: str, *, lane: int, due_at: int, events: bool
 ) -> None:
-    """Put subjects of one kind in line; sorted, because unsorted upserts deadlock.
+    """Put people or groups in line; sorted, because unsorted upserts deadlock.
 
     ``events`` says that new events came: then a dead letter gets another chance and a failing
     one starts to count its attempts anew.
     """
     rows = [
         {"subject": subject, "kind": kind, "lane": lane, "due_at": due_at, "generation": 1}
-        for subject in sorted(set(subjects))
+        for subject in sorted({key(kind, each) for each in subjects})
     ]
     if not rows:
         return
@@ -101,7 +114,8 @@ def _marking(*, postgres: bool, events: bool) -> Insert:
 
 def enroll(tx: Tx, subject: str, kind: str) -> None:
     """Put standing work in line unless it is there already; what was given up starts anew."""
-    row = {"subject": subject, "kind": kind, "lane": BULK, "due_at": tx.now, "generation": 1}
+    row = {"subject": key(kind, subject), "kind": kind, "lane": BULK, "due_at": tx.now}
+    row |= {"generation": 1}
     insert = tx.insert(_due).on_conflict_do_update(
         index_elements=["subject"],
         set_={"due_at": tx.now, "dead": None, "dead_at": None, "attempts": 0, "crashes": 0},

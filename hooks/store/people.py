@@ -175,6 +175,17 @@ def end_census(tx: Tx, directory: DirectoryName, began: int) -> int:
     return changed.rowcount
 
 
+def known(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
+    """Those among them that a census or a look has seen."""
+    wanted = sorted(users)
+    found: set[OktaUserId] = set()
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        rows = tx.execute(select(_person.c.user).where(_person.c.user.in_(chunk)))
+        found.update(OktaUserId(user) for user in rows.scalars())
+    return found
+
+
 def waiting_long(tx: Tx, since: int) -> int:
     """How many people Okta or Atlassian has not been done with since then."""
     query = select(func.count()).select_from(_tie).where(_tie.c.waiting_since < since)

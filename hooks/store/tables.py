@@ -34,7 +34,7 @@ class Event(SQLModel, table=True):
     received: int = _instant(index=True)
     origin: str = Field(max_length=16)
     delivery: str = Field(max_length=64)
-    subject: str | None = Field(default=None, max_length=20)
+    subject: str | None = Field(default=None, max_length=32)
     claim: str | None = Field(default=None, max_length=16)
     about: str = Field(default="", max_length=20)
     sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
@@ -53,7 +53,7 @@ class Due(SQLModel, table=True):
     While leased, ``due_at`` is the lease's end, so one index finds new and orphaned work alike.
     """
 
-    subject: str = Field(primary_key=True, max_length=20)
+    subject: str = Field(primary_key=True, max_length=32)
     kind: str = Field(max_length=8)
     lane: int = Field(default=0)
     due_at: int | None = _maybe_instant()

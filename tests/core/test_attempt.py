@@ -118,12 +118,12 @@ def test_what_comes_next(came: Came, expected: Next) -> None:
     [
         pytest.param(1, 5, id="5 * 2**0"),
         pytest.param(2, 10, id="5 * 2**1"),
-        pytest.param(10, 2560, id="5 * 2**9"),
-        pytest.param(11, 3600, id="5 * 2**10 = 5120, but an hour at most"),
-        pytest.param(10_000, 3600, id="no number of attempts is too large"),
+        pytest.param(7, 320, id="5 * 2**6"),
+        pytest.param(8, 600, id="5 * 2**7 = 640, but ten minutes at most"),
+        pytest.param(10_000, 600, id="no number of attempts is too large"),
     ],
 )
-def test_the_wait_doubles_to_an_hour_with_full_jitter(attempt: int, cap: int) -> None:
+def test_the_wait_doubles_to_ten_minutes_with_full_jitter(attempt: int, cap: int) -> None:
     assert backoff(attempt, 0.0) == timedelta(seconds=1)
     assert backoff(attempt, 0.5) == timedelta(seconds=cap / 2)
     assert timedelta(0) <= timedelta(seconds=cap) - backoff(attempt, MOST) < timedelta(seconds=1)

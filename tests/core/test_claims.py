@@ -359,3 +359,13 @@ def test_new_claims_cannot_hold_back_for_ever_what_the_first_one_did() -> None:
         assert changes(plan) == expected
         assert plan.contradictions[0].look is not None
         assert set(plan.contradictions[0].uuids) == {"first", "new"}
+
+
+def test_claims_about_different_things_cannot_take_turns_in_holding_back() -> None:
+    """Each would have a minute of its own, and there is no end of them."""
+    lost = says(Claim.ACTIVE, ago=61, looking=60, uuid="first")
+    turn = says(Claim.ASSIGNED, APP, ago=30, looking=30, uuid="second")
+    plan = look(hearing(LEAVER, lost, turn))
+    assert changes(plan) == ["-team-1", "-team-2"]
+    kept = {uuid for each in plan.contradictions for uuid in each.uuids}
+    assert kept == {"first", "second"}, "or the patience would begin anew"

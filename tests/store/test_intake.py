@@ -13,9 +13,10 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from hooks.core.errors import BusyError, StoreError
+from hooks.core.errors import BusyError, StoreError, UnsealedError
 from hooks.core.log_event import LogEvent
-from hooks.store import inbox, line
+from hooks.core.reading import AppUser
+from hooks.store import inbox, line, people
 from hooks.store.database import Database
 from hooks.store.intake import MOST_BYTES, MOST_WAITING, Intake, Origin, Stored
 from tests.store.builders import (
@@ -23,6 +24,7 @@ from tests.store.builders import (
     APPS,
     DEACTIVATED,
     GROUP_DELETED,
+    MAIN,
     SEALER,
     Wall,
     delivery,
@@ -189,14 +191,24 @@ def test_a_group_waits_until_its_peoples_own_events_had_time(
     database: Database, wall: Wall
 ) -> None:
     put(database, event(1, ("UserGroup", okta_group(1)), type=GROUP_DELETED))
-    row = due(database, okta_group(1))
+    row = due(database, f"group/{okta_group(1)}")
     assert (row.kind, row.lane, row.due_at) == ("group", line.BULK, wall.us + us(60))
 
 
-def test_a_person_is_due_at_once_and_urgent(database: Database, wall: Wall) -> None:
+@pytest.mark.parametrize(("known", "lane"), [(True, line.URGENT), (False, line.BULK)])
+def test_a_person_is_due_at_once_and_urgent_if_anybody_knows_them(
+    database: Database,
+    wall: Wall,
+    known: bool,  # noqa: FBT001
+    lane: int,
+) -> None:
+    """Thousands of forged ids must not stand before somebody who leaves."""
+    if known:
+        page = [AppUser(ANN, "ACTIVE")]
+        database.write_now(lambda tx: people.census(tx, MAIN, page, SEALER, began=tx.now))
     put(database, event(1, ("User", ANN), ("AppInstance", APP)))
     row = due(database, ANN)
-    assert (row.kind, row.lane, row.due_at, row.generation) == ("user", line.URGENT, wall.us, 1)
+    assert (row.kind, row.lane, row.due_at, row.generation) == ("user", lane, wall.us, 1)
 
 
 # -- nothing personal in clear -----------------------------------------------------------------
@@ -240,7 +252,7 @@ def test_a_payload_copied_into_another_event_does_not_open(database: Database) -
     copy = text("UPDATE event SET sealed = (SELECT sealed FROM event WHERE uuid = :a)")
     database.write_now(lambda tx: tx.execute(copy, {"a": uuid(1)}))
     assert database.read_now(lambda tx: inbox.opened(tx, uuid(1), SEALER))
-    with pytest.raises(StoreError, match="another row"):
+    with pytest.raises(UnsealedError, match="another row"):
         database.read_now(lambda tx: inbox.opened(tx, uuid(2), SEALER))
 
 

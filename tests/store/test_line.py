@@ -14,6 +14,7 @@ from tests.store.builders import (
     START,
     Wall,
     due,
+    event,
     lease,
     lease_one,
     left,
@@ -185,12 +186,35 @@ def test_a_mark_without_events_does_not_wake_the_dead(database: Database) -> Non
 
 def test_standing_work_is_put_in_line_once(database: Database, wall: Wall) -> None:
     database.write_now(lambda tx: line.enroll(tx, ANN, "census"))
-    held = lease_one(database, ANN)
-    assert (held.kind, held.lane) == ("census", line.BULK)
+    held = lease_one(database, f"census/{ANN}")
+    assert (held.kind, held.name, held.lane) == ("census", ANN, line.BULK)
     settle(database, held, LookAgain(LATER))
     database.write_now(lambda tx: line.enroll(tx, ANN, "census"))
     assert lease(database) == []
-    assert due(database, ANN).due_at == us(LATER.timestamp())
+    assert due(database, f"census/{ANN}").due_at == us(LATER.timestamp())
+
+
+def test_standing_work_that_was_given_up_starts_anew(database: Database) -> None:
+    for then in (Idle(), DeadLetter("attempts")):
+        database.write_now(lambda tx: line.enroll(tx, ANN, "census"))
+        settle(database, lease_one(database, f"census/{ANN}"), then)
+    database.write_now(lambda tx: line.enroll(tx, ANN, "census"))
+    assert lease_one(database, f"census/{ANN}").kind == "census"
+
+
+def test_what_an_id_is_called_takes_nobodys_place(database: Database) -> None:
+    """A forged event may name a person as a group; the person must still be looked at."""
+    put(database, event(1, ("UserGroup", ANN), type="group.lifecycle.delete"))
+    put(database, left(2, ANN))
+    assert (lease_one(database, ANN).kind, due(database, f"group/{ANN}").kind) == ("user", "group")
+
+
+def test_a_failed_look_is_bulk_work_until_an_event_comes(database: Database) -> None:
+    mark(database, ANN)
+    settle(database, lease_one(database, ANN), LookAgain(START))
+    assert due(database, ANN).lane == line.BULK
+    mark(database, ANN, events=True)
+    assert due(database, ANN).lane == line.URGENT
 
 
 # -- settled -----------------------------------------------------------------------------------

@@ -191,8 +191,10 @@ def test_the_line_is_counted(database: Database, wall: Wall) -> None:
     assert database.read_now(line.waiting) == {
         "waiting": 1,
         "leased": 1,
+        "retrying": 0,
         "dead": 1,
         "oldest_us": us(7),
+        "unsettled_us": 0,
     }
 
 

@@ -50,15 +50,17 @@ def test_an_accepted_mapping_is_matched_anew_once(database: Database) -> None:
 
 def test_accepting_names_the_people_who_waited_for_it(database: Database) -> None:
     remember(database, LINK)
-    for number, group in [(1, 1), (2, 2)]:
-        refusal = Refusal(MAIN, Cause.MAPPING_MOVED, scim_group(group))
+    causes = [Cause.MAPPING_MOVED, Cause.MAPPING_RENAMED, Cause.ORPHANED]
+    for number, cause in enumerate(causes, 1):
+        # A group made anew has another id than the remembered one.
+        refusal = Refusal(MAIN, cause, scim_group(7))
         stood = replace(STOOD, refusals=(refusal,))
         database.write_now(
             lambda tx, number=number, stood=stood: people.remember(  # type: ignore[misc]
                 tx, user(number), [stood], SEALER, protected=False
             )
         )
-    assert accept(database) == [user(1)]
+    assert accept(database) == [user(1), user(2)]
 
 
 def test_an_unknown_mapping_is_not_accepted(database: Database) -> None:

@@ -28,7 +28,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "due",
-        sa.Column("subject", sa.String(length=20), nullable=False),
+        sa.Column("subject", sa.String(length=32), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("lane", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("received", sa.BigInteger(), nullable=False),
         sa.Column("origin", sa.String(length=16), nullable=False),
         sa.Column("delivery", sa.String(length=64), nullable=False),
-        sa.Column("subject", sa.String(length=20), nullable=True),
+        sa.Column("subject", sa.String(length=32), nullable=True),
         sa.Column("claim", sa.String(length=16), nullable=True),
         sa.Column("about", sa.String(length=20), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
