@@ -304,7 +304,7 @@ def waiting(tx: Tx) -> dict[str, int]:
             func.count().filter(_due.c.lease_until.is_not(None)).label("leased"),
             func.count().filter(_due.c.dead.is_not(None)).label("dead"),
             func.count()
-            .filter(_due.c.attempts > 0, _due.c.lease_until.is_(None))
+            .filter(_due.c.attempts > 0, due_at.is_not(None), _due.c.lease_until.is_(None))
             .label("retrying"),
             func.min(_due.c.due_at).filter(_due.c.lease_until.is_(None)).label("oldest"),
         )
