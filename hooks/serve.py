@@ -24,13 +24,13 @@ import uvloop
 
 from hooks import wiring
 from hooks.app import Hook, Readiness, create_app
-from hooks.core.errors import SettingsError, StoreError
+from hooks.core.errors import SettingsError, StoreError, UnsealedError
 from hooks.core.membership import Mode
 from hooks.listener import Listener, bind, place
 from hooks.operations import Tally, create_operations
 from hooks.release import release
 from hooks.settings import Role, load
-from hooks.store import cursor, intake, schema
+from hooks.store import cursor, inbox, intake, schema
 
 if TYPE_CHECKING:
     import socket
@@ -90,7 +90,7 @@ def _run(settings: Settings, role: Role, public: socket.socket, operations: sock
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(running.run())
-    except StoreError as error:
+    except (StoreError, UnsealedError) as error:
         log.error("not_started", error=str(error))  # noqa: TRY400  # the message says it all
     except Exception:
         log.exception("fault")
@@ -121,6 +121,10 @@ class _Running:
             before = await asyncio.to_thread(schema.migrate, house.database)
             if before:
                 log.info("migrated", before=before, now=schema.HEAD)
+            newer = await asyncio.to_thread(schema.newer, house.database)
+            if newer:
+                log.warning("schema_newer", schema=newer, release=schema.HEAD)
+            await house.database.read(lambda tx: inbox.check_seal(tx, house.sealer))
             await self._serve(house)
         log.info("stopped", code=self.code)
         return self.code

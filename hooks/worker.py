@@ -302,6 +302,7 @@ def _told(look: Look) -> dict[str, object]:
     return {
         "verdict": verdict[type(look.then)],
         "standing": {each.name: each.standing.value for each in look.plan.directories},
+        "planned": sum(1 for _ in look.plan.steps),
         "steps": {state: states.count(state) for state in sorted(set(states))},
         "held": look.held,
         "refused": sorted({each.cause.value for each in look.plan.refusals}),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from hooks.core.reading import Unread
+from hooks.core.reading import Unread, Why
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -84,6 +84,8 @@ WAY_OUT = {
     Cause.NO_EFFECT: "Atlassian accepted the removal several times and still shows the member.",
 }
 
+CREDENTIAL_WAY_OUT = "The vendor refused our credential: replace it; it is read again by itself."
+
 #: Causes that only a person's decision ends; every other is looked at again by itself for a day.
 _DECIDED = frozenset(
     {
@@ -123,6 +125,13 @@ class Refusal:
     def retry_at(self) -> datetime | None:
         """When the vendor wants to be asked again, if it said."""
         return self.unread.retry_at if self.unread else None
+
+    @property
+    def way_out(self) -> str:
+        """What would resolve it; a refused credential is named as such."""
+        if self.unread and self.unread.why is Why.CREDENTIAL:
+            return CREDENTIAL_WAY_OUT
+        return WAY_OUT[self.cause]
 
     @property
     def passing(self) -> bool:

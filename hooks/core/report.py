@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from hooks.core.membership import Action, Mode, Standing
 from hooks.core.plan import Reason
 from hooks.core.reading import AppUser, Missing, OktaUser, Reading, ScimRecord, Unread
-from hooks.core.refusal import WAY_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -87,7 +86,7 @@ def _steps(each: DirectoryPlan) -> Iterator[Verdict]:
 
 def _refused(refusals: Iterable[Refusal], known: Mapping[ScimGroupId, str]) -> Iterator[Verdict]:
     for refusal in refusals:
-        why = f"{refusal.cause}: {WAY_OUT[refusal.cause]}"
+        why = f"{refusal.cause}: {refusal.way_out}"
         if refusal.group is None:
             yield Verdict("", "the whole directory", "refused", why)
         else:

@@ -66,6 +66,18 @@ def opened(tx: Tx, uuid: str, sealer: Sealer) -> tuple[dict[str, object], bytes 
     return {name: row[name] for name in _COLUMNS}, payload
 
 
+def check_seal(tx: Tx, sealer: Sealer) -> None:
+    """Open the newest sealed payload: whoever lacks its key must not begin.
+
+    Raises:
+        UnsealedError: the key it was sealed with is not given.
+    """
+    query = select(_event.c.uuid, _event.c.sealed).where(_event.c.sealed.is_not(None))
+    row = tx.execute(query.order_by(_event.c.id.desc()).limit(1)).one_or_none()
+    if row:
+        sealer.open(bytes(row.sealed), row.uuid)
+
+
 def dead(tx: Tx, *, limit: int = 1000) -> list[dict[str, object]]:
     """Dead letters, oldest first."""
     names = ("subject", "kind", "dead", "dead_at", "attempts", "crashes")

@@ -42,6 +42,13 @@ def behind(database: Database) -> bool:
         return (revision(connection) or "") < HEAD
 
 
+def newer(database: Database) -> str | None:
+    """The revision of a schema that a later release has brought further, which is no fault."""
+    with database.connection() as connection:
+        now = revision(connection) or ""
+    return now if now > HEAD else None
+
+
 def migrate(database: Database) -> str | None:
     """Migrate if the schema is behind; the revision before, or ``None`` if nothing was done.
 

@@ -44,7 +44,11 @@ class Sealer:
         """
         key = self._keys.get(sealed[:_ID_BYTES])
         if key is None:
-            msg = f"store: sealed with key {sealed[:_ID_BYTES].hex()}, which is not given"
+            which = sealed[:_ID_BYTES].hex()
+            msg = (
+                f"store: sealed with key {which}, which is not given;"
+                " add it behind the others in HOOKS_SEALING_KEYS"
+            )
             raise UnsealedError(msg)
         nonce = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
         try:
