@@ -54,6 +54,8 @@ BODY_SECONDS = 10.0
 _PARSED_HERE = 256 * 1024
 #: Okta's challenge is a short random word; what is longer is none.
 _LONGEST_CHALLENGE = 1024
+#: A wrong secret is told so often at most, since anybody can send one.
+_TELL_SECONDS = 60.0
 #: A probe's answer is good for so long, and a store that takes longer is not ready.
 FRESH_SECONDS = 1.0
 PATIENCE_SECONDS = 1.5
@@ -132,6 +134,7 @@ class _Doors:
         self._hook = hook
         self._header = hook.header.lower().encode() if hook else b""
         self._room = _Room(hook.most_held if hook else 0)
+        self._told = -_TELL_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
@@ -176,7 +179,11 @@ class _Doors:
         """One line with the secret. Of several, a proxy and we might each believe another."""
         shown = exchange.values(self._header)
         value = shown[0].strip(b" \t") if len(shown) == 1 else None  # RFC 9110 section 5.5
-        return authorized(value, hook.secrets())
+        admitted = authorized(value, hook.secrets())
+        if not admitted and time.monotonic() > self._told + _TELL_SECONDS:
+            self._told = time.monotonic()
+            log.warning("not_admitted", header=hook.header)
+        return admitted
 
     def _verify(self, exchange: Exchange, hook: Hook) -> Answer:
         if not self._admitted(exchange, hook):

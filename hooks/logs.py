@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 _rich = sys.modules.get("rich")
@@ -51,7 +52,7 @@ def begin(stream: TextIO = sys.stderr) -> None:
             shape,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(_Surviving(stream)),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
@@ -61,6 +62,22 @@ def begin(stream: TextIO = sys.stderr) -> None:
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+class _Surviving:
+    """A stream that was closed or is full takes no line; that is no reason to fail a request."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def trace(_logger: Any, _name: str, told: EventDict) -> EventDict:
