@@ -207,6 +207,24 @@ async def test_a_connection_carries_many_deliveries_pipelined_or_not(doors: Door
     assert await doors.stored() == 4
 
 
+async def test_too_many_requests_behind_one_another_end_the_connection(doors: Doors) -> None:
+    said = await doors.talk(b"GET /livez HTTP/1.1\r\nHost: hooks\r\n\r\n" * 5000)
+    assert len(statuses(said)) < 100
+
+
+async def test_a_secret_in_a_trailer_is_none(doors: Doors) -> None:
+    body = delivery(event())
+    chunked = b"%x\r\n%s\r\n0\r\n%s\r\n\r\n" % (len(body), body, AUTH.encode())
+    said = await doors.talk(request(chunked, "Transfer-Encoding: chunked", "Connection: close"))
+    assert statuses(said)[0] == 401
+    assert await doors.stored() == 0
+
+
+async def test_blanks_around_the_secret_are_not_part_of_it(doors: Doors) -> None:
+    answer, _ = await doors.ask(delivery(event()), f"{AUTH} \t ")
+    assert answer == 204
+
+
 async def test_a_chunked_delivery_is_read_to_its_end(doors: Doors) -> None:
     body = delivery(event())
     chunks = [b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:50], body[50:])]

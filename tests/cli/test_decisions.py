@@ -63,6 +63,14 @@ def test_a_rejected_hold_stays_until_it_is_approved(held: Desk) -> None:
     assert held("held", "approve", "1", "--reason", "no mistake").code == 0
 
 
+def test_approving_a_class_takes_back_no_rejection(held: Desk) -> None:
+    """Reject the wrong ones, approve the rest: that is the order in which people work."""
+    assert held("held", "reject", "1", "--reason", "a mistake in HR").code == 0
+    before = held.dump()
+    assert held("held", "approve", "--class", "main/unassigned", "--reason", "the rest").code == 1
+    assert held.dump() == before
+
+
 def test_one_strange_hold_and_none_is_decided(held: Desk) -> None:
     before = held.dump()
     assert held("held", "approve", "1", "2", "--reason", "x").code == 1

@@ -380,3 +380,56 @@ async def test_a_form_that_takes_others_along_is_dead_and_they_are_put_back(
     assert len(scene.patches) == sent
     await scim.add(scene.group, scene.id(0), deadline=lease)
     assert scene.gone == set()
+
+
+class Memory:
+    """A form kept over restarts."""
+
+    def __init__(self) -> None:
+        self.form: str | None = None
+
+    async def get(self) -> str | None:
+        return self.form
+
+    async def put(self, form: str) -> None:
+        self.form = form
+
+
+@pytest.mark.parametrize("trouble", ["the reply", "the reading after it"])
+async def test_a_trial_that_is_cut_off_is_never_repeated_and_everybody_is_back(
+    scim: Scim, cast: Callable[[int], Cast], lease: float, trouble: str
+) -> None:
+    """It may have emptied the group, and the next trial would find nobody to lose."""
+    scene = cast(5)
+    scene.world.switches.remove_form = "value_only"
+    memory = Memory()
+    scim._patches._memory = memory
+
+    async def empty_it(phase: str, _vendor: str, method: str, _path: str, _n: int) -> None:
+        operations = scene.patches[-1] if method == "PATCH" else [{}]
+        if phase == "before" and operations[0].get("op") == "remove" and "value" in operations[0]:
+            left = scene.world.members(scene.directory, CONFLUENCE)
+            scene.world.scim_remove(scene.directory, CONFLUENCE, *left)
+
+    scene.world.observer = empty_it
+    if trouble == "the reply":
+        scene.world.fault("scim", "PATCH", skip=1, times=1, drop_after=True)
+    else:
+        scene.world.fault("scim", "GET", "/Groups/", skip=1, times=1, status=500)
+    with pytest.raises(TransientError):
+        await scim.remove(scene.group, scene.id(0), deadline=lease)
+    assert scene.gone <= scene.first(1)
+    assert (scim.form, memory.form) == (Form.DEAD, "dead")
+
+
+async def test_a_form_is_remembered_over_a_restart(
+    scim: Scim, cast: Callable[[int], Cast], lease: float
+) -> None:
+    scene = cast(3)
+    scene.world.switches.remove_form = "value_only"
+    memory = Memory()
+    memory.form = "value"
+    scim._patches._memory = memory
+    await scim.remove(scene.group, scene.id(0), deadline=lease)
+    assert scene.gone == scene.first(1)
+    assert scene.world.counters[READS] == 0, "no second trial"
