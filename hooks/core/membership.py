@@ -30,9 +30,7 @@ class State(StrEnum):
     OBSERVED = "observed"
     SUBMITTED = "submitted"
     SETTLED = "settled"
-    REFUSED = "refused"
     FAILED = "failed"
-    PARKED = "parked"
     ABANDONED = "abandoned"
 
 

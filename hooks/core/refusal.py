@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from hooks.core.reading import Unread, Why
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from hooks.core.ids import DirectoryName, ScimGroupId
 
 
@@ -107,24 +105,18 @@ _DECIDED = frozenset(
 class Refusal:
     """Something left alone. ``group`` is ``None`` where the whole directory is.
 
-    ``retry_at`` is the vendor's word on when to ask again; ``ids`` name what it is about.
+    ``unread`` is the answer that was missing, where one was.
     """
 
     directory: DirectoryName
     cause: Cause
     group: ScimGroupId | None = None
     unread: Unread | None = None
-    ids: tuple[str, ...] = ()
 
     @property
     def retry(self) -> bool:
         """A vendor failed us: worth an attempt of its own, counted and backed off."""
         return self.unread is not None and self.unread.passing
-
-    @property
-    def retry_at(self) -> datetime | None:
-        """When the vendor wants to be asked again, if it said."""
-        return self.unread.retry_at if self.unread else None
 
     @property
     def way_out(self) -> str:

@@ -189,16 +189,6 @@ class Scim:
         except NotFoundError:
             return MISSING
 
-    async def is_member(self, group: ScimGroupId, user: ScimUserId) -> bool | Missing:
-        """Whether the group itself lists the user; it comes with all its members.
-
-        Raises: IncompleteError if it came without any list of members.
-        """
-        try:
-            return user in await self._patches.members(group)
-        except NotFoundError:
-            return MISSING
-
     # -- changing ------------------------------------------------------------------------------
 
     async def remove(self, group: ScimGroupId, user: ScimUserId, *, deadline: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from hooks.core.ids import OktaGroupId
 from hooks.store.tables import Cursor, Pin
@@ -32,11 +32,6 @@ def put(tx: Tx, name: str, value: str) -> None:
         ),
         [{"name": name, "value": value, "at": tx.now}],
     )
-
-
-def forget(tx: Tx, name: str) -> None:
-    """Forget a value."""
-    tx.execute(delete(_cursor).where(_cursor.c.name == name))
 
 
 def pins(tx: Tx, names: Iterable[str]) -> dict[str, OktaGroupId]:

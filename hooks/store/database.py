@@ -7,6 +7,7 @@ A transaction is a function of ``Tx``; there is no ``await`` in it, so no HTTP c
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,8 +39,10 @@ _LOCKED = frozenset({5, 261})
 #: How often another clock is read; clocks drift by some milliseconds meanwhile.
 _FOLLOW_SECONDS = 20.0
 _SERVER_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
-#: Tells a deadlock or a serialization failure, which is worth one more try at once.
+#: Tells a deadlock or a serialization failure, which is worth another try.
 _TRY_AGAIN = frozenset({"40P01", "40001"})
+#: Seconds before each further try; the other side of a deadlock must come to its end first.
+_PAUSES = (0.01, 0.05, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +116,14 @@ class Database:
     def write_now(self, transaction: Callable[[Tx], T]) -> T:
         """As ``write``, on the calling thread."""
         with _errors():
-            try:
-                return self._once(transaction)
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
-                    raise
-                return self._once(transaction)
+            for pause in _PAUSES:
+                try:
+                    return self._once(transaction)
+                except DBAPIError as error:
+                    if getattr(error.orig, "sqlstate", None) not in _TRY_AGAIN:
+                        raise
+                time.sleep(pause)
+            return self._once(transaction)
 
     def read_now(self, query: Callable[[Tx], T]) -> T:
         """As ``read``, on the calling thread."""

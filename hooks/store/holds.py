@@ -151,10 +151,16 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
 
 
 def order(tx: Tx, kind: str, ref: str, *, who: str, why: str) -> None:
-    """Write down what an operator asked; the worker carries it out under a lease."""
+    """Write down what an operator asked, which the same transaction does."""
     tx.execute(
         _order.insert().values(
-            kind=kind, ref=ref[:128], who=who[:128], why=why[:512], at=tx.now, result=""
+            kind=kind,
+            ref=ref[:128],
+            who=who[:128],
+            why=why[:512],
+            at=tx.now,
+            done=tx.now,
+            result="",
         )
     )
 
