@@ -38,7 +38,7 @@ def unseen(times: int) -> Taken:
         ),
         *(
             pytest.param(state, observed, None, None, id=f"{state}, {where}: never ours")
-            for state in ("observed", "refused", "failed", "parked", "abandoned")
+            for state in ("observed", "failed", "abandoned")
             for observed, where in ((HERE, "there"), (GONE, "gone"))
         ),
     ],
@@ -67,7 +67,6 @@ def test_what_became_of_a_removal(
         pytest.param("settled", HERE, None, None, id="given back"),
         pytest.param("settled", GONE, None, None, id="given back, and lost without us"),
         pytest.param("failed", GONE, None, TAKEN, id="a failed addition leaves the debt"),
-        pytest.param("refused", GONE, None, TAKEN, id="a refused addition leaves the debt"),
     ],
 )
 def test_what_became_of_an_addition_after_a_removal(
