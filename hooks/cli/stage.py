@@ -25,6 +25,7 @@ from hooks.core.log_event import EVENT_TYPES
 from hooks.sandbox import Story0, serving
 from hooks.sandbox.story import COLLEAGUE, PERSON
 from hooks.settings import Role, load
+from hooks.store import line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -109,7 +110,7 @@ async def beside(
             ),
         ):
             story.world.add_hook(f"{url}/okta/events", HOOK_SECRET, list(EVENT_TYPES))
-            await _quiet(settings, story.app.id, patience)
+            await _quiet(settings, line.key("census", story.app.id), patience)
             for name, step in zip(_NAMES[1:], story.steps, strict=True):
                 async with turn:
                     step.act()
