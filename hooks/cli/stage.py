@@ -186,12 +186,12 @@ async def _announced(process: subprocess.Popen[str]) -> str:
     """Where the service listens, as its log says once it is ready."""
 
     def read() -> tuple[str, str]:
-        line = ""
-        for line in _log(process):
-            told = _parsed(line)
+        words = ""
+        for words in _log(process):
+            told = _parsed(words)
             if told.get("event") == "serving":
                 return f"http://{told['public']}", ""
-        return "", line.strip()
+        return "", words.strip()
 
     reading = asyncio.create_task(asyncio.to_thread(read))
     await asyncio.wait([reading], timeout=_STARTING)
