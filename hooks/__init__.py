@@ -43,6 +43,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         log_event event_hook              a delivery's bytes; who may deliver
         refusal                           why something is left alone
         policy reading                    what was decided; what was seen
+        asks history memory               questions; what the log shows; what the store knew
         membership                        the nouns both sides share
         ids
         errors

@@ -11,6 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from hooks.core.asks import (
+    Ask,
+    AskAccount,
+    AskAccountGroups,
+    AskActiveMembers,
+    AskLog,
+    AskOktaGroup,
+    AskRecordById,
+    AskRecordsByExternalId,
+    AskRecordsByUserName,
+    AskScimLinks,
+    AskSuccessor,
+)
 from hooks.core.decide import decide
 from hooks.core.errors import (
     BreakerOpenError,
@@ -20,34 +33,17 @@ from hooks.core.errors import (
     NotFoundError,
     TransientError,
 )
-from hooks.core.reading import (
-    MISSING,
-    Answer,
-    Ask,
-    AskGroup,
-    AskLog,
-    AskRecordById,
-    AskRecordsByExternalId,
-    AskRecordsByUserName,
-    AskSuccessor,
-    Claim,
-    Claimed,
-    DirectoryReading,
-    Memory,
-    Missing,
-    Reading,
-    Unread,
-    Why,
-)
+from hooks.core.memory import Claim, Claimed, Memory
+from hooks.core.reading import MISSING, Answer, DirectoryReading, Missing, Reading, Unread, Why
 from hooks.gateways.pace import lane
 from hooks.store import journal, mappings, people
 
 if TYPE_CHECKING:
     from hooks.clock import Clock
     from hooks.core.ids import DirectoryName, OktaAppId, OktaUserId
+    from hooks.core.memory import Link
     from hooks.core.plan import Plan
     from hooks.core.policy import Policy
-    from hooks.core.reading import Link
     from hooks.gateways.okta import Okta
     from hooks.gateways.scim import Scim
     from hooks.store.database import Database
@@ -91,7 +87,7 @@ class Observer:
         self._sealer = sealer
         self._clock = clock
         self._together = Together()
-        self._groups: dict[AskGroup, tuple[datetime, Answer]] = {}
+        self._groups: dict[AskOktaGroup, tuple[datetime, Answer]] = {}
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -136,7 +132,7 @@ class Observer:
     ) -> Reading:
         """The first phase: everything always needed, and what will be, together."""
         at = self._clock.now()
-        expected: set[Ask] = {AskGroup(group) for group in policy.protected_okta_groups.ids}
+        expected: set[Ask] = {AskOktaGroup(group) for group in policy.protected_okta_groups.ids}
         for name in self.directories:
             expected |= anticipated(name, memories[name], links.get(name, ()), claims)
         okta_user, okta_groups, answers, directories = await asyncio.gather(
@@ -181,7 +177,7 @@ class Observer:
 
     async def _ask(self, user: OktaUserId, ask: Ask) -> Answer:
         match ask:
-            case AskGroup():
+            case AskOktaGroup():
                 return await self._group(ask)
             case AskLog():
                 since = self._clock.now() - LOG_KEEPS
@@ -201,8 +197,10 @@ class Observer:
                 app = self.directories[name].app
                 found = self.okta.successors(app, user_name, other_than=user)
                 return _list(await answer_of(found))
+            case AskAccount() | AskAccountGroups() | AskScimLinks() | AskActiveMembers():
+                return Unread(Why.FORBIDDEN, detail="no organization")
 
-    async def _group(self, ask: AskGroup) -> Answer:
+    async def _group(self, ask: AskOktaGroup) -> Answer:
         now = self._clock.now()
         known = self._groups.get(ask)
         if known and now - known[0] < _GROUP_BELIEVED:
@@ -254,9 +252,9 @@ def anticipated(
         asks.add(AskSuccessor(name, memory.user_name))
     for link in links:
         if link.group in memory.groups and (leaving or (Claim.LEFT, link.source) in said):
-            asks.add(AskGroup(link.target))
+            asks.add(AskOktaGroup(link.target))
         if (Claim.LEFT, link.source) in said:
-            asks.add(AskGroup(link.source))
+            asks.add(AskOktaGroup(link.source))
     return asks
 
 

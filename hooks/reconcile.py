@@ -23,7 +23,8 @@ from hooks.core.errors import (
 )
 from hooks.core.ledger import Resolved, settle
 from hooks.core.membership import Action, Mode, Standing, State
-from hooks.core.reading import Claim, Memory, Missing, PastStep, Unread, Why
+from hooks.core.memory import Claim, Memory, PastStep
+from hooks.core.reading import Missing, Unread, Why
 from hooks.observe import answer_of
 from hooks.store import journal, line, mappings, people
 from hooks.store.journal import Wish

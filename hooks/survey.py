@@ -12,7 +12,8 @@ import structlog
 
 from hooks.core.errors import ForbiddenError, IncompleteError
 from hooks.core.ids import OktaGroupId, OktaUserId
-from hooks.core.reading import Link, Missing, OktaGroup, PushMapping
+from hooks.core.memory import Link
+from hooks.core.reading import Missing, OktaGroup, PushMapping
 from hooks.store import mappings, people
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from hooks.core.errors import SettingsError
 from hooks.core.ids import DirectoryName
 from hooks.core.membership import Mode
 from hooks.core.policy import Orphaned, Restore, Suspended
-from hooks.settings import Account, OktaKey, OktaToken, Role, Secret, Settings, load
+from hooks.settings import Holder, OktaKey, OktaToken, Role, Secret, Settings, load
 from hooks.settings.forms import Address
 
 APP = "0oa00000000000000001"
@@ -703,7 +703,7 @@ def test_register_reads_the_admin_credential_and_the_hook_secret_only(desk: Desk
         "HOOKS_OKTA_ADMIN_PRIVATE_KEY": PEM,
     }
     found = desk.load(environ=admin, need=Role.REGISTER)
-    assert found.secrets.okta(Account.ADMIN) == OktaKey(APP, Secret(PEM))
+    assert found.secrets.okta(Holder.ADMIN) == OktaKey(APP, Secret(PEM))
     with pytest.raises(KeyError):
         found.secrets.okta()
     with pytest.raises(KeyError):

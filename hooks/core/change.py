@@ -10,15 +10,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from hooks.core import claims, mapping
+from hooks.core.asks import Ask, Asking, AskSuccessor
 from hooks.core.mapping import Loose, Managed, Mappings
 from hooks.core.membership import Action, Group, Standing
 from hooks.core.plan import Reason, Step
 from hooks.core.policy import Orphaned, Policy, Restore, Suspended
 from hooks.core.reading import (
     AppUser,
-    Ask,
-    Asking,
-    AskSuccessor,
     DirectoryReading,
     OktaUser,
     Reading,

@@ -10,17 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from hooks.core.reading import (
-    MISSING,
-    AppUser,
-    Claim,
-    Claimed,
-    DirectoryReading,
-    LogFacts,
-    OktaUser,
-    Reading,
-    Unread,
-)
+from hooks.core.history import LogFacts
+from hooks.core.memory import Claim, Claimed
+from hooks.core.reading import MISSING, AppUser, DirectoryReading, OktaUser, Reading, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.core import claims, mapping
+from hooks.core.asks import Ask, Asking, AskOktaGroup
 from hooks.core.change import Guard, Scene, Succeeded, addition, candidates, group_ids, removal
+from hooks.core.history import LogFacts
 from hooks.core.identity import How, Identified, Unidentified, identify, user_name
 from hooks.core.ledger import settle
 from hooks.core.membership import Standing
@@ -19,11 +21,7 @@ from hooks.core.plan import DirectoryPlan, Plan, Record, Step
 from hooks.core.reading import (
     MISSING,
     AppUser,
-    Ask,
-    AskGroup,
-    Asking,
     DirectoryReading,
-    LogFacts,
     OktaGroup,
     OktaUser,
     Reading,
@@ -95,7 +93,7 @@ def _protection(reading: Reading, policy: Policy) -> Guard | Asking | None:
 
 def _not_in(reading: Reading, groups: Iterable[OktaGroupId]) -> Guard | Asking | None:
     """Not being listed in a protected group counts only if the group can be read. Design 3.2."""
-    asks = {AskGroup(group) for group in groups}
+    asks = {AskOktaGroup(group) for group in groups}
     if missing := asks - reading.answers.keys():
         return Asking(frozenset(missing))
     for ask in asks:

@@ -9,17 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hooks.core.ids import OktaUserId, ScimUserId
-from hooks.core.membership import Standing
-from hooks.core.reading import (
-    MISSING,
-    AppUser,
+from hooks.core.asks import (
     Ask,
     Asking,
     AskLog,
     AskRecordById,
     AskRecordsByExternalId,
     AskRecordsByUserName,
+)
+from hooks.core.ids import OktaUserId, ScimUserId
+from hooks.core.membership import Standing
+from hooks.core.reading import (
+    MISSING,
+    AppUser,
     DirectoryReading,
     OktaUser,
     Reading,

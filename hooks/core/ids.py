@@ -87,6 +87,25 @@ class ScimGroupId(Uuid):
     __slots__ = ()
 
 
+class OrganizationId(Uuid):
+    """An Atlassian organization."""
+
+    __slots__ = ()
+
+
+class OrganizationGroupId(Uuid):
+    """A group of the organization, synced or local; a synced one has another id over SCIM."""
+
+    __slots__ = ()
+
+
+class OrganizationDirectoryId(Identifier):
+    """The organization's own directory of a group; not the SCIM directory. ``-`` is none."""
+
+    __slots__ = ()
+    shape = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
 class AccountId(Identifier):
     """An Atlassian account: 24 hex digits, or ``712020:<uuid>``."""
 

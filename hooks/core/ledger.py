@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hooks.core.ids import ScimGroupId
-    from hooks.core.reading import PastStep
+    from hooks.core.memory import PastStep
 
 
 #: Codes of outcomes that the ledger itself writes or understands.

@@ -20,7 +20,7 @@ import msgspec
 
 from hooks.core.errors import MalformedError
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaId, OktaUserId, Uuid
-from hooks.core.reading import Claim
+from hooks.core.memory import Claim
 
 _Id = TypeVar("_Id", bound=OktaId)
 

@@ -10,24 +10,18 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hooks.core.reading import (
-    MISSING,
-    AskGroup,
-    Asking,
-    DirectoryReading,
-    Link,
-    OktaGroup,
-    PushMapping,
-    Unread,
-)
+from hooks.core.asks import Asking, AskOktaGroup
+from hooks.core.memory import Link
+from hooks.core.reading import MISSING, DirectoryReading, OktaGroup, PushMapping, Unread
 from hooks.core.refusal import Cause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from hooks.core.asks import Ask
     from hooks.core.ids import OktaGroupId, PushMappingId, ScimGroupId
     from hooks.core.membership import Group
-    from hooks.core.reading import Answer, Ask
+    from hooks.core.reading import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +87,7 @@ def read(
     trusted = [link for link in directory.links if not link.accept or link.mapping not in listed]
     remembered = {link.mapping for link in trusted}
     unknown = [each for each in listed.values() if each.id not in remembered]
-    asks = {AskGroup(each.target) for each in unknown} - answers.keys()
+    asks = {AskOktaGroup(each.target) for each in unknown} - answers.keys()
     if asks:
         return Asking(frozenset(asks))
     known = {link.target: link for link in trusted}
@@ -101,7 +95,7 @@ def read(
     fresh: list[Link] = []
     loose: list[Loose] = []
     for each in unknown:
-        answer = answers[AskGroup(each.target)]
+        answer = answers[AskOktaGroup(each.target)]
         if not isinstance(answer, OktaGroup):
             loose.append(Loose(each.source, answer if isinstance(answer, Unread) else None))
         elif link := names.match(each, answer.name):
@@ -202,9 +196,9 @@ def check_targets(
         now = listed.get(link.mapping)
         if link.group != group.id or not (now and now.live):
             continue
-        answer = answers.get(AskGroup(link.target))
+        answer = answers.get(AskOktaGroup(link.target))
         if answer is None:
-            asks.add(AskGroup(link.target))
+            asks.add(AskOktaGroup(link.target))
         elif isinstance(answer, Unread):
             return answer if answer.passing else Cause.MAPPING_UNREADABLE
         elif not isinstance(answer, OktaGroup):
@@ -224,9 +218,9 @@ def check_sources(
     """
     asks: set[Ask] = set()
     for source in managed.sources:
-        answer = answers.get(AskGroup(source.group))
+        answer = answers.get(AskOktaGroup(source.group))
         if answer is None:
-            asks.add(AskGroup(source.group))
+            asks.add(AskOktaGroup(source.group))
         elif isinstance(answer, Unread):
             return answer if answer.passing else Cause.SOURCE_UNREADABLE
         elif answer is MISSING and source.listed:

@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hooks.core.ids import ScimGroupId
+    from hooks.core.ids import OrganizationDirectoryId, OrganizationGroupId, ScimGroupId
 
 
 class Via(StrEnum):
     """Which Atlassian interface can change a group."""
 
     SCIM = "scim"
+    ORGANIZATION = "organization"
 
 
 class Action(StrEnum):
@@ -30,6 +31,7 @@ class State(StrEnum):
     OBSERVED = "observed"
     SUBMITTED = "submitted"
     SETTLED = "settled"
+    PARKED = "parked"
     FAILED = "failed"
     ABANDONED = "abandoned"
 
@@ -64,3 +66,18 @@ class Group:
 
     id: ScimGroupId
     display: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OrganizationGroup:
+    """A group as the organization shows it. Source: Atlassian organization API v2.
+
+    ``synced``: an identity provider keeps its members, so only SCIM may change them;
+    ``modifiable``: the organization says that its members may be changed at all.
+    """
+
+    id: OrganizationGroupId
+    name: str
+    directory: OrganizationDirectoryId
+    synced: bool
+    modifiable: bool

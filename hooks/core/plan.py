@@ -16,10 +16,11 @@ from hooks.core.refusal import Cause
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hooks.core.asks import Ask
     from hooks.core.claims import Contradiction
     from hooks.core.identity import How
     from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimGroupId, ScimUserId
-    from hooks.core.reading import Ask, Link
+    from hooks.core.memory import Link
     from hooks.core.refusal import Refusal
 
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
-from hooks.core.membership import Action, Group, Standing
+from hooks.core.asks import AskLog
+from hooks.core.history import LogFacts
+from hooks.core.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from hooks.core.asks import Ask
     from hooks.core.ids import (
         AccountId,
         DirectoryName,
@@ -23,9 +26,10 @@ if TYPE_CHECKING:
         OktaGroupId,
         OktaUserId,
         PushMappingId,
-        ScimGroupId,
         ScimUserId,
     )
+    from hooks.core.membership import Group, OrganizationGroup
+    from hooks.core.memory import Claimed, Link
 
 
 class Missing(Enum):
@@ -134,16 +138,36 @@ class ScimRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class LogFacts:
-    """What the System Log shows about one person in the last 90 days, newest instant of each.
+class Account:
+    """An Atlassian account as the organization shows it.
 
-    ``deactivated`` covers deletion too; ``assignments`` holds the apps for which an assignment
-    or an unassignment was logged.
+    ``status`` is ``accountStatus``: active, inactive or closed, ``None`` if it was not sent;
+    ``type`` is ``accountType``: atlassian, app or customer. Source: organization API v2.
     """
 
-    deactivated: datetime | None = None
-    activated: datetime | None = None
-    assignments: frozenset[OktaAppId] = frozenset()
+    id: AccountId
+    type: str | None = None
+    status: str | None = None
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGroup:
+    """A group of the organization as it is, and as the store remembers it, if it does.
+
+    ``before`` is its name and whether it was synced when it was first seen, or last accepted.
+    """
+
+    group: OrganizationGroup
+    before: tuple[str, bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScimLink:
+    """One SCIM user the organization links with an account."""
+
+    directory: str
+    scim_id: ScimUserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,141 +177,18 @@ class Successor:
     user: OktaUserId
 
 
-# -- questions ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AskGroup:
-    """Can this credential read the Okta group, and what is it called now?"""
-
-    group: OktaGroupId
-
-
-@dataclass(frozen=True, slots=True)
-class AskLog:
-    """What does the System Log say about the person?"""
-
-
-@dataclass(frozen=True, slots=True)
-class AskRecordById:
-    """Which SCIM user has this id?"""
-
-    directory: DirectoryName
-    id: ScimUserId
-
-
-@dataclass(frozen=True, slots=True)
-class AskRecordsByExternalId:
-    """Which SCIM users have the Okta id as their externalId?"""
-
-    directory: DirectoryName
-
-
-@dataclass(frozen=True, slots=True)
-class AskRecordsByUserName:
-    """Which SCIM users have this userName?"""
-
-    directory: DirectoryName
-    user_name: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class AskSuccessor:
-    """Who else is assigned to the app under this userName?"""
-
-    directory: DirectoryName
-    user_name: str = field(repr=False)
-
-
-Ask = (
-    AskGroup | AskLog | AskRecordById | AskRecordsByExternalId | AskRecordsByUserName | AskSuccessor
+Answer = (
+    OktaGroup
+    | LogFacts
+    | tuple[ScimRecord, ...]
+    | tuple[Successor, ...]
+    | Account
+    | tuple["KnownGroup", ...]
+    | tuple[ScimLink, ...]
+    | frozenset["AccountId"]
+    | Missing
+    | Unread
 )
-Answer = OktaGroup | LogFacts | tuple[ScimRecord, ...] | tuple[Successor, ...] | Missing | Unread
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """Not decided yet: these answers are needed first."""
-
-    asks: frozenset[Ask]
-
-
-# -- what the store remembers ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A mapping once matched to a SCIM group by exact name, and counted by ids from then on.
-
-    ``name`` is the SCIM group's and ``target_name`` that of Okta's target; they are the same
-    until an operator accepts that one of them changed. ``accept`` says that this was done.
-    """
-
-    mapping: PushMappingId
-    source: OktaGroupId
-    target: OktaGroupId
-    group: ScimGroupId
-    name: str
-    target_name: str
-    accept: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PastStep:
-    """A step of the journal with its latest outcome."""
-
-    id: int
-    action: Action
-    group: ScimGroupId
-    state: str
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the store knew of one person in one directory when the look began.
-
-    ``standing`` is that of the last settled look; ``agreed`` counts the looks since that found
-    a returning person as wanted; ``waiting_since`` is when we began to wait for Okta or Atlassian
-    to finish something; ``shared_with`` are other people in force who hold the same record.
-    """
-
-    scim_id: ScimUserId | None = None
-    user_name: str = field(default="", repr=False)
-    ever_in_force: bool = False
-    standing: Standing | None = None
-    agreed: int = 0
-    waiting_since: datetime | None = None
-    groups: frozenset[ScimGroupId] = frozenset()
-    history: tuple[PastStep, ...] = ()
-    shared_with: frozenset[OktaUserId] = frozenset()
-
-
-class Claim(StrEnum):
-    """What an event says has happened."""
-
-    ACTIVE = "active"
-    DEACTIVATED = "deactivated"
-    SUSPENDED = "suspended"
-    ASSIGNED = "assigned"
-    UNASSIGNED = "unassigned"
-    JOINED = "joined"
-    LEFT = "left"
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A waiting event's claim; ``about`` is the app or the Okta group, empty for the user.
-
-    ``published`` is never later than our receipt, so a payload cannot claim to be the newest.
-    ``first_look`` is when a lease first held the event.
-    """
-
-    uuid: str
-    claim: Claim
-    about: str
-    published: datetime
-    first_look: datetime | None = None
 
 
 # -- the reading -------------------------------------------------------------------------------
@@ -303,7 +204,7 @@ class DirectoryReading:
     app_user: AppUser | Missing | Unread
     mappings: tuple[PushMapping, ...] | Unread
     links: tuple[Link, ...] = ()
-    memory: Memory = Memory()
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)

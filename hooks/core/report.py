@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from hooks.core.ids import DirectoryName, ScimGroupId
+    from hooks.core.memory import Link
     from hooks.core.plan import DirectoryPlan, Plan
-    from hooks.core.reading import Link
     from hooks.core.refusal import Refusal
 
 STANDINGS = {

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hooks.core.asks import Asking, AskLog
+from hooks.core.history import LogFacts
 from hooks.core.membership import Standing
 from hooks.core.reading import (
     IN_FORCE,
     MISSING,
     App,
     AppUser,
-    Asking,
-    AskLog,
     DirectoryReading,
-    LogFacts,
     OktaUser,
     Reading,
     Unread,

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from hooks.core.errors import IncompleteError, NotFoundError
+from hooks.core.history import LogFacts
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId, PushMappingId
 from hooks.core.reading import (
     MISSING,
     App,
     AppUser,
-    LogFacts,
     Missing,
     OktaGroup,
     OktaUser,

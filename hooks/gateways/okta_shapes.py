@@ -14,22 +14,23 @@ from typing import TypeVar
 import msgspec
 
 from hooks.core.errors import IncompleteError
+from hooks.core.history import LogFacts, Logged, Moment
 from hooks.core.ids import Identifier, OktaAppId, OktaGroupId, OktaUserId, PushMappingId, ScimUserId
-from hooks.core.reading import AppUser, LogFacts, OktaGroup, OktaUser, PushMapping
+from hooks.core.reading import AppUser, OktaGroup, OktaUser, PushMapping
 
 IdT = TypeVar("IdT", bound=Identifier)
 
-DEACTIVATED = frozenset(
-    {
-        "user.lifecycle.deactivate",
-        "user.lifecycle.delete.initiated",
-        "user.lifecycle.delete.completed",
-    }
-)
-ACTIVATED = frozenset({"user.lifecycle.activate", "user.lifecycle.reactivate"})
-ASSIGNMENTS = frozenset({"application.user_membership.add", "application.user_membership.remove"})
-#: Every type ``facts`` can read.
-LOG_TYPES = DEACTIVATED | ACTIVATED | ASSIGNMENTS
+_MEANS = {
+    "user.lifecycle.deactivate": Logged.DEACTIVATED,
+    "user.lifecycle.delete.initiated": Logged.DEACTIVATED,
+    "user.lifecycle.delete.completed": Logged.DEACTIVATED,
+    "user.lifecycle.activate": Logged.ACTIVATED,
+    "user.lifecycle.reactivate": Logged.ACTIVATED,
+    "application.user_membership.add": Logged.ASSIGNED,
+    "application.user_membership.remove": Logged.UNASSIGNED,
+}
+#: Every type ``moments`` can read.
+LOG_TYPES = frozenset(_MEANS)
 
 
 class _Camel(msgspec.Struct, rename="camel"):
@@ -163,27 +164,31 @@ def mapping_of(item: MappingShape) -> PushMapping:
     )
 
 
-def facts(events: Iterable[EventShape], user: OktaUserId) -> LogFacts:
-    """What events say that succeeded.
+def moments(event: EventShape) -> tuple[Moment, ...]:
+    """What an event says that succeeded; one for each app it names.
 
-    Raises: IncompleteError if one is not about this person or of no type that was asked for,
-    or has no instant.
+    Raises: IncompleteError if it is of no type that was asked for, or has no instant.
     """
-    newest: dict[bool, datetime] = {}
-    apps: set[OktaAppId] = set()
+    what = _MEANS.get(event.event_type)
+    if what is None:
+        raise IncompleteError("okta ignored the filter of GET log")
+    if event.outcome is None or event.outcome.result != "SUCCESS":
+        return ()
+    at = _published(event)
+    if what in (Logged.DEACTIVATED, Logged.ACTIVATED):
+        return (Moment(at, what),)
+    named = (OktaAppId.maybe(each.id) for each in event.target or () if each.type == "AppInstance")
+    return tuple(Moment(at, what, app) for app in named if app is not None)
+
+
+def facts(events: Iterable[EventShape], user: OktaUserId) -> LogFacts:
+    """What events about one person say. Raises: as ``moments``, or if one is not about them."""
+    found: set[Moment] = set()
     for event in events:
-        targets = event.target or []
-        if event.event_type not in LOG_TYPES or user not in {each.id for each in targets}:
+        if user not in {each.id for each in event.target or ()}:
             raise IncompleteError("okta ignored the filter of GET log")
-        if event.outcome is None or event.outcome.result != "SUCCESS":
-            continue
-        if event.event_type in ASSIGNMENTS:
-            named = (OktaAppId.maybe(each.id) for each in targets if each.type == "AppInstance")
-            apps.update(app for app in named if app is not None)
-        else:
-            left, at = event.event_type in DEACTIVATED, _published(event)
-            newest[left] = max(newest.get(left, at), at)
-    return LogFacts(newest.get(True), newest.get(False), frozenset(apps))
+        found.update(moments(event))
+    return LogFacts(tuple(sorted(found, key=lambda each: (each.at, each.what, each.app or ""))))
 
 
 def _published(event: EventShape) -> datetime:

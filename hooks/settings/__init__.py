@@ -15,12 +15,12 @@ from typing import Any, get_args
 from pydantic import BaseModel, Field, InstanceOf, ValidationError
 
 from hooks.core.ids import DirectoryName
-from hooks.settings.demand import Account, Demand, Role
+from hooks.settings.demand import Demand, Holder, Role
 from hooks.settings.mistakes import Mistake, refusal
 from hooks.settings.secrets import OktaKey, OktaToken, Secret, Secrets
 from hooks.settings.structure import Loc, Structure, contradictions
 
-__all__ = ["Account", "OktaKey", "OktaToken", "Role", "Secret", "Secrets", "Settings", "load"]
+__all__ = ["Holder", "OktaKey", "OktaToken", "Role", "Secret", "Secrets", "Settings", "load"]
 
 CONFIG = "HOOKS_CONFIG"
 DEFAULT_CONFIG = "hooks.toml"

@@ -49,7 +49,7 @@ class Role(Enum):
     POLICY = frozenset[Need]()
 
 
-class Account(StrEnum):
+class Holder(StrEnum):
     """Whose Okta credential: the worker's, or the one that administers hooks."""
 
     READER = "HOOKS_OKTA_"
@@ -112,10 +112,10 @@ class Demand:
             remedy = "missing; needed while [listen] operations is off loopback"
             yield Wanted((OPERATIONS,), forms.long_token, remedy if self.exposed else "")
         if Need.VENDORS in self:
-            yield from _okta(Account.READER)
+            yield from _okta(Holder.READER)
             yield from self._atlassian()
         if Need.ADMIN in self:
-            yield from _okta(Account.ADMIN)
+            yield from _okta(Holder.ADMIN)
 
     def _atlassian(self) -> Iterator[Wanted]:
         for directory in self.directories:
@@ -130,15 +130,15 @@ class Demand:
         own = f"{SCIM}_{directory.upper().replace('-', '_')}"
         return (SCIM, own) if len(self.directories) == 1 else (own,)
 
-    def accounts(self) -> Iterator[Account]:
+    def accounts(self) -> Iterator[Holder]:
         """Whose Okta credentials are read."""
         if Need.VENDORS in self:
-            yield Account.READER
+            yield Holder.READER
         if Need.ADMIN in self:
-            yield Account.ADMIN
+            yield Holder.ADMIN
 
 
-def _okta(account: Account) -> Iterator[Wanted]:
+def _okta(account: Holder) -> Iterator[Wanted]:
     # Which of them must be there depends on the others, and is judged when all are read.
     yield Wanted((account.client_id,), forms.token)
     yield Wanted((account.private_key,), forms.private_key)

@@ -15,7 +15,7 @@ from typing import NoReturn
 from hooks.core.ids import DirectoryName
 from hooks.settings import demand as names
 from hooks.settings import forms
-from hooks.settings.demand import Account, Demand, Wanted
+from hooks.settings.demand import Demand, Holder, Wanted
 from hooks.settings.mistakes import Mistake, refusal
 
 DEFAULT_DATABASE = "sqlite:///hooks.db"
@@ -162,7 +162,7 @@ class Secrets:
         """What the key of a directory is called in `reread` and in alarms."""
         return self._demand.scim_names(directory)[0]
 
-    def okta(self, account: Account = Account.READER) -> OktaKey | OktaToken:
+    def okta(self, account: Holder = Holder.READER) -> OktaKey | OktaToken:
         """How to sign in to Okta."""
         token = self._held[account.api_token]
         if token:
@@ -180,7 +180,7 @@ def _place(name: str) -> str:
     return f"environment: {name}"
 
 
-def _incomplete(account: Account, held: Mapping[str, Secret | None]) -> list[Mistake]:
+def _incomplete(account: Holder, held: Mapping[str, Secret | None]) -> list[Mistake]:
     """An Okta credential is an app with its key, or a token, never half of one or both."""
     app, key, token = (held[name] for name in account.names)
     if token and (app or key):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from hooks.clock import moment
-from hooks.core.reading import Claim, Claimed
+from hooks.core.memory import Claim, Claimed
 from hooks.store.tables import Due, Event
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from hooks.core.ids import DirectoryName, ScimGroupId
 from hooks.core.log_event import clean
 from hooks.core.membership import Action, State
-from hooks.core.reading import PastStep
+from hooks.core.memory import PastStep
 from hooks.store import holds, line
 from hooks.store.tables import Outcome, Step
 

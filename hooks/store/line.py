@@ -16,7 +16,7 @@ from sqlalchemy import case, func, or_, select, update
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
-from hooks.core.reading import Claim, Claimed
+from hooks.core.memory import Claim, Claimed
 from hooks.store.database import insert_into
 from hooks.store.tables import Due, Event
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from hooks.core.ids import DirectoryName, OktaGroupId, OktaUserId, PushMappingId, ScimGroupId
 from hooks.core.log_event import clean
-from hooks.core.reading import Link
+from hooks.core.memory import Link
 from hooks.store.tables import Mapping, Refused
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from hooks.core.ids import (
     ScimUserId,
 )
 from hooks.core.membership import Standing
-from hooks.core.reading import Memory
+from hooks.core.memory import Memory
 from hooks.store.tables import Person, Refused, Tie
 
 if TYPE_CHECKING:

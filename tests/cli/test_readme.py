@@ -15,7 +15,7 @@ import hooks
 from hooks import cli
 from hooks.core.log_event import EVENT_TYPES
 from hooks.core.refusal import WAY_OUT
-from hooks.settings.demand import Account
+from hooks.settings.demand import Holder
 from hooks.settings.structure import Structure
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -115,7 +115,7 @@ def test_every_secret_stands_in_the_readme() -> None:
         demand = Demand(role=role, directories=names, organization=True, exposed=True)
         wanted = {each.names[0] for each in demand.wanted()}
         if Need.ADMIN in demand:
-            wanted -= set(Account.ADMIN.names)  # for commands that do not exist yet
+            wanted -= set(Holder.ADMIN.names)  # for commands that do not exist yet
         assert wanted <= named
 
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from hooks.core.asks import AskOktaGroup, AskSuccessor
 from hooks.core.membership import Action
+from hooks.core.memory import PastStep
 from hooks.core.plan import Reason
 from hooks.core.policy import Named, Policy, Restore, Suspended
-from hooks.core.reading import MISSING, AskGroup, AskSuccessor, PastStep, Successor
+from hooks.core.reading import MISSING, Successor
 from hooks.core.refusal import Cause
 from tests.core.worlds import (
     ANN,
@@ -153,7 +155,9 @@ def test_a_submitted_removal_counts_as_removed_whatever_a_lagging_reading_shows(
         pytest.param({"mappings": (mapping(1, of=2),)}, Cause.MAPPING_MOVED, id="moved"),
         pytest.param({"names": {**NAMES, target(1): "x"}}, Cause.MAPPING_RENAMED, id="renamed"),
         pytest.param({"names": {}}, Cause.MAPPING_UNREADABLE, id="its target is 404"),
-        pytest.param({"says": {AskGroup(target(1)): DOWN}}, Cause.MAPPING_UNREADABLE, id="down"),
+        pytest.param(
+            {"says": {AskOktaGroup(target(1)): DOWN}}, Cause.MAPPING_UNREADABLE, id="down"
+        ),
     ],
 )
 def test_nothing_is_given_back_through_a_mapping_that_changed(

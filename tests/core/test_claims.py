@@ -11,8 +11,9 @@ import pytest
 
 from hooks.core.claims import YOUNG, contradictions
 from hooks.core.log_event import claim, parse_event
+from hooks.core.memory import Claim, Claimed
 from hooks.core.policy import Policy, Restore, Suspended
-from hooks.core.reading import Claim, Claimed, LogFacts, OktaUser
+from hooks.core.reading import OktaUser
 from hooks.core.refusal import Cause
 from tests.core.worlds import (
     ANN,
@@ -30,6 +31,7 @@ from tests.core.worlds import (
     app_id,
     causes,
     changes,
+    logged,
     look,
     okta_group,
     reading,
@@ -315,8 +317,8 @@ def test_an_unassignment_of_somebody_unknown_waits_for_the_log(
     (found,) = look(heard).contradictions
     first = NOW - timedelta(seconds=looking or 0)
     assert found.look == (first + timedelta(seconds=look_at) if look_at else None)
-    logged = LogFacts(assignments=frozenset({APP}))
-    for known in (replace(heard, log=logged), replace(heard, memory=KNOWN)):
+    log = logged(assigned=NOW)
+    for known in (replace(heard, log=log), replace(heard, memory=KNOWN)):
         assert not look(known).contradictions
 
 

@@ -6,17 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from hooks.core.asks import AskOktaGroup, AskSuccessor
 from hooks.core.ids import DirectoryName
 from hooks.core.membership import Action, Standing
 from hooks.core.policy import Named, Policy, Restore, Suspended
-from hooks.core.reading import (
-    MISSING,
-    AskGroup,
-    AskSuccessor,
-    Missing,
-    Successor,
-    Unread,
-)
+from hooks.core.reading import MISSING, Missing, Successor, Unread
 from hooks.core.refusal import WAY_OUT, Cause
 from tests.core.worlds import (
     ANN,
@@ -272,7 +266,7 @@ def test_not_in_a_protected_group_counts_only_if_the_group_can_be_read(
     said: Unread | Missing,
 ) -> None:
     """Resolved once, then deleted or hidden: the list of her groups does not show it any more."""
-    plan = look(replace(LEAVER, says={AskGroup(GLASS): said}), policy=UNDER_GLASS)
+    plan = look(replace(LEAVER, says={AskOktaGroup(GLASS): said}), policy=UNDER_GLASS)
     assert (changes(plan), causes(plan)) == ([], {Cause.PROTECTION_UNKNOWN})
 
 

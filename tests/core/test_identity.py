@@ -6,24 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from hooks.core.asks import Ask, AskLog, AskRecordById, AskRecordsByExternalId, AskRecordsByUserName
 from hooks.core.identity import How
 from hooks.core.membership import Standing
-from hooks.core.reading import (
-    MISSING,
-    Answer,
-    Ask,
-    AskLog,
-    AskRecordById,
-    AskRecordsByExternalId,
-    AskRecordsByUserName,
-    LogFacts,
-    Memory,
-    ScimRecord,
-)
+from hooks.core.memory import Memory
+from hooks.core.reading import MISSING, Answer, ScimRecord
 from hooks.core.refusal import Cause
 from tests.core.worlds import (
     ANN,
-    APP,
     ASSIGNED,
     BOB,
     DOWN,
@@ -31,6 +21,7 @@ from tests.core.worlds import (
     LEAVER,
     LOGIN,
     MAIN,
+    NOW,
     PRESENT,
     RECORD,
     UNASSIGNED,
@@ -38,6 +29,7 @@ from tests.core.worlds import (
     causes,
     changes,
     group,
+    logged,
     look,
     look_closely,
     record,
@@ -55,7 +47,7 @@ UNTIED = replace(ASSIGNED, external_id=None)
 BY_ID = AskRecordById(MAIN, RECORD)
 BY_EXTERNAL_ID = AskRecordsByExternalId(MAIN)
 BY_USER_NAME = AskRecordsByUserName(MAIN, LOGIN)
-LOGGED = LogFacts(assignments=frozenset({APP}))
+LOGGED = logged(assigned=NOW)
 
 
 def saying(world: World, ask: Ask, answer: Answer) -> World:

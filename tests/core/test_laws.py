@@ -9,26 +9,15 @@ from random import Random
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from hooks.core.asks import Ask, AskLog
 from hooks.core.decide import decide
+from hooks.core.history import LogFacts
 from hooks.core.ids import ScimGroupId
 from hooks.core.membership import Action, Standing, State
+from hooks.core.memory import Claim, Claimed, PastStep
 from hooks.core.plan import Plan
 from hooks.core.policy import Named, Orphaned, Policy, Restore, Suspended
-from hooks.core.reading import (
-    MISSING,
-    Answer,
-    App,
-    AppUser,
-    Ask,
-    AskLog,
-    Claim,
-    Claimed,
-    LogFacts,
-    OktaUser,
-    PastStep,
-    Successor,
-    Unread,
-)
+from hooks.core.reading import MISSING, Answer, App, AppUser, OktaUser, Successor, Unread
 from tests.core.chance import NUMBERS, unread, worlds
 from tests.core.worlds import (
     ANN,
@@ -43,6 +32,7 @@ from tests.core.worlds import (
     answer,
     changes,
     group,
+    logged,
     look,
     look_closely,
     reading,
@@ -316,7 +306,7 @@ def test_any_mixture_of_answers_ends_in_a_plan(
             st.just(world.app_user) | nothing | st.builds(AppUser, st.just(ANN), statuses)
         ),
         mappings=draw(st.just(world.mappings) | unread | st.just(())),
-        log=draw(st.builds(LogFacts, st.sampled_from([None, NOW])) | unread),
+        log=draw(st.sampled_from([LogFacts(), logged(deactivated=NOW)]) | unread),
         protected_before=draw(st.booleans()),
     )
     answers: dict[Ask, Answer] = {}

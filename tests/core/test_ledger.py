@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hooks.core.ids import ScimGroupId
 from hooks.core.ledger import BACK, NO_EFFECT, UNKNOWN, Resolved, Taken, settle
 from hooks.core.membership import Action, State
-from hooks.core.reading import PastStep
+from hooks.core.memory import PastStep
 from tests.core.worlds import past, scim_group
 
 REMOVE, ADD = Action.REMOVE, Action.ADD

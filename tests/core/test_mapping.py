@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from hooks.core.asks import AskOktaGroup
 from hooks.core.ids import OktaGroupId
 from hooks.core.membership import Group
+from hooks.core.memory import Claim, Claimed, Link
 from hooks.core.policy import Orphaned, Policy, Restore
-from hooks.core.reading import Answer, AskGroup, Claim, Claimed, Link, PushMapping, Unread, Why
+from hooks.core.reading import Answer, PushMapping, Unread, Why
 from hooks.core.refusal import Cause
 from tests.core.worlds import (
     DOWN,
@@ -51,7 +53,7 @@ def hiding(world: World, *groups: OktaGroupId) -> World:
 
 
 def telling(world: World, about: OktaGroupId, said: Answer) -> World:
-    return replace(world, says={**world.says, AskGroup(about): said})
+    return replace(world, says={**world.says, AskOktaGroup(about): said})
 
 
 def unmanaged(world: World) -> set[str]:
@@ -187,8 +189,8 @@ def test_a_new_mapping_to_a_remembered_target_needs_no_name() -> None:
 
 def test_only_targets_of_touched_groups_are_read_again() -> None:
     _, seen = look_closely(PRESENT)
-    assert AskGroup(target(2)) in seen.answers
-    assert AskGroup(target(1)) not in seen.answers
+    assert AskOktaGroup(target(2)) in seen.answers
+    assert AskOktaGroup(target(1)) not in seen.answers
 
 
 MOVED = [
@@ -218,10 +220,10 @@ def test_a_mapping_that_moved_is_refused_until_accepted(world: World, now: PushM
             id="renamed in Atlassian",
         ),
         pytest.param(
-            {"says": {AskGroup(target(2)): FORBIDDEN}}, Cause.MAPPING_UNREADABLE, id="forbidden"
+            {"says": {AskOktaGroup(target(2)): FORBIDDEN}}, Cause.MAPPING_UNREADABLE, id="forbidden"
         ),
         pytest.param(
-            {"says": {AskGroup(target(2)): DOWN}}, Cause.MAPPING_UNREADABLE, id="not answering"
+            {"says": {AskOktaGroup(target(2)): DOWN}}, Cause.MAPPING_UNREADABLE, id="not answering"
         ),
         pytest.param(
             {"names": {source(2): "source-2"}}, Cause.MAPPING_UNREADABLE, id="its target is 404"
@@ -234,7 +236,7 @@ def test_a_mapping_that_is_not_as_remembered_is_refused(
     held = pushed(world, mapping(2), links=(link(2),), groups=(2,))
     plan = look(replace(held, **change))  # type: ignore[arg-type]
     assert (changes(plan), causes(plan)) == ([], {cause})
-    assert refusal(plan).retry is (change.get("says") == {AskGroup(target(2)): DOWN})
+    assert refusal(plan).retry is (change.get("says") == {AskOktaGroup(target(2)): DOWN})
 
 
 def test_an_accepted_rename_is_trusted_under_its_new_name() -> None:

@@ -7,20 +7,14 @@ from datetime import timedelta
 
 import pytest
 
+from hooks.core.asks import AskLog, AskRecordsByExternalId
 from hooks.core.decide import decide
+from hooks.core.history import LogFacts
 from hooks.core.membership import Standing
+from hooks.core.memory import Claim, Claimed
 from hooks.core.plan import Reason
 from hooks.core.policy import Policy, Suspended
-from hooks.core.reading import (
-    MISSING,
-    App,
-    AskLog,
-    AskRecordsByExternalId,
-    Claim,
-    Claimed,
-    LogFacts,
-    OktaUser,
-)
+from hooks.core.reading import MISSING, App, OktaUser
 from hooks.core.refusal import Cause
 from tests.core.chance import APP_USER_ENDED, APP_USER_IN_FORCE, USER_IN_FORCE
 from tests.core.worlds import (
@@ -40,6 +34,7 @@ from tests.core.worlds import (
     World,
     causes,
     changes,
+    logged,
     look,
     look_closely,
     reading,
@@ -110,12 +105,12 @@ def standing(world: World) -> Standing:
             replace(GONE, memory=KNOWN, log=DOWN), Cause.HISTORY_UNREAD, id="404s, log unread"
         ),
         pytest.param(
-            replace(GONE, memory=KNOWN, log=LogFacts(NOW, NOW)),
+            replace(GONE, memory=KNOWN, log=logged(deactivated=NOW, activated=NOW)),
             Cause.ABSENCE_UNPROVED,
             id="404s, an activation at the very instant",
         ),
         pytest.param(
-            replace(GONE, memory=KNOWN, log=LogFacts(NOW - timedelta(1), NOW)),
+            replace(GONE, memory=KNOWN, log=logged(deactivated=NOW - timedelta(1), activated=NOW)),
             Cause.ABSENCE_UNPROVED,
             id="404s, a deactivation, and a later activation",
         ),
@@ -171,10 +166,11 @@ def test_unclear_is_looked_at_again(world: World) -> None:
         pytest.param(replace(LEAVER, member_of=DOWN), id="groups unread do not matter"),
         pytest.param(GONE, id="404s, and last seen deactivated"),
         pytest.param(
-            replace(GONE, memory=KNOWN, log=LogFacts(NOW)), id="404s, a deactivation in the log"
+            replace(GONE, memory=KNOWN, log=logged(deactivated=NOW)),
+            id="404s, a deactivation in the log",
         ),
         pytest.param(
-            replace(GONE, memory=KNOWN, log=LogFacts(NOW, NOW - timedelta(1))),
+            replace(GONE, memory=KNOWN, log=logged(deactivated=NOW, activated=NOW - timedelta(1))),
             id="404s, deactivated after the last activation",
         ),
         pytest.param(stranger(replace(LEAVER, log=DOWN)), id="a stranger's record says who she is"),
@@ -226,7 +222,7 @@ def test_who_is_unassigned_loses_everything_pushed(status: str, app_user: str | 
         pytest.param(
             replace(
                 stranger(UNASSIGNED),
-                log=LogFacts(assignments=frozenset({APP})),
+                log=logged(assigned=NOW),
                 records=tuple(replace(each, external_id=None) for each in PRESENT.records),
             ),
             id="the log, and one record of her userName",
@@ -246,8 +242,8 @@ def test_the_log_is_asked_once_about_somebody_outside() -> None:
     assert standing(again) is Standing.OUTSIDE
     spoken = replace(again, claims=(Claimed("u", Claim.UNASSIGNED, APP, NOW),))
     assert AskLog() in look_closely(spoken)[1].answers
-    logged = LogFacts(assignments=frozenset({APP}))
-    assert standing(replace(spoken, log=logged)) is Standing.UNASSIGNED
+    shown = replace(spoken, log=logged(assigned=NOW))
+    assert standing(shown) is Standing.UNASSIGNED
 
 
 def test_who_left_without_ever_having_had_anything_is_no_refusal() -> None:

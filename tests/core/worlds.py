@@ -10,7 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from hooks.core.asks import (
+    Ask,
+    AskAccount,
+    AskAccountGroups,
+    AskActiveMembers,
+    AskLog,
+    AskOktaGroup,
+    AskRecordById,
+    AskRecordsByExternalId,
+    AskRecordsByUserName,
+    AskScimLinks,
+    AskSuccessor,
+)
 from hooks.core.decide import decide
+from hooks.core.history import LogFacts, Logged, Moment
 from hooks.core.ids import (
     DirectoryName,
     OktaAppId,
@@ -21,6 +35,7 @@ from hooks.core.ids import (
     ScimUserId,
 )
 from hooks.core.membership import Action, Group, Standing, State
+from hooks.core.memory import Claimed, Link, Memory, PastStep
 from hooks.core.plan import Plan
 from hooks.core.policy import Policy
 from hooks.core.reading import (
@@ -28,22 +43,10 @@ from hooks.core.reading import (
     Answer,
     App,
     AppUser,
-    Ask,
-    AskGroup,
-    AskLog,
-    AskRecordById,
-    AskRecordsByExternalId,
-    AskRecordsByUserName,
-    AskSuccessor,
-    Claimed,
     DirectoryReading,
-    Link,
-    LogFacts,
-    Memory,
     Missing,
     OktaGroup,
     OktaUser,
-    PastStep,
     PushMapping,
     Reading,
     ScimRecord,
@@ -138,6 +141,27 @@ ASSIGNED = AppUser(ANN, "ACTIVE", RECORD, LOGIN)
 RUNNING = App(APP, "ACTIVE")
 KNOWN = Memory(scim_id=RECORD, user_name=LOGIN, ever_in_force=True)
 QUIET = LogFacts()
+
+
+def logged(
+    *,
+    deactivated: datetime | None = None,
+    activated: datetime | None = None,
+    assigned: datetime | None = None,
+    unassigned: datetime | None = None,
+) -> LogFacts:
+    """A System Log with these lines about her, and nothing else."""
+    said = {
+        Logged.DEACTIVATED: deactivated,
+        Logged.ACTIVATED: activated,
+        Logged.ASSIGNED: assigned,
+        Logged.UNASSIGNED: unassigned,
+    }
+    lifecycle = (Logged.DEACTIVATED, Logged.ACTIVATED)
+    found = [
+        Moment(at, what, None if what in lifecycle else APP) for what, at in said.items() if at
+    ]
+    return LogFacts(tuple(sorted(found, key=lambda each: each.at)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,11 +260,13 @@ def answer(ask: Ask, *worlds: World) -> Answer:
     if ask in worlds[0].says:
         return worlds[0].says[ask]
     match ask:
-        case AskGroup():
+        case AskOktaGroup():
             name = worlds[0].names.get(ask.group)
             return MISSING if name is None else OktaGroup(ask.group, name)
         case AskLog():
             return worlds[0].log
+        case AskAccount() | AskAccountGroups() | AskScimLinks() | AskActiveMembers():
+            return Unread(Why.FORBIDDEN)
         case _:
             return _of_directory(ask, next(each for each in worlds if each.name == ask.directory))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hooks.core.ids import DirectoryName
 from hooks.core.ledger import Resolved
 from hooks.core.membership import Action, State
+from hooks.core.memory import PastStep
 from hooks.core.plan import Reason
 from hooks.core.policy import Limits
-from hooks.core.reading import PastStep
 from hooks.store import journal
 from hooks.store.database import Database
 from hooks.store.journal import Admission, Wish

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hooks.core.ids import DirectoryName, OktaUserId, PushMappingId
-from hooks.core.reading import Link
+from hooks.core.memory import Link
 from hooks.core.refusal import Cause, Refusal
 from hooks.store import mappings, people
 from hooks.store.database import Database

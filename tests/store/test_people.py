@@ -12,7 +12,8 @@ from hooks.clock import moment
 from hooks.core.errors import UnsealedError
 from hooks.core.ids import AccountId, DirectoryName
 from hooks.core.membership import Standing
-from hooks.core.reading import AppUser, Memory, Unread, Why
+from hooks.core.memory import Memory
+from hooks.core.reading import AppUser, Unread, Why
 from hooks.core.refusal import Cause, Refusal
 from hooks.store import people
 from hooks.store.database import Database

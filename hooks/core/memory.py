@@ -1,0 +1,94 @@
+"""What the store remembered when a look began: links, earlier steps, standings, waiting events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hooks.core.ids import (
+        OktaGroupId,
+        OktaUserId,
+        PushMappingId,
+        ScimGroupId,
+        ScimUserId,
+    )
+    from hooks.core.membership import Action, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A mapping once matched to a SCIM group by exact name, and counted by ids from then on.
+
+    ``name`` is the SCIM group's and ``target_name`` that of Okta's target; they are the same
+    until an operator accepts that one of them changed. ``accept`` says that this was done.
+    """
+
+    mapping: PushMappingId
+    source: OktaGroupId
+    target: OktaGroupId
+    group: ScimGroupId
+    name: str
+    target_name: str
+    accept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PastStep:
+    """A step of the journal with its latest outcome."""
+
+    id: int
+    action: Action
+    group: ScimGroupId
+    state: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the store knew of one person in one directory when the look began.
+
+    ``standing`` is that of the last settled look; ``agreed`` counts the looks since that found
+    a returning person as wanted; ``waiting_since`` is when we began to wait for Okta or Atlassian
+    to finish something; ``shared_with`` are other people in force who hold the same record.
+    """
+
+    scim_id: ScimUserId | None = None
+    user_name: str = field(default="", repr=False)
+    ever_in_force: bool = False
+    standing: Standing | None = None
+    agreed: int = 0
+    waiting_since: datetime | None = None
+    groups: frozenset[ScimGroupId] = frozenset()
+    history: tuple[PastStep, ...] = ()
+    shared_with: frozenset[OktaUserId] = frozenset()
+
+
+class Claim(StrEnum):
+    """What an event says has happened."""
+
+    ACTIVE = "active"
+    DEACTIVATED = "deactivated"
+    SUSPENDED = "suspended"
+    ASSIGNED = "assigned"
+    UNASSIGNED = "unassigned"
+    JOINED = "joined"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A waiting event's claim; ``about`` is the app or the Okta group, empty for the user.
+
+    ``published`` is never later than our receipt, so a payload cannot claim to be the newest.
+    ``first_look`` is when a lease first held the event.
+    """
+
+    uuid: str
+    claim: Claim
+    about: str
+    published: datetime
+    first_look: datetime | None = None
