@@ -1,6 +1,6 @@
-"""Atlassian's user provisioning (SCIM) API over the world's directories.
+"""Atlassian's APIs on one origin: user provisioning (SCIM), and the organization's admin API.
 
-Source: Atlassian user provisioning OpenAPI; behaviours nobody documents are switches.
+Source of SCIM: Atlassian user provisioning OpenAPI; behaviours nobody documents are switches.
 """
 
 import json
@@ -14,9 +14,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .directory import Directory
 from .door import Door
+from .organization.app import create_organization
 from .scim_api import ScimApi
 from .scim_json import RefusalError, error_json, failure_json
 from .scim_rules import broken
@@ -26,8 +28,18 @@ Handler = Callable[[Directory, Request], Awaitable[Response]]
 PREFIX = "/scim/directory/{directory_id}"
 
 
-def create_atlassian(world: World) -> Door:
-    """The SCIM API of every directory of this world."""
+def create_atlassian(world: World) -> ASGIApp:
+    """The SCIM API of every directory of this world, and the admin API of its organization."""
+    scim, organization = create_scim(world), create_organization(world)
+
+    async def by_path(scope: Scope, receive: Receive, send: Send) -> None:
+        admin = scope["type"] == "http" and scope["path"].startswith("/admin/")
+        await (organization if admin else scim)(scope, receive, send)
+
+    return by_path
+
+
+def create_scim(world: World) -> Door:
     scim, guard = ScimApi(world), Guard(world)
     routes: list[tuple[str, dict[str, Handler]]] = [
         ("/Users", {"GET": scim.list_users, "POST": scim.create_user}),

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from .directory import Directory
 from .ids import Ids
 from .org import App, AppUser, Group, Hook, Org, User, UserState, WorldError
+from .organization.store import Organization
 from .past import Past
 from .switches import Switches
 from .system_log import CATALOG, SYSTEM_ACTOR, Json, SystemLog, Transaction, target
@@ -35,7 +36,7 @@ class Ground:
         self.chance = Random(seed + 1)
         self.org = Org()
         self.directories: dict[str, Directory] = {}
-        self.account_ids: dict[str, str] = {}
+        self.organization = Organization(Ids(seed + 2_000_003), self.noise, self.switches)
         self.log = SystemLog(self.ids, self.chance)
         self.outbox: list[tuple[Hook, Json]] = []
         self.past = Past()
@@ -100,11 +101,13 @@ class Ground:
         return _known(self.directories.get(key) or named, "directory", key)
 
     def directory_of(self, app: App) -> Directory | None:
-        return next((d for d in self.directories.values() if d.app_id == app.id), None)
+        """None too once the subscription has lapsed."""
+        mine = (d for d in self.directories.values() if d.app_id == app.id and not d.dead)
+        return next(mine, None)
 
     def account_id(self, email: str) -> str:
         """One Atlassian account per address, whatever the number of directories."""
-        return self.account_ids.setdefault(email.lower(), self.ids.account())
+        return self.organization.account_ids.get(email.lower()) or self.ids.account()
 
     # --- the log ----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from .past import Past
 
@@ -48,11 +49,24 @@ class ScimGroup:
     members: dict[str, None] = field(default_factory=dict)
 
 
+class Follower(Protocol):
+    """A second store that trails this one, as Atlassian's organization does.
+
+    Memberships it reads from here, as of an instant.
+    """
+
+    def user_changed(self, directory: "Directory", user: ScimUser, now: datetime) -> None: ...
+    def user_switched(self, user: ScimUser, now: datetime) -> None: ...
+    def user_deleted(self, user: ScimUser, now: datetime) -> None: ...
+    def group_added(self, directory: "Directory", group: ScimGroup, now: datetime) -> None: ...
+    def group_deleted(self, group: ScimGroup) -> None: ...
+
+
 class Directory:
     """The state of one directory. Knows nothing of HTTP, of Okta, or of time passing.
 
-    Every change of a membership goes through ``join`` and ``leave``, so a second store that
-    trails this one, as Atlassian's organization does, can follow it from here.
+    Every change of a membership goes through ``join`` and ``leave``, every other through a
+    method that tells the follower.
     """
 
     def __init__(self, identity: str, name: str, key: str, app_id: str) -> None:
@@ -67,8 +81,10 @@ class Directory:
         self.groups: dict[str, ScimGroup] = {}
         self.past = Past()
         self.lag_on = False
+        self.follower: Follower | None = None
         self._groups_of: dict[str, dict[str, None]] = {}
         self._by_user_name: dict[str, list[str]] = {}
+        self._by_account: dict[str, list[str]] = {}
 
     # --- users ------------------------------------------------------------------------------
 
@@ -76,7 +92,22 @@ class Directory:
         self.users[user.id] = user
         self._groups_of[user.id] = {}
         self._by_user_name.setdefault(user.user_name.lower(), []).append(user.id)
+        if user.account_id is not None:
+            self._by_account.setdefault(user.account_id, []).append(user.id)
+        self.changed(user, user.last_modified)
+        self.set_active(user, user.last_modified, active=user.active)
         return user
+
+    def changed(self, user: ScimUser, now: datetime) -> None:
+        """Call after writing to a record."""
+        user.last_modified = now
+        if self.follower is not None:
+            self.follower.user_changed(self, user, now)
+
+    def set_active(self, user: ScimUser, now: datetime, *, active: bool) -> None:
+        user.active, user.last_modified = active, now
+        if self.follower is not None:
+            self.follower.user_switched(user, now)
 
     def rename_user(self, user: ScimUser, user_name: str) -> None:
         self._by_user_name[user.user_name.lower()].remove(user.id)
@@ -88,10 +119,17 @@ class Directory:
             self.leave(self.groups[group_id], [user.id], now)
         self._by_user_name[user.user_name.lower()].remove(user.id)
         del self.users[user.id], self._groups_of[user.id]
+        if self.follower is not None:
+            self.follower.user_deleted(user, now)
 
     def named(self, user_name: str) -> list[ScimUser]:
         """``userName`` does not distinguish case. Source: RFC 7643 section 4.1.1."""
         return [self.users[i] for i in self._by_user_name.get(user_name.lower(), [])]
+
+    def linked(self, account_id: str) -> list[ScimUser]:
+        """The records of this account."""
+        found = (self.users.get(i) for i in self._by_account.get(account_id, []))
+        return [user for user in found if user is not None and user.account_id == account_id]
 
     def with_external_id(self, external_id: str) -> list[ScimUser]:
         return [user for user in self.users.values() if user.external_id == external_id]
@@ -100,11 +138,15 @@ class Directory:
 
     def add_group(self, group: ScimGroup) -> ScimGroup:
         self.groups[group.id] = group
+        if self.follower is not None:
+            self.follower.group_added(self, group, group.created)
         return group
 
     def delete_group(self, group: ScimGroup, now: datetime) -> None:
         self.leave(group, list(group.members), now)
         del self.groups[group.id]
+        if self.follower is not None:
+            self.follower.group_deleted(group)
 
     def group_named(self, name: str) -> ScimGroup | None:
         return next((g for g in self.groups.values() if g.display_name == name), None)

@@ -112,8 +112,11 @@ def bent(reply: Reply, fault: Fault) -> Reply:
         reply.replace_body(_closed_list(reply.body))
     if fault.foreign_next:
         reply.headers = [_moved(h) if _is_next(h) else h for h in reply.headers]
+        reply.replace_body(_moved_link(reply.body))
     if fault.repeat_next:
-        reply.headers = _repeated(reply.headers)
+        if any(_is_next(header) for header in reply.headers):
+            reply.headers = _repeated(reply.headers)
+        reply.replace_body(_repeated_link(reply.body))
     if fault.truncate:
         reply.replace_body(reply.body[: len(reply.body) // 2])
     for name, value in fault.headers.items():
@@ -137,21 +140,62 @@ def _repeated(headers: RawHeaders) -> RawHeaders:
 
 
 def _emptied(body: bytes) -> bytes:
-    content = json.loads(body)
+    content = _parsed(body)
     if isinstance(content, list):
         return b"[]"
     if isinstance(content, dict) and "Resources" in content:
         content |= {"Resources": [], "totalResults": 0, "itemsPerPage": 0}
+    elif isinstance(content, dict) and isinstance(content.get("data"), list):
+        content |= {"data": [], "links": {}}
+    elif content is None:
+        return body
     return json.dumps(content).encode()
 
 
 def _closed_list(body: bytes) -> bytes:
     """A SCIM page has no next link: it claims to be the last one."""
-    content = json.loads(body)
+    content = _parsed(body)
     if isinstance(content, dict) and "Resources" in content:
         content["totalResults"] = content["startIndex"] - 1 + len(content["Resources"])
-        return json.dumps(content).encode()
-    return body
+    elif "next" in _links(content):
+        del content["links"]["next"]
+    else:
+        return body
+    return json.dumps(content).encode()
+
+
+def _parsed(body: bytes) -> Any:
+    """None if it is not JSON: a fault may strike any reply."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _links(content: Any) -> dict[str, str]:
+    """``links`` of a page of the organization."""
+    found = content.get("links") if isinstance(content, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _moved_link(body: bytes) -> bytes:
+    """A URL of another host, whatever form the link had."""
+    content = _parsed(body)
+    links = _links(content)
+    if "next" not in links:
+        return body
+    cursor = links["next"].rpartition("cursor=")[2]
+    links["next"] = f"{FOREIGN}/admin/v2/orgs?cursor={cursor}"
+    return json.dumps(content).encode()
+
+
+def _repeated_link(body: bytes) -> bytes:
+    content = _parsed(body)
+    links = _links(content)
+    if "next" not in links:
+        return body
+    links["next"] = links["self"]
+    return json.dumps(content).encode()
 
 
 # --- ASGI ------------------------------------------------------------------------------------

@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-Vendor = Literal["okta", "scim"]
+Vendor = Literal["okta", "scim", "org"]
 Observer = Callable[[str, str, str, str, int], Awaitable[None]]
 
 # Segments after which a path carries an id.
-COLLECTIONS = {"users", "groups", "apps", "eventHooks", "directory", "Users", "Groups"}
+COLLECTIONS = {
+    *("users", "groups", "apps", "eventHooks", "directory", "Users", "Groups"),
+    *("orgs", "org", "directories", "memberships", "user", "scimDirectoryId", "scimUserId"),
+    "events",
+}
+# Segments that follow a collection and are no id.
+FIXED = {"", "search"} | COLLECTIONS
 REMEMBERED_REQUESTS = 10_000
 
 
@@ -118,6 +124,6 @@ def template(path: str) -> str:
     """``/api/v1/users/00u…/groups`` becomes ``/api/v1/users/{id}/groups``."""
     parts = path.split("/")
     return "/".join(
-        "{id}" if index and parts[index - 1] in COLLECTIONS and part else part
+        "{id}" if index and parts[index - 1] in COLLECTIONS and part not in FIXED else part
         for index, part in enumerate(parts)
     )

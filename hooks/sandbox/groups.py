@@ -105,6 +105,7 @@ class Groups(People):
             raise WorldError(f"the app has a directory: {app.label}")
         directory = Directory(self.ids.uuid(), name, self.ids.secret(40), app.id)
         self.directories[directory.id] = directory
+        self.organization.follow(directory, self.now())
         return directory
 
     def assign(self, user: User | str, app: App | str) -> None:

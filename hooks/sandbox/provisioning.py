@@ -127,8 +127,7 @@ class Provisioning(Ground):
         record = directory.users.get(app_user.state.external_id or "")
         if record is None:
             return
-        record.active = False
-        record.last_modified = self.now()
+        directory.set_active(record, self.now(), active=False)
         self.emit(
             self.transaction("JOB"),
             "application.provision.user.deactivate",
@@ -159,8 +158,7 @@ class Provisioning(Ground):
         )
 
     def _link(self, directory: Directory, record: ScimUser, user: User, app_user: AppUser) -> None:
-        record.active = True
-        record.last_modified = self.now()
+        directory.set_active(record, self.now(), active=True)
         if record.user_name != app_user.user_name:
             directory.rename_user(record, app_user.user_name)
         match self.switches.scim_external_id:

@@ -198,9 +198,8 @@ def patch_user(directory: Directory, user: ScimUser, found: list[Json], now: dat
 
 
 def write_user(directory: Directory, user: ScimUser, changes: Json, now: datetime) -> None:
-    user.last_modified = now
     if "active" in changes:
-        user.active = str(changes["active"]).lower() == "true"
+        directory.set_active(user, now, active=str(changes["active"]).lower() == "true")
     if "userName" in changes:
         directory.rename_user(user, str(changes["userName"]))
     if "emails" in changes:
@@ -215,3 +214,4 @@ def write_user(directory: Directory, user: ScimUser, changes: Json, now: datetim
     ):
         if key in source:
             setattr(user, attribute, source[key])
+    directory.changed(user, now)

@@ -6,9 +6,11 @@ The defaults are what is most likely to be met. Seconds are plain numbers.
 from dataclasses import dataclass
 from typing import Literal
 
+from .organization.switches import OrganizationSwitches
+
 
 @dataclass
-class Switches:
+class Switches(OrganizationSwitches):
     """Change a field at any time; it holds from the next call on."""
 
     # --- Okta: what its jobs do to the directory, and when ---------------------------------

@@ -12,15 +12,15 @@ from typing import Any, Literal
 from .base import utc_now
 from .credentials import Credentials
 from .directory import Directory, ScimGroup, ScimUser
-from .faults import Fault, Observer, Request, Traffic
-from .groups import Groups
+from .faults import Fault, Observer, Request, Traffic, Vendor
 from .org import App, Group, Hook, User, WorldError
+from .organization.groups import LocalGroups
 from .system_log import Json, iso
 
 __all__ = ["World", "WorldError"]
 
 
-class World(Groups):
+class World(LocalGroups):
     """Okta and Atlassian in memory.
 
     Verbs of the Okta side do what an admin or HR system would do, log what Okta would log,
@@ -111,14 +111,28 @@ class World(Groups):
                     }
                     for d in self.directories.values()
                 },
+                "organization": self._organization(),
             }
         )
+
+    def _organization(self) -> Json:
+        organization, at = self.organization, self.now()
+        return {
+            "accounts": {
+                a.id: (a.email, a.status, a.membership, a.claim, a.roles)
+                for a in organization.accounts.values()
+            },
+            "groups": {
+                g.id: (g.name, g.synced, sorted(organization.members_at(g, at)))
+                for g in organization.groups.values()
+            },
+        }
 
     # --- trouble ----------------------------------------------------------------------------
 
     def fault(
         self,
-        vendor: Literal["okta", "scim"] | None = None,
+        vendor: Vendor | None = None,
         method: str | None = None,
         path: str | None = None,
         *,
@@ -142,9 +156,7 @@ class World(Groups):
         self.traffic.faults.append(fault)
         return fault
 
-    def throttle(
-        self, vendor: Literal["okta", "scim"], seconds: int, *, times: int | None = None
-    ) -> Fault:
+    def throttle(self, vendor: Vendor, seconds: int, *, times: int | None = None) -> Fault:
         """Answer 429 with the headers this vendor would send, a reset ``seconds`` from now."""
         reset = self.ago(-seconds)
         if vendor == "okta":
@@ -191,7 +203,8 @@ class World(Groups):
             for record in directory.users.values()
             if record.user_name == user.login or record.external_id == user.id
         ]
-        return frozenset({user.id, user.login, *records})
+        account = self.organization.account_ids.get(user.login.lower(), user.id)
+        return frozenset({user.id, user.login, account, *records})
 
     # --- hooks ------------------------------------------------------------------------------
 
@@ -266,7 +279,8 @@ class World(Groups):
         directory.leave(self._group(directory, group_name), records, self.now())
 
     def set_scim_active(self, directory: Directory | str, login: str, *, active: bool) -> None:
-        self.record(directory, login).active = active
+        record = self.record(directory, login)
+        self.directory(directory).set_active(record, self.now(), active=active)
 
     def force_sync(self, directory: Directory | str, login: str) -> None:
         """Okta's "Force Sync" of an unmanaged account: unlinked, and out of every synced group.
@@ -294,7 +308,7 @@ class World(Groups):
         super().tick()
 
     def _lag(self, directory: Directory) -> None:
-        directory.lag_on = self.switches.scim_read_lag > 0
+        directory.lag_on = self.switches.scim_read_lag > 0 or self.organization.lagging
 
     def _group(self, directory: Directory, name: str) -> ScimGroup:
         group = directory.group_named(name)

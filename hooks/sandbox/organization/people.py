@@ -1,0 +1,109 @@
+"""What happens to Atlassian accounts beside SCIM: made by hand, promoted, suspended, signed in."""
+
+from typing import Any, get_args
+
+from hooks.sandbox.groups import Groups
+from hooks.sandbox.org import WorldError
+
+from .nouns import Account, KeyKind
+
+
+class Accounts(Groups):
+    """Verbs on accounts. An account is named by object, id, ``userName`` or e-mail address."""
+
+    def account(self, key: Account | str) -> Account:
+        """A ``userName`` goes before an address: the record says whose account it is."""
+        self.tick()
+        if isinstance(key, Account):
+            return key
+        accounts = self.organization.accounts
+        if key in accounts:
+            return accounts[key]
+        for directory in self.directories.values():
+            for record in directory.named(key):
+                if record.account_id in accounts:
+                    return accounts[record.account_id]
+        found = accounts.get(self.organization.account_ids.get(key.lower(), ""))
+        if found is None:
+            raise WorldError(f"no such account: {key}")
+        return found
+
+    def login_of(self, account: Account) -> str:
+        """The ``userName`` of its record, else its address."""
+        for directory in self.organization.directories:
+            for record in directory.linked(account.id):
+                return record.user_name
+        return account.email
+
+    def add_account(
+        self, email: str, *, name: str | None = None, user_base: str | None = None, **changes: Any
+    ) -> Account:
+        """An account nobody provisioned; a second one of the same address is possible.
+
+        ``changes`` as for ``set_account``.
+        """
+        organization = self.organization
+        identity = organization.ids.account()
+        account = organization.add_account(
+            identity, email, name or email.partition("@")[0], self.now()
+        )
+        account.user_bases.add(user_base or organization.user_base)
+        return self.set_account(account, **changes)
+
+    def set_account(self, key: Account | str, **changes: Any) -> Account:
+        """Any of ``type``, ``status``, ``membership``, ``claim``, ``name``, ``email``, ``roles``.
+
+        As an organization admin would; SCIM is told nothing.
+        """
+        account = self.account(key)
+        if unknown := changes.keys() - SETTABLE:
+            raise WorldError(f"no such attribute of an account: {sorted(unknown)}")
+        if "email" in changes:
+            self.organization.set_email(account, changes.pop("email"))
+        if "status" in changes:
+            inactive = changes["status"] == "inactive"
+            account.deactivated = self.now() if inactive else None
+        for name, value in changes.items():
+            setattr(account, name, value)
+        return account
+
+    def set_roles(self, key: Account | str, roles: list[str]) -> None:
+        """Platform roles, such as ``atlassian/org-admin``; membership of groups is apart."""
+        self.account(key).roles = list(roles)
+
+    def log_in(self, key: Account | str) -> None:
+        """Sign in; where apps give themselves, the default groups are granted again.
+
+        Source: Atlassian default groups, resolution.de "deactivating and reactivating user".
+        """
+        account = self.account(key)
+        if account.status != "active" or account.membership != "active":
+            raise WorldError(f"may not sign in: {account.email}")
+        if not self.switches.auto_app_access:
+            return
+        for group in self.organization.groups.values():
+            if group.default_for is not None and not group.synced:
+                self.organization.join(group, account, self.now())
+
+    def add_foreign_link(self, key: Account | str, directory_id: str | None = None) -> str:
+        """A SCIM link into a directory that nobody here manages; its directory id."""
+        ids = self.organization.ids
+        directory_id = directory_id or ids.uuid()
+        links = self.organization.foreign_links.setdefault(self.account(key).id, [])
+        links.append((ids.uuid(), directory_id))
+        return directory_id
+
+    def set_org_key(self, kind: KeyKind) -> None:
+        """What kind of key ``organization.api_key`` is from now on."""
+        if kind not in get_args(KeyKind):
+            raise WorldError(f"no such kind of key: {kind}")
+        self.organization.keys[self.organization.api_key] = kind
+
+    def add_org_key(self, kind: KeyKind = "unscoped") -> str:
+        """Another key of the organization."""
+        key = "ATCTT3x" + self.organization.ids.secret(60)
+        self.organization.keys[key] = kind
+        return key
+
+
+SETTABLE = frozenset({"type", "status", "membership", "claim", "name", "email", "roles"})
