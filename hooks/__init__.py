@@ -18,9 +18,11 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
     observe                               everything one plan rests on
     gateways/                             whom we talk to
-        okta okta_key scim                reads; the proof of who asks; a directory
-        okta_shapes                       Okta's answers as our nouns
+        okta okta_key                     reads; the proof of who asks
+        scim organization                 a directory; accounts and local groups
+        okta_shapes organization_shapes   answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
+        organization_writes               the two we may ask of a local group
         transport                         one door out, every failure an error of ours
         wire answers urls                 one exchange; what it says beside its content; safe paths
         credential breaker pace           the proof; when to stop using it; lanes and budgets
@@ -36,10 +38,12 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     figures  clock  logs  release         every metric; the time; what lines hold; which one it is
     core/                                 what we decide: pure
         decide report                     a reading and a policy in, a plan out; words for it
-        change brake                      one membership; how many people at once
+        organization local                groups kept there; one such membership
+        change brake                      one synced membership; how many people at once
         plan attempt                      ordered steps; what follows a look
+        returning rules                   back after an absence; what a local rule means
         identity standing mapping         who; in force or absent; which groups
-        claims ledger                     what events say; what we took
+        claims ledger protection          what events say; what we took; from whom we must not
         log_event event_hook              a delivery's bytes; who may deliver
         refusal                           why something is left alone
         policy reading                    what was decided; what was seen

@@ -33,9 +33,22 @@ log = structlog.get_logger("hooks.breaker")
 class Breaker:
     """Stops using a credential that is refused, tries it now and then, and closes by itself."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
-        """``name`` is what the operator calls the credential."""
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        *,
+        opens: type[PermanentError] = CredentialError,
+        closes: tuple[type[PermanentError], ...] = (PermanentError,),
+    ) -> None:
+        """``name`` is what the operator calls the credential.
+
+        ``opens`` is the error that says it is refused; ``closes`` are those that say it works,
+        as a success does.
+        """
         self.name = name
+        self._opens = opens
+        self._closes = closes
         self._clock = clock
         self._until: datetime | None = None
         self._since: datetime | None = None
@@ -47,17 +60,18 @@ class Breaker:
     def guard(self) -> Iterator[None]:
         """Let one call through, and learn from how it ended.
 
-        A CredentialError opens; an answer of any other kind to the credential closes; what
-        shows nothing about it (a timeout, a 5xx, a cancellation) leaves things as they are.
+        A CredentialError opens; an answer of any other kind to the credential closes, unless
+        told otherwise above; what shows nothing about it (a timeout, a 5xx, a cancellation)
+        leaves things as they are.
         Raises: BreakerOpenError with the instant of the next trial; nothing was sent.
         """
         trial = self._admit()
         try:
             yield
-        except CredentialError:
+        except self._opens:
             self._open(trial=trial)
             raise
-        except PermanentError:
+        except self._closes:
             self._close()
             raise
         except BaseException:
@@ -69,6 +83,11 @@ class Breaker:
         finally:
             if trial:
                 self._trying = False
+
+    def forget(self) -> None:
+        """Another credential took the place of the one this is about."""
+        self._until = self._since = None
+        figures.BREAKER_OPEN.labels(self.name).set(0)
 
     def snapshot(self) -> dict[str, Any]:
         """State, since when, and when it is tried again."""

@@ -10,12 +10,11 @@ anew: whoever holds the lease decides about repeating.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from hooks import figures
 from hooks.clock import elapsed
@@ -35,6 +34,7 @@ from hooks.core.errors import (
     TransientError,
 )
 from hooks.gateways.answers import code_of, decoded, next_link
+from hooks.gateways.urls import origin_of
 from hooks.gateways.wire import MOST_BYTES, Call, Reply, exchange
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+class NoSuchCallError(RejectedError):
+    """405: the vendor does not offer this call. Source: RFC 9110 section 15.5.6."""
+
+
 #: Seconds of lease a write needs in order to start: its whole time at the vendor, and then some.
 LEASE_MARGIN = 15.0
 #: Seconds for which a probe's answer is shared by all who were answered 403.
@@ -59,7 +64,11 @@ _PERHAPS = frozenset({500, 502, 504})
 _REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 #: What 4xx mean by themselves; any other is a no. 408 and 425 say "not now". Sources: RFC 9110
 #: section 15.5, RFC 8470 section 5.2.
-_PERMANENT: dict[int, type[PermanentError]] = {403: ForbiddenError, 404: NotFoundError}
+_PERMANENT: dict[int, type[PermanentError]] = {
+    403: ForbiddenError,
+    404: NotFoundError,
+    405: NoSuchCallError,
+}
 _NOT_NOW = frozenset({408, 425})
 
 #: What figures call the ways a call ends; the first that fits.
@@ -110,7 +119,7 @@ class Transport:
         self.vendor = vendor
         self.pace = pace
         self.breaker = breaker
-        self._origin = _origin(origin)
+        self.origin = origin_of(origin)
         self._client = client
         self._credential = credential
         self._probes = probes
@@ -157,7 +166,7 @@ class Transport:
         method: str,
         operation: str,
         target: str,
-        body: bytes,
+        body: bytes | None,
         *,
         deadline: float,
         content_type: str = "application/json",
@@ -182,19 +191,27 @@ class Transport:
             await self._send(call)
 
     async def ask(
-        self, operation: str, target: str, form: bytes, decoder: msgspec.json.Decoder[T]
+        self,
+        operation: str,
+        target: str,
+        body: bytes,
+        decoder: msgspec.json.Decoder[T],
+        *,
+        bucket: str = "",
+        content_type: str = "application/x-www-form-urlencoded",
     ) -> T:
-        """POST a form that changes nothing (a token request), and read the answer.
+        """POST a question that changes nothing (a token request, a search); read the answer whole.
 
-        Raises: as ``get``.
+        It is a read: no lease is needed, and asking again does no harm. Raises: as ``get``.
         """
         call = Call(
             vendor=self.vendor,
             method="POST",
             operation=operation,
             target=target,
-            body=form,
-            content_type="application/x-www-form-urlencoded",
+            bucket=bucket,
+            body=body,
+            content_type=content_type,
         )
         with self._counted(call):
             return _read(call, await self._send(call), decoder)
@@ -263,13 +280,13 @@ class Transport:
         async with self.pace.turn(call.bucket) as turn:
             if call.deadline is not None and call.deadline - elapsed() < LEASE_MARGIN:
                 raise LeaseLostError(call.says("was not sent, too little lease is left for"))
-            return await exchange(self._client, self._origin, call, authorization, turn.learn)
+            return await exchange(self._client, self.origin, call, authorization, turn.learn)
 
     def _within(self, call: Call, link: str) -> str:
         """The target of a next link, if it leads on with the same list of the same vendor."""
         try:
             parts = urlsplit(link)
-            same = _origin(f"{parts.scheme}://{parts.netloc}") == self._origin
+            same = origin_of(f"{parts.scheme}://{parts.netloc}") == self.origin
         except (ValueError, SettingsError):
             same = False
         if not same or parts.path != urlsplit(call.target).path:
@@ -316,24 +333,3 @@ def _failure(call: Call, reply: Reply) -> HooksError:
         kind = LostReplyError if call.changes and status in _PERHAPS else TransientError
         return kind(message, retry_at=reply.retry_at)
     return _PERMANENT.get(status, RejectedError)(message, code=code_of(reply.body))
-
-
-def _origin(url: str) -> str:
-    """Scheme, host and port in one spelling; http only to this machine itself."""
-    parts: SplitResult = urlsplit(url)
-    host = parts.hostname or ""
-    if not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
-        raise SettingsError("a vendor's address must be scheme, host and port")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise SettingsError("a vendor's address must be scheme, host and port, and no more")
-    if parts.scheme == "http" and not _loopback(host):
-        raise SettingsError("plain http is for this machine only")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

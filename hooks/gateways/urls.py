@@ -1,16 +1,17 @@
-"""How ids and texts get into paths, queries and filters, and can never break out of them.
+"""Whom an address names; how ids and texts get into paths, queries and filters, and stay there.
 
-Escaping must live here and nowhere else; what is asked for, this room must not know.
+Escaping and origins must live here and nowhere else; what is asked for, this room must not know.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import msgspec
 
-from hooks.core.errors import MalformedError
+from hooks.core.errors import MalformedError, SettingsError
 
 
 def path(*parts: str) -> str:
@@ -38,3 +39,27 @@ def equals(attribute: str, text: str) -> str:
         return f"{attribute} eq {msgspec.json.encode(str(text)).decode()}"
     except UnicodeEncodeError:
         raise MalformedError("not a text that can be asked for") from None
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port in one spelling; http only to this machine itself.
+
+    Raises: SettingsError for an address with more in it, or http off loopback.
+    """
+    parts: SplitResult = urlsplit(url)
+    host = parts.hostname or ""
+    if not host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+        raise SettingsError("a vendor's address must be scheme, host and port")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise SettingsError("a vendor's address must be scheme, host and port, and no more")
+    if parts.scheme == "http" and not _loopback(host):
+        raise SettingsError("plain http is for this machine only")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -146,8 +146,11 @@ async def _exchange(
         headers["Content-Type"] = call.content_type
     # ``encoded``: what was percent-encoded by us or in a next link goes out as it is.
     url = URL(origin + call.target, encoded=True)
+    # aiohttp sends what it takes for idempotent once more when a kept connection turns out to be
+    # closed, a DELETE too. It knows those methods in capitals only, and writes capitals itself.
+    method = call.method.lower() if call.changes else call.method
     async with client.request(
-        call.method, url, data=call.body, headers=headers, allow_redirects=False
+        method, url, data=call.body, headers=headers, allow_redirects=False
     ) as response:
         reply = Reply(
             response.status,

@@ -65,6 +65,7 @@ class Canned:
     def __init__(self, answer: Callable[[str], Awaitable[bytes | None]]) -> None:
         self.answer = answer
         self.heads: list[str] = []
+        self.bodies: list[bytes] = []
         self.connections = 0
         self.origin = ""
 
@@ -81,7 +82,7 @@ class Canned:
                     ),
                     0,
                 )
-                await reader.readexactly(length)
+                self.bodies.append(await reader.readexactly(length))
                 self.heads.append(head)
                 reply = await self.answer(head)
                 if reply is None:

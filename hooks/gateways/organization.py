@@ -1,0 +1,297 @@
+"""One Atlassian organization: accounts, their groups and roles, and one membership more or less.
+
+Its paths, questions and paging must live here; who should be in which group, this room must not
+know.
+
+Every answer is checked to be about what was asked, as far as it tells. ``MISSING`` stands for a
+404 and proves nothing by itself. All methods raise what ``Transport.get`` raises, and
+IncompleteError for an answer that must not be believed.
+Sources: Atlassian's description of the organization API v2 (as jira.js carries it, src/admin);
+developer.atlassian.com/cloud/admin/organization/rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+from hooks.core.errors import IncompleteError, NotFoundError
+from hooks.core.ids import AccountId, OrganizationGroupId, OrganizationId
+from hooks.core.reading import MISSING, Account, Missing, ScimLink
+from hooks.gateways.breaker import Breaker
+from hooks.gateways.organization_shapes import (
+    AssignmentShape,
+    GroupShape,
+    LinkShape,
+    OneGroup,
+    Page,
+    UserShape,
+    account_of,
+    active_of,
+    cursor_of,
+    group_of,
+    groups_once,
+    links_of,
+    role_names,
+)
+from hooks.gateways.organization_writes import METHODS, Writes
+from hooks.gateways.pace import Pace
+from hooks.gateways.transport import NoSuchCallError, Transport
+from hooks.gateways.urls import path, with_query
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import aiohttp
+
+    from hooks.clock import Clock
+    from hooks.core.membership import OrganizationGroup
+    from hooks.gateways.credential import Credential
+
+T = TypeVar("T")
+
+#: Calls at once. No number is published. One person needs three reads and then as many removals
+#: as local groups, commonly below ten, all at once; one more such person fits beside them. This
+#: interface is made for administration, its 429 will say if this is too many.
+AT_ONCE = 16
+#: Entries asked for in one page. Source: baton-atlassian, who measured 100 as the most.
+PAGE = 100
+#: Pages of one list after which something goes round in circles: a million entries.
+MOST_PAGES = 10_000
+#: 404s that speak of the account or the group asked for; any other may speak of the
+#: organization, or of the call itself. Source: jira.js src/admin/models/apiError.ts.
+_NO_SUCH = frozenset({"ADMIN-UAM-404-1", "ADMIN-UAM-404-3"})
+
+
+@dataclass(frozen=True, slots=True)
+class _List(Generic[T]):
+    """A list: its name in messages, how it is asked for, and how to read a page."""
+
+    operation: str
+    method: str
+    page: msgspec.json.Decoder[Page[T]]
+
+
+_USERS = _List("users search", "POST", msgspec.json.Decoder(Page[UserShape]))
+_GROUPS = _List("groups search", "POST", msgspec.json.Decoder(Page[GroupShape]))
+_ROLES = _List("role assignments", "GET", msgspec.json.Decoder(Page[AssignmentShape]))
+_GROUP = msgspec.json.Decoder(OneGroup)
+_LINKS: msgspec.json.Decoder[list[LinkShape] | Page[LinkShape]] = msgspec.json.Decoder(
+    list[LinkShape] | Page[LinkShape]
+)
+
+
+class Organization:
+    """One organization, with its API key.
+
+    Reads go to ``directories/-``, which is every directory the key may manage; writes never do.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: aiohttp.ClientSession,
+        api_url: str,
+        organization: OrganizationId,
+        credential: Credential,
+        clock: Clock,
+    ) -> None:
+        """``api_url`` is scheme, host and port of Atlassian's gateway."""
+        self._id = OrganizationId(organization)
+        self._root = ("admin", "v2", "orgs", self._id)
+        self.door = Transport(
+            vendor="organization",
+            origin=api_url,
+            client=client,
+            pace=Pace("organization", clock, most=AT_ONCE),
+            breaker=Breaker("organization", clock),
+            credential=credential,
+            # The list of organizations is empty for a key of one, so it would tell nothing.
+            probes=(path("admin", "v1", "orgs", self._id),),
+            methods=METHODS,
+        )
+        self._writes = Writes(self.door, self._root, credential, clock)
+
+    # -- people --------------------------------------------------------------------------------
+
+    async def account(self, account: AccountId) -> Account | Missing:
+        """An account's type, status and admin roles, over all directories."""
+        question = {"accountIds": [str(AccountId(account))], "expand": ["platformRoles"]}
+        items: list[UserShape] = []
+        try:
+            async for page in self._all(_USERS, self._path("users", "search"), question):
+                items += page
+        except NotFoundError as error:
+            return _missing(error)
+        return account_of(items, account)
+
+    async def groups_of(self, account: AccountId) -> tuple[OrganizationGroup, ...]:
+        """All groups of an account, synced and local. Raises: NotFoundError if there is none.
+
+        Whether the filter was heeded the answer does not show.
+        """
+        question = {"accountIds": [str(AccountId(account))]}
+        found: dict[OrganizationGroupId, OrganizationGroup] = {}
+        async for page in self._all(_GROUPS, self._path("groups", "search"), question):
+            groups_once(found, page)
+        return tuple(found.values())
+
+    async def links(self, account: AccountId) -> tuple[ScimLink, ...] | Missing:
+        """The SCIM users linked with an account, in directories we manage or not.
+
+        MISSING also where Atlassian does not offer the call, which is known second-hand.
+        Source: jira.js src/userProvisioning.
+        """
+        target = path(
+            *("admin", "user-provisioning", "v1", "org", self._id),
+            *("user", AccountId(account), "get-scim-links"),
+        )
+        try:
+            answer = (await self.door.get("links", target, _LINKS, bucket="links")).value
+        except (NotFoundError, NoSuchCallError):
+            return MISSING
+        if isinstance(answer, Page) and answer.next:
+            raise IncompleteError("organization gave only a page to GET links")
+        items = answer.data if isinstance(answer, Page) else answer
+        return links_of(items, self._id, account)
+
+    # -- groups --------------------------------------------------------------------------------
+
+    async def group(self, group: OrganizationGroupId) -> OrganizationGroup | Missing:
+        """A group by id."""
+        target = self._path("groups", OrganizationGroupId(group))
+        try:
+            answer = await self.door.get("group", target, _GROUP, bucket="group")
+        except NotFoundError as error:
+            return _missing(error)
+        found = group_of(answer.value.data)
+        if found.id != group:
+            raise IncompleteError("organization answered GET group about another one")
+        return found
+
+    async def groups(self) -> AsyncIterator[tuple[OrganizationGroup, ...]]:
+        """All groups of the organization, page by page, each once.
+
+        Whoever stops before the end does not know all.
+        """
+        found: dict[OrganizationGroupId, OrganizationGroup] = {}
+        async for page in self._all(_GROUPS, self._path("groups", "search"), {}):
+            yield groups_once(found, page)
+
+    async def active_members(
+        self, group: OrganizationGroupId, *, most: int = 2
+    ) -> frozenset[AccountId]:
+        """The first active members of a group; of ``most`` entries, two may be of one account."""
+        question = {
+            "groupIds": [str(OrganizationGroupId(group))],
+            "status": ["active"],
+            "expand": ["groups"],
+            "limit": most,
+        }
+        page = await self._page(_USERS, self._path("users", "search"), question)
+        return active_of(page.data, group, most)
+
+    async def role_assignments(self, group: OrganizationGroupId) -> frozenset[str]:
+        """The roles a group gives, on whatever resource."""
+        target = self._path("groups", OrganizationGroupId(group), "role-assignments")
+        roles: set[str] = set()
+        async for page in self._all(_ROLES, target, {}):
+            roles.update(*(role_names(item.roles) for item in page))
+        return frozenset(roles)
+
+    # -- changing ------------------------------------------------------------------------------
+
+    async def remove(
+        self, group: OrganizationGroup, account: AccountId, *, deadline: float
+    ) -> None:
+        """Take one account out of a local group. Returning means "submitted"; read to know.
+
+        ``deadline`` is when the lease ends, in seconds of ``hooks.clock.elapsed``.
+        Raises: LeaseLostError (not sent), LostReplyError (sent or not: read), NotFoundError with
+        code ADMIN-UAM-404-1 (account) or -404-3 (group), RejectedError with the vendor's code
+        (ADMIN-UAM-400-2: the account is inactive) or with ``synced`` or ``not_modifiable`` (not
+        sent), ForbiddenError (this group), CredentialError (the key may read at most),
+        TransientError (again later).
+        """
+        await self._writes.remove(group, account, deadline=deadline)
+
+    async def add(self, group: OrganizationGroup, account: AccountId, *, deadline: float) -> None:
+        """Put one account into a local group; as ``remove``. One that is there is no error.
+
+        Without a free licence: RejectedError with code ADMIN-UAM-409-3.
+        """
+        await self._writes.add(group, account, deadline=deadline)
+
+    def snapshot(self) -> dict[str, Any]:
+        """For a status page; counts and states only."""
+        return {**self.door.snapshot(), "writes": self._writes.breaker.snapshot()}
+
+    # -- lists ---------------------------------------------------------------------------------
+
+    def _path(self, *parts: str) -> str:
+        return path(*self._root, "directories", "-", *parts)
+
+    async def _all(
+        self, kind: _List[T], target: str, question: dict[str, Any]
+    ) -> AsyncIterator[list[T]]:
+        """Every page of a list. An entry may come twice.
+
+        The last page has no next link (source: jira.js linkPageCursor), so one that is full
+        would also look like this if the link had got lost. Then the list is read once more by
+        pages of one entry less: a link that is lost for good shows as a full page again.
+        """
+        for limit in (PAGE, PAGE - 1):
+            entries = 0
+            async for page in self._walk(kind, target, {**question, "limit": limit}):
+                entries = len(page)
+                yield page
+            if entries < limit:
+                return
+        raise IncompleteError(f"organization may have cut {kind.operation} at a full page")
+
+    async def _walk(
+        self, kind: _List[T], target: str, question: dict[str, Any]
+    ) -> AsyncIterator[list[T]]:
+        """Pages by their cursors, each sent alone: with it all else would be discarded.
+
+        Source: Atlassian's descriptions in Postman; some of its lists answer 400 to anything
+        beside a cursor (baton-jira).
+        """
+        seen: set[str] = set()
+        while True:
+            page = await self._page(kind, target, question)
+            cursor = cursor_of(page.next, origin=self.door.origin, asked=target)
+            yield page.data
+            if cursor is None:
+                return
+            if cursor in seen or len(seen) >= MOST_PAGES:
+                raise IncompleteError(f"organization leads round in circles with {kind.operation}")
+            seen.add(cursor)
+            question = {"cursor": cursor}
+
+    async def _page(self, kind: _List[T], target: str, question: dict[str, Any]) -> Page[T]:
+        """One page. Atlassian's few published limits are for each path, so each has a bucket."""
+        if kind.method == "GET":
+            target = with_query(target, question)
+            answer = await self.door.get(kind.operation, target, kind.page, bucket=kind.operation)
+            return answer.value
+        return await self.door.ask(
+            kind.operation,
+            target,
+            msgspec.json.encode(question),
+            kind.page,
+            bucket=kind.operation,
+            content_type="application/json",
+        )
+
+
+def _missing(error: NotFoundError) -> Missing:
+    """What a 404 means if it speaks of what was asked for, and not of everything.
+
+    Raises: IncompleteError otherwise; a wrong organization has no group of any id.
+    """
+    if error.code in _NO_SUCH:
+        return MISSING
+    raise IncompleteError(f"{error}, and not about that") from error

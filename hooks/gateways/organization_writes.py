@@ -1,0 +1,122 @@
+"""The only changes this project can ask of the organization: one membership less or more.
+
+Every write must be built here. No other DELETE, and no write to a group that an identity provider
+keeps, can be expressed; who should be a member, this room must not know.
+
+A key may be able to read and not to write, which only a write can show. So writing has a breaker
+of its own: a 403 to a write opens it, reads go on, and now and then one write tries again.
+Source: Atlassian's AX-1798 (no scope exists for these calls, only keys without scopes may write);
+a key with scopes was answered 403 ADMIN-UAM-403-1 (seen in the field, not documented).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from hooks.core.errors import CredentialError, ForbiddenError, RejectedError
+from hooks.core.ids import AccountId, OrganizationDirectoryId, OrganizationGroupId
+from hooks.gateways.breaker import Breaker
+from hooks.gateways.urls import path
+
+if TYPE_CHECKING:
+    from hooks.clock import Clock
+    from hooks.core.membership import OrganizationGroup
+    from hooks.gateways.credential import Credential
+    from hooks.gateways.transport import Transport
+
+#: All that may leave by the organization's door; the POSTs besides memberships are questions.
+METHODS = frozenset({"GET", "POST", "DELETE"})
+#: "Resource Conflicts": the account is a member already. Source: baton-atlassian, who usually
+#: saw 204 instead.
+_ALREADY = "ADMIN-UAM-409-2"
+
+
+class ReadOnlyKeyError(CredentialError):
+    """The key is refused for writing, and for all we know for any."""
+
+
+class Writes:
+    """The membership changes of one organization."""
+
+    def __init__(
+        self, door: Transport, root: tuple[str, ...], credential: Credential, clock: Clock
+    ) -> None:
+        """``root`` is the path of the organization; ``credential`` is the door's own."""
+        self._door = door
+        self._root = root
+        self._credential = credential
+        self.breaker = Breaker("organization writes", clock, opens=ReadOnlyKeyError, closes=())
+        self._refused = ""  # the secret the breaker is about
+        self._proved = ""  # the secret that has written
+
+    async def remove(
+        self, group: OrganizationGroup, account: AccountId, *, deadline: float
+    ) -> None:
+        """Take one account out of a local group. Raises: as ``_change``."""
+        await self._change("DELETE", group, (AccountId(account),), None, deadline)
+
+    async def add(self, group: OrganizationGroup, account: AccountId, *, deadline: float) -> None:
+        """Put one account into a local group; one that is there already is no error."""
+        body = msgspec.json.encode({"accountId": str(AccountId(account))})
+        try:
+            await self._change("POST", group, (), body, deadline)
+        except RejectedError as error:
+            if error.code != _ALREADY:
+                raise
+
+    async def _change(
+        self,
+        method: str,
+        group: OrganizationGroup,
+        below: tuple[str, ...],
+        body: bytes | None,
+        deadline: float,
+    ) -> None:
+        """Send one change of one membership, unless writing is refused at the moment.
+
+        Raises: RejectedError with code ``synced`` or ``not_modifiable`` for a group that is not
+        ours to change (nothing was sent); ReadOnlyKeyError, a CredentialError; BreakerOpenError
+        (nothing was sent); ForbiddenError for this group only; else what ``Transport.change``
+        raises.
+        """
+        if group.synced or not group.modifiable:
+            code = "synced" if group.synced else "not_modifiable"
+            raise RejectedError("organization is not asked to change such a group", code=code)
+        target = path(
+            *self._root,
+            "directories",
+            OrganizationDirectoryId(group.directory),
+            "groups",
+            OrganizationGroupId(group.id),
+            "memberships",
+            *below,
+        )
+        used = await self._credential.authorization()
+        if used != self._refused:
+            self.breaker.forget()
+        with self.breaker.guard():
+            if await self._taken(used, method, target, body, deadline):
+                return
+            await self._credential.reload(used)  # perhaps there is another key in its place
+            anew = await self._credential.authorization()
+            if anew == used or not await self._taken(anew, method, target, body, deadline):
+                self._refused = anew
+                raise ReadOnlyKeyError(f"organization lets this key not {method} membership")
+
+    async def _taken(
+        self, used: str, method: str, target: str, body: bytes | None, deadline: float
+    ) -> bool:
+        """Send with the secret ``used``; False if refused to a secret that never wrote.
+
+        Raises: ForbiddenError if it has written before, so that this is about the group alone.
+        """
+        try:
+            await self._door.change(method, "membership", target, body, deadline=deadline)
+        except ForbiddenError:
+            if used == self._proved:
+                raise
+            return False
+        self._proved = used
+        return True
