@@ -15,37 +15,54 @@ VERBS = frozenset(
     {
         "activate",
         "activate_app",
+        "add_account",
         "add_app",
         "add_directory",
+        "add_foreign_link",
+        "add_local_group",
         "add_okta_group",
         "add_scim_group",
         "add_scim_user",
         "add_to_group",
         "add_user",
+        "add_user_base",
         "assign",
         "assign_group",
+        "change_login",
         "deactivate",
         "deactivate_app",
         "delete_group",
+        "delete_local_group",
         "delete_mapping",
         "delete_user",
         "expire_password",
         "force_sync",
         "hide",
+        "lapse",
+        "local_add",
+        "local_remove",
         "lock",
+        "log_in",
         "push_group",
         "push_now",
         "rehire",
         "remove_from_group",
         "rename_group",
+        "rename_local_group",
+        "rename_login",
         "scim_add",
         "scim_remove",
+        "set_account",
         "set_app_user_status",
         "set_deprovisioning",
         "set_mapping_status",
+        "set_org_key",
+        "set_roles",
         "set_scim_active",
         "set_status",
+        "stage_user",
         "suspend",
+        "sync_group",
         "unassign",
         "unassign_group",
         "unhide",
@@ -83,6 +100,7 @@ class Control:
                     if not g.deleted and g.type != "APP_GROUP"
                 },
                 "directories": {d.name: self._directory(d.id) for d in world.directories.values()},
+                "organization": self._organization(),
                 "violations": world.violations,
             }
         )
@@ -95,6 +113,21 @@ class Control:
             "groups": {
                 group.display_name: sorted(self.world.members(directory, group.display_name))
                 for group in directory.groups.values()
+            },
+        }
+
+    def _organization(self) -> dict[str, Any]:
+        """Its local groups, by group and by person."""
+        world, organization = self.world, self.world.organization
+        local = [group for group in organization.groups.values() if not group.synced]
+        return {
+            "id": organization.id,
+            "directory_id": organization.user_base,
+            "accounts": {world.login_of(a): a.status for a in organization.accounts.values()},
+            "local_groups": {group.name: sorted(world.local_members(group)) for group in local},
+            "local_groups_of": {
+                world.login_of(account): sorted(world.local_groups_of(account))
+                for account in organization.accounts.values()
             },
         }
 

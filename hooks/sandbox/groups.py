@@ -191,7 +191,8 @@ class Groups(People):
         if directory is None:
             raise WorldError(f"the app has no directory: {app.label}")
         shared = self._pushed_target(app, name)
-        conflict = shared is None and directory.group_named(name) is not None and not link
+        known = directory.group_named(name) is not None or self.organization.clashes(name)
+        conflict = shared is None and known and not link
         goal = shared or self._new_group(name, "APP_GROUP", app)
         now = self.now()
         mapping = Mapping(self.ids.okta("gPm"), app.id, group.id, goal.id, now, now)

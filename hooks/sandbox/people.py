@@ -1,5 +1,7 @@
 """What admins and HR systems do to people, and the events Okta logs for it."""
 
+from functools import partial
+
 from .base import user_target
 from .directory import Directory
 from .org import App, AppUserState, User, UserState, WorldError
@@ -17,8 +19,9 @@ class People(Provisioning):
         status: str = "ACTIVE",
         first_name: str | None = None,
         last_name: str = "Example",
+        imported: bool = False,
     ) -> User:
-        """Create a person; everybody is in ``Everyone``."""
+        """Create a person; everybody is in ``Everyone``. ``imported``: an HR system did it."""
         if self.org.find_user(login) is not None:
             raise WorldError(f"login taken: {login}")
         now = self.now()
@@ -30,8 +33,13 @@ class People(Provisioning):
             if group.type == "BUILT_IN":
                 group.members.add(user.id)
                 self.org.groups_of.setdefault(user.id, set()).add(group.id)
-        self.emit(self.transaction(), "user.lifecycle.create", user_target(user))
+        transaction = self.transaction("JOB" if imported else "WEB")
+        self.emit(transaction, "user.lifecycle.create", user_target(user))
         return user
+
+    def stage_user(self, login: str) -> User:
+        """An HR system announces somebody: STAGED, until activated."""
+        return self.add_user(login, status="STAGED", imported=True)
 
     def deactivate(self, user: User | str, *, imported: bool = False) -> None:
         """Status DEPROVISIONED, every active app unassigned; the groups stay.
@@ -68,8 +76,16 @@ class People(Provisioning):
         transaction = self.transaction("JOB" if imported else "WEB", uri)
         if job:
             self.emit(transaction, "user.lifecycle.reactivate", user_target(user))
-        self.change_user(user, "ACTIVE")
+        slow = self.switches.activation_delay > 0
+        self.change_user(user, *(("ACTIVATING", "ACTIVE") if slow else ("ACTIVE",)))
         self.emit(transaction, "user.lifecycle.activate", user_target(user))
+        self.later(self.switches.activation_delay, lambda: self._active(user, transaction))
+
+    def _active(self, user: User, transaction: Transaction) -> None:
+        if user.status == "ACTIVATING" and user.state.transitioning_to == "ACTIVE":
+            self.change_user(user, "ACTIVE")
+        if user.status != "ACTIVE" or user.state.transitioning_to is not None:
+            return
         for app in self.org.apps.values():
             if app.status == "ACTIVE":
                 self._activate_in(app, user, transaction)
@@ -135,6 +151,20 @@ class People(Provisioning):
         self.change_user(user, state.status, state.transitioning_to)
         user.state.login = login
         self.emit(self.transaction(), "user.account.update_profile", user_target(user))
+
+    def change_login(self, user: User | str, login: str) -> None:
+        """A new name, as after a marriage: Okta tells every app that has the person.
+
+        The SCIM record keeps its id, the Atlassian account too; both get the new address.
+        """
+        user = self.user(user)
+        self.rename_login(user, login)
+        for app in self.org.apps.values():
+            app_user = app.users.get(user.id)
+            if app_user is not None and app_user.in_force:
+                app_user.user_name = login
+                delay = self.switches.provisioning_delay
+                self.later(delay, partial(self.push_profile, user, app))
 
     def rehire(self, login: str, *, delete_old: bool = True, reuse_record: bool = True) -> User:
         """The same login under a new Okta id.

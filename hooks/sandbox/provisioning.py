@@ -134,6 +134,42 @@ class Provisioning(Ground):
             *self.app_user_targets(app, app_user, user),
         )
 
+        delay = self.switches.granular_deprovisioning
+        if delay is not None:
+            self.later(delay, lambda: self._remove_entitlements(user, app))
+
+    def _remove_entitlements(self, user: User, app: App) -> None:
+        """Granular deprovisioning: Okta itself takes the groups it pushed. Okta 2026.07.3."""
+        app_user, directory = app.users[user.id], self.directory_of(app)
+        record = directory.users.get(app_user.state.external_id or "") if directory else None
+        if app_user.in_force or directory is None or record is None:
+            return
+        for mapping in self.org.mappings_of(app):
+            found = self._target(mapping)
+            if found is not None and user.id in mapping.pushed:
+                directory.leave(found[1], [record.id], self.now())
+                mapping.pushed.discard(user.id)
+        self.emit(
+            self.transaction("JOB"),
+            "application.provision.user.remove_entitlements",
+            *self.app_user_targets(app, app_user, user),
+        )
+
+    def push_profile(self, user: User, app: App) -> None:
+        """Tell the directory the person's name and address."""
+        app_user, directory = app.users[user.id], self.directory_of(app)
+        record = directory.users.get(app_user.state.external_id or "") if directory else None
+        if not app_user.in_force or app.status != "ACTIVE" or directory is None or record is None:
+            return
+        directory.rename_user(record, app_user.user_name)
+        record.emails = [{"value": app_user.user_name, "type": "work", "primary": True}]
+        directory.changed(record, self.now())
+        self.emit(
+            self.transaction("JOB"),
+            "application.provision.user.push_profile",
+            *self.app_user_targets(app, app_user, user),
+        )
+
     def _own_record(self, directory: Directory, user: User, app_user: AppUser) -> ScimUser | None:
         """The record Okta links: the one it knows, else the one of this ``userName``."""
         known = directory.users.get(app_user.state.external_id or "")

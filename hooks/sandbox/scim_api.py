@@ -156,7 +156,7 @@ class ScimApi:
     async def create_group(self, directory: Directory, request: Request) -> Response:
         body = _object(await request.body())
         name = str(body.get("displayName", ""))
-        if directory.group_named(name) is not None:
+        if directory.group_named(name) is not None or self.world.organization.clashes(name):
             detail = "Resource [GROUP]: with displayName already exists."
             raise RefusalError(409, detail, "uniqueness")
         group = self.world.add_scim_group(directory, name)

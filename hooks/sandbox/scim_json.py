@@ -66,7 +66,8 @@ def user_json(
         "emails": user.emails,
         "meta": meta_json("User", f"{base}/Users/{user.id}", user.created, user.last_modified),
     }
-    groups = directory.groups_at(user, at)
+    hidden = not (user.active or switches.scim_groups_of_inactive)
+    groups = [] if hidden else directory.groups_at(user, at)
     if switches.scim_groups_shown and (groups or switches.scim_groups_when_empty == "list"):
         body["groups"] = [
             {

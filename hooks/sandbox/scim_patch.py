@@ -70,7 +70,7 @@ class GroupPatch:
     def _one(self, operation: Json) -> None:
         match kind(operation):
             case "add":
-                self._join(self._named(self._value(operation)))
+                self._add(self._value(operation))
             case "remove":
                 self._remove(operation)
             case "replace":
@@ -97,9 +97,16 @@ class GroupPatch:
         self._leave([i for i in self.group.members if i not in set(members)])
         self._join(members)
 
+    def _add(self, value: Any) -> None:
+        ids = _ids(value)
+        if self.switches.add_unknown_user == "ok":
+            ids = [i for i in ids if i in self.directory.users]
+        self._join(self._known(ids))
+
     def _named(self, value: Any) -> list[str]:
-        entries = value if isinstance(value, list) else [value]
-        ids = [str(e.get("value")) if isinstance(e, dict) else str(e) for e in entries]
+        return self._known(_ids(value))
+
+    def _known(self, ids: list[str]) -> list[str]:
         for user_id in ids:
             if user_id not in self.directory.users:
                 raise RefusalError(404, f"User {user_id} not found")
@@ -169,6 +176,11 @@ class GroupPatch:
 
     def _leave(self, user_ids: list[str]) -> None:
         self.directory.leave(self.group, user_ids, self.now)
+
+
+def _ids(value: Any) -> list[str]:
+    entries = value if isinstance(value, list) else [value]
+    return [str(e.get("value")) if isinstance(e, dict) else str(e) for e in entries]
 
 
 def _clause(text: str) -> tuple[str, str]:

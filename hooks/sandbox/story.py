@@ -12,6 +12,9 @@ CONFLUENCE = "Production-Confluence"
 STATUSPAGE = "Production-StatusPage"
 PERSON = "testexample@somedomain.example"
 COLLEAGUE = "colleague@somedomain.example"
+JIRA_USERS = "jira-software-users"
+JIRA_ADMINS = "jira-administrators"
+JIRA_ADMIN = "jira.admin@somedomain.example"
 
 # What a hook for this product listens to.
 HOOK_TYPES = [
@@ -46,10 +49,13 @@ class Story0:
     """Reactivation does not remove old groups. Source: Atlassian community ba-p/2349197.
 
     ``deactivates``: HR also deactivates the Okta user in between; otherwise leaving the last
-    group that grants the app is what deactivates the Atlassian account.
+    group that grants the app is what deactivates the Atlassian account. ``local``: the
+    organization has groups of its own, which nobody touches (comment of 2023-12-05).
     """
 
-    def __init__(self, world: World | None = None, *, deactivates: bool = False) -> None:
+    def __init__(
+        self, world: World | None = None, *, deactivates: bool = False, local: bool = True
+    ) -> None:
         self.world = world or World()
         self.deactivates = deactivates
         self.app: App = self.world.add_app(APP)
@@ -60,6 +66,15 @@ class Story0:
         self.colleague: User = self.world.add_user(COLLEAGUE)
         for user in (self.person, self.colleague):
             self.world.add_to_group(user, self.confluence)
+        if local:
+            self._add_local_groups()
+
+    def _add_local_groups(self) -> None:
+        """Both people use Jira through its default group; somebody else administers it."""
+        self.world.add_local_group(JIRA_USERS, default_for="jira-software")
+        self.world.local_add(JIRA_USERS, PERSON, COLLEAGUE)
+        self.world.add_local_group(JIRA_ADMINS)
+        self.world.local_add(JIRA_ADMINS, self.world.add_account(JIRA_ADMIN))
 
     def _pushed(self, name: str) -> Group:
         group = self.world.add_okta_group(name)
@@ -71,6 +86,11 @@ class Story0:
     def groups(self) -> set[str]:
         """The SCIM groups the person is in now."""
         return self.world.groups_of(self.directory, PERSON)
+
+    @property
+    def local_groups(self) -> set[str]:
+        """The local groups the person is in now."""
+        return self.world.local_groups_of(PERSON)
 
     def remove_from_old_group(self) -> None:
         """Step 2; step 3, the account going inactive with its groups kept, is Okta's doing."""

@@ -30,6 +30,11 @@ class Switches(OrganizationSwitches):
     """What becomes of a group push mapping whose source group is deleted. Unknown."""
     deactivation_delay: float = 0.0
     """Seconds a user is ``transitioningToStatus: DEPROVISIONED``. Source: Okta OpenAPI."""
+    activation_delay: float = 0.0
+    """Seconds a user is ``ACTIVATING``. Source: note on UserStatus in the Okta OpenAPI."""
+    granular_deprovisioning: float | None = None
+    """Seconds after a release until Okta itself takes the groups it pushed, if it does at all.
+    Source: Okta event catalogue 2026.07.3, ``remove_entitlements``."""
     import_reactivates: bool = True
     """An import logs ``user.lifecycle.reactivate`` before ``.activate``. Source: Okta support."""
     group_delete_logs_members: bool = False
@@ -95,6 +100,8 @@ class Switches(OrganizationSwitches):
     scim_groups_shown: bool = True
     """Whether users carry ``groups`` at all."""
     scim_groups_when_empty: Literal["list", "missing"] = "list"
+    scim_groups_of_inactive: bool = True
+    """Whether a deactivated user still carries ``groups``. Source: Atlassian community."""
     scim_extension_shown: bool = True
     """Whether users carry the atlassian-external extension with the account id."""
     scim_page_size: int = 100
@@ -122,6 +129,8 @@ class Switches(OrganizationSwitches):
     remove_nonmember: Literal["ok", "noTarget", "404"] = "ok"
     remove_unknown_user: Literal["ok", "noTarget", "404"] = "404"
     """A removal that names no user of the directory, for instance an account id."""
+    add_unknown_user: Literal["ok", "404"] = "404"
+    """An addition that names no user of the directory. Source of 404: Atlassian OpenAPI."""
     value_with_display: Literal["removes", "nobody"] = "removes"
     """A value array whose entry has ``display``: some services remove nobody."""
     value_bare_string: Literal["removes", "nobody"] = "nobody"

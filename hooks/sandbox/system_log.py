@@ -71,6 +71,16 @@ CATALOG: dict[str, tuple[str, str | None, bool]] = {
         None,
         True,
     ),
+    "application.provision.user.push_profile": (
+        "Push user profile to external application",
+        None,
+        True,
+    ),
+    "application.provision.user.remove_entitlements": (
+        "Remove user entitlements in external application",
+        None,
+        True,
+    ),
     "application.provision.user.deactivate": (
         "Deactivate user in external application",
         None,

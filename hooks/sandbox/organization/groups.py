@@ -1,6 +1,6 @@
 """What admins do to the groups of the organization, and who is in them now."""
 
-from hooks.sandbox.directory import Directory
+from hooks.sandbox.directory import Directory, ScimGroup
 from hooks.sandbox.org import WorldError
 
 from .nouns import Account, OrgGroup
@@ -97,6 +97,20 @@ class LocalGroups(Accounts):
 
     def delete_local_group(self, group: OrgGroup | str) -> None:
         self.organization.drop_group(self.local_group(group))
+
+    def sync_group(self, group: OrgGroup | str, directory: Directory | str) -> None:
+        """The admin's "Sync group": a local group becomes the directory's of that name.
+
+        It has no members until Okta pushes.
+        """
+        group, directory = self.local_group(group), self.directory(directory)
+        now = self.now()
+        target = directory.group_named(group.name)
+        if target is None:
+            # Added by hand: the organization hears of no second group.
+            target = ScimGroup(self.ids.uuid(), group.name, now, now)
+            directory.groups[target.id] = target
+        self.organization.sync(group, directory, target)
 
     def lapse(self, directory: Directory | str) -> None:
         """The subscription ends: the SCIM directory answers 404, its groups become local."""

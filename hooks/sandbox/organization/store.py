@@ -135,6 +135,12 @@ class Organization:
         default = local is not None and local.default_for is not None
         return default or name.lower() in BUILT_IN
 
+    def clashes(self, name: str) -> bool:
+        """Whether a SCIM group of this name is refused. Source: jira.atlassian.com ACCESS-1369."""
+        if self.reserved(name):
+            return self.switches.default_name_create == "409"
+        return self.local_named(name) is not None
+
     def local_named(self, name: str) -> OrgGroup | None:
         """Names do not distinguish case. Source: spec texts, ``groupNames``."""
         low = name.lower()
@@ -200,6 +206,18 @@ class Organization:
             group.source, group.managed_by, group.modifiable = None, "admins", True
             for account_id in members:
                 self._enter(group, account_id)
+
+    def sync(self, group: OrgGroup, directory: Directory, scim_group: ScimGroup) -> None:
+        """A local group becomes the directory's, which overwrites its members.
+
+        Source: Atlassian "resolve group conflicts", the admin's "Sync group".
+        """
+        for account_id in group.members:
+            del self._local_groups_of[account_id][group.id]
+        group.members.clear()
+        group.source, group.managed_by = Source(directory, scim_group), "external"
+        group.modifiable, group.default_for = False, None
+        self._mirrors[scim_group.id] = group
 
     # --- local memberships --------------------------------------------------------------------
 
