@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from hooks.core.errors import IncompleteError, NotFoundError
-from hooks.core.history import LogFacts
+from hooks.core.history import LogFacts, Moment
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId, PushMappingId
 from hooks.core.reading import (
     MISSING,
@@ -46,7 +46,9 @@ from hooks.gateways.okta_shapes import (
     facts,
     group_of,
     mapping_of,
+    moments,
     user_of,
+    users,
 )
 from hooks.gateways.pace import Pace
 from hooks.gateways.transport import Transport
@@ -167,17 +169,27 @@ class Okta:
         that something did not happen. Source:
         developer.okta.com/docs/reference/system-log-query.
         """
-        types = " or ".join(equals("eventType", each) for each in sorted(LOG_TYPES))
-        query = {
-            "since": _stamp(since),
-            "until": _stamp(self._clock.now()),
-            "filter": f"{equals('target.id', OktaUserId(user))} and ({types})",
-            "sortOrder": "ASCENDING",
-        }
+        about_them = f"{equals('target.id', OktaUserId(user))} and "
         events: list[EventShape] = []
-        async for page in self._pages(_LOG, _path("logs"), query):
+        async for page in self._log(since, about_them):
             events += page
         return facts(events, user)
+
+    async def history(
+        self, since: datetime
+    ) -> AsyncIterator[tuple[tuple[OktaUserId, Moment], ...]]:
+        """What the System Log says succeeded for anybody from ``since`` until now, oldest first.
+
+        Page by page, one entry for each person an event names and each moment it tells of. As
+        ``log_about`` it proves what it shows and no more.
+        """
+        async for page in self._log(since):
+            yield tuple(
+                (user, moment)
+                for event in page
+                for moment in moments(event)
+                for user in users(event)
+            )
 
     # -- apps ----------------------------------------------------------------------------------
 
@@ -274,6 +286,17 @@ class Okta:
         except NotFoundError:
             return None
         return answer.value
+
+    def _log(self, since: datetime, who: str = "") -> AsyncIterator[list[EventShape]]:
+        """The events ``moments`` can read, from ``since`` until now, of whom the filter names."""
+        types = " or ".join(equals("eventType", each) for each in sorted(LOG_TYPES))
+        query = {
+            "since": _stamp(since),
+            "until": _stamp(self._clock.now()),
+            "filter": f"{who}({types})",
+            "sortOrder": "ASCENDING",
+        }
+        return self._pages(_LOG, _path("logs"), query)
 
     async def _pages(
         self, kind: _List[T], target: str, query: dict[str, Any] | None = None

@@ -181,6 +181,12 @@ def moments(event: EventShape) -> tuple[Moment, ...]:
     return tuple(Moment(at, what, app) for app in named if app is not None)
 
 
+def users(event: EventShape) -> tuple[OktaUserId, ...]:
+    """The people an event is about, each once; none, if it names no user by an id of Okta's."""
+    named = (OktaUserId.maybe(each.id) for each in event.target or () if each.type == "User")
+    return tuple(dict.fromkeys(user for user in named if user is not None))
+
+
 def facts(events: Iterable[EventShape], user: OktaUserId) -> LogFacts:
     """What events about one person say. Raises: as ``moments``, or if one is not about them."""
     found: set[Moment] = set()

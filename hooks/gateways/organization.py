@@ -58,8 +58,9 @@ T = TypeVar("T")
 AT_ONCE = 16
 #: Entries asked for in one page. Source: baton-atlassian, who measured 100 as the most.
 PAGE = 100
-#: Pages of one list after which something goes round in circles: a million entries.
-MOST_PAGES = 10_000
+#: Pages of one list after which something goes round in circles: 250,000 groups are the most an
+#: organization can have. Source: support.atlassian.com, users and groups limits.
+MOST_PAGES = 2_500
 #: 404s that speak of the account or the group asked for; any other may speak of the
 #: organization, or of the call itself. Source: jira.js src/admin/models/apiError.ts.
 _NO_SUCH = frozenset({"ADMIN-UAM-404-1", "ADMIN-UAM-404-3"})
@@ -134,8 +135,12 @@ class Organization:
         """
         question = {"accountIds": [str(AccountId(account))]}
         found: dict[OrganizationGroupId, OrganizationGroup] = {}
-        async for page in self._all(_GROUPS, self._path("groups", "search"), question):
-            groups_once(found, page)
+        try:
+            async for page in self._all(_GROUPS, self._path("groups", "search"), question):
+                groups_once(found, page)
+        except NotFoundError as error:
+            _missing(error)
+            raise
         return tuple(found.values())
 
     async def links(self, account: AccountId) -> tuple[ScimLink, ...] | Missing:

@@ -97,26 +97,29 @@ class Writes:
         if used != self._refused:
             self.breaker.forget()
         with self.breaker.guard():
-            if await self._taken(used, method, target, body, deadline):
+            if await self._taken(method, target, body, deadline):
                 return
             await self._credential.reload(used)  # perhaps there is another key in its place
             anew = await self._credential.authorization()
-            if anew == used or not await self._taken(anew, method, target, body, deadline):
+            if anew == used or not await self._taken(method, target, body, deadline):
                 self._refused = anew
                 raise ReadOnlyKeyError(f"organization lets this key not {method} membership")
 
-    async def _taken(
-        self, used: str, method: str, target: str, body: bytes | None, deadline: float
-    ) -> bool:
-        """Send with the secret ``used``; False if refused to a secret that never wrote.
+    async def _taken(self, method: str, target: str, body: bytes | None, deadline: float) -> bool:
+        """Send; False if this was refused to a secret that never wrote.
 
         Raises: ForbiddenError if it has written before, so that this is about the group alone.
         """
+        before = await self._credential.authorization()
+        refused: ForbiddenError | None = None
         try:
             await self._door.change(method, "membership", target, body, deadline=deadline)
-        except ForbiddenError:
-            if used == self._proved:
-                raise
-            return False
-        self._proved = used
-        return True
+        except ForbiddenError as error:
+            refused = error
+        # The door reads the secret anew after a 401: then it is not known which one this was.
+        known = before if await self._credential.authorization() == before else ""
+        if refused is None:
+            self._proved = known or self._proved
+        elif known and known == self._proved:
+            raise refused
+        return refused is None

@@ -146,11 +146,13 @@ async def _exchange(
         headers["Content-Type"] = call.content_type
     # ``encoded``: what was percent-encoded by us or in a next link goes out as it is.
     url = URL(origin + call.target, encoded=True)
-    # aiohttp sends what it takes for idempotent once more when a kept connection turns out to be
-    # closed, a DELETE too. It knows those methods in capitals only, and writes capitals itself.
-    method = call.method.lower() if call.changes else call.method
     async with client.request(
-        method, url, data=call.body, headers=headers, allow_redirects=False
+        call.method,
+        url,
+        data=call.body,
+        headers=headers,
+        allow_redirects=False,
+        middlewares=(_once,) if call.changes else (),
     ) as response:
         reply = Reply(
             response.status,
@@ -167,6 +169,22 @@ async def _exchange(
         else:
             body = await _whole(response, call)
     return Reply(reply.status, body, reply.json, reply.links, reply.retry_at)
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a change again.
+
+    When a kept connection turns out to be closed it repeats whatever HTTP calls idempotent, a
+    DELETE too; the first may have been applied, and the second would say that there was nothing.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise  # nothing reached the vendor; aiohttp does not repeat these
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+        raise aiohttp.ClientConnectionError from None
 
 
 async def _whole(response: aiohttp.ClientResponse, call: Call) -> bytes:

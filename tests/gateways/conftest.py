@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -10,16 +11,18 @@ import aiohttp
 import pytest
 
 from hooks.clock import Clock, elapsed
-from hooks.core.ids import DirectoryName, OktaAppId, ScimDirectoryId
+from hooks.core.ids import DirectoryName, OktaAppId, OrganizationId, ScimDirectoryId
 from hooks.gateways.breaker import Breaker
 from hooks.gateways.credential import Credential, Secret
 from hooks.gateways.okta import Okta
+from hooks.gateways.organization import Organization
 from hooks.gateways.pace import Pace
 from hooks.gateways.scim import Scim
 from hooks.gateways.transport import Transport
 from hooks.gateways.wire import open_client
 from hooks.sandbox import Story0, World, create_atlassian, create_okta, listening
-from tests.gateways.stage import Canned, Door, Serve, Vault, Wall
+from tests.gateways.organization_stage import ORG, OrganizationStage, Say
+from tests.gateways.stage import Canned, Door, Serve, Vault, Wall, http
 
 
 @pytest.fixture
@@ -132,6 +135,52 @@ async def scim(
     )
     yield gateway
     await gateway.aclose()
+
+
+@pytest.fixture
+def organization_vault(world: World) -> Vault:
+    return Vault(world.organization.api_key)
+
+
+@pytest.fixture
+def organization(
+    atlassian_url: str, client: aiohttp.ClientSession, world: World, organization_vault: Vault
+) -> Organization:
+    return Organization(
+        client=client,
+        api_url=atlassian_url,
+        organization=OrganizationId(world.organization.id),
+        credential=Secret("Bearer", organization_vault.read),
+        clock=Clock(),
+    )
+
+
+@pytest.fixture
+async def stage(canned: Serve, client: aiohttp.ClientSession, wall: Wall) -> OrganizationStage:
+    made = OrganizationStage()
+    made.server = await canned(made.answer)
+    made.organization = Organization(
+        client=client,
+        api_url=made.server.origin,
+        organization=ORG,
+        credential=Secret("Bearer", made.vault.read),
+        clock=wall.clock,
+    )
+    return made
+
+
+@pytest.fixture
+def say(stage: OrganizationStage) -> Say:
+    def told(*replies: object) -> Organization:
+        stage.replies = [
+            each
+            if isinstance(each, bytes) or each is None
+            else http(200, json.dumps(each).encode())
+            for each in replies
+        ]
+        return stage.organization
+
+    return told
 
 
 @pytest.fixture
