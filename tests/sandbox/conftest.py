@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from hooks.sandbox import Story0, World, create_atlassian, create_okta
+from hooks.sandbox import Story0, World, create_atlassian, create_okta, listening
 
 OKTA = "https://sandbox.okta.test"
 ATLASSIAN = "https://api.atlassian.test"
@@ -58,4 +58,19 @@ async def scim(story: Story0) -> AsyncIterator[httpx.AsyncClient]:
         base_url=f"{ATLASSIAN}/scim/directory/{story.directory.id}",
         headers={"Authorization": f"Bearer {story.directory.key}"},
     ) as client:
+        yield client
+
+
+@pytest.fixture
+async def org(story: Story0) -> AsyncIterator[httpx.AsyncClient]:
+    """Speaks to the organization's admin API with its key, over a real connection."""
+    organization = story.world.organization
+    async with (
+        listening(create_atlassian(story.world)) as url,
+        httpx.AsyncClient(
+            base_url=f"{url}/admin/v2/orgs/{organization.id}/directories",
+            headers={"Authorization": f"Bearer {organization.api_key}"},
+            trust_env=False,
+        ) as client,
+    ):
         yield client

@@ -29,7 +29,7 @@ BUILT_IN = frozenset(
 
 @dataclass(eq=False)
 class Account:
-    """``roles`` are platform roles, such as ``atlassian/org-admin``."""
+    """``roles`` are platform roles; ``provisioned``: a SCIM record brought it into being."""
 
     id: str
     email: str
@@ -42,6 +42,7 @@ class Account:
     claim: Literal["managed", "unmanaged"] = "managed"
     roles: list[str] = field(default_factory=list)
     deactivated: datetime | None = None
+    provisioned: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,7 @@ class Organization:
         if account is None:
             name = user.display_name or user.user_name.partition("@")[0]
             account = self.add_account(user.account_id, address(user), name, now)
+            account.provisioned = True
         account.user_bases.add(self.home(directory))
         account.name = user.display_name or account.name
         self.set_email(account, address(user))
@@ -245,9 +246,14 @@ class Organization:
 
     def known(self, thing: Account | OrgGroup, at: datetime) -> bool:
         """Whether it had come into being by then, and is shown at all."""
-        if isinstance(thing, OrgGroup) and thing.source is not None:
-            if thing.source.group is None and not self.switches.all_members_group:
+        if isinstance(thing, Account):
+            late = thing.provisioned
+        else:
+            late = thing.source is not None
+            everybody = thing.source is not None and thing.source.group is None
+            if everybody and not self.switches.all_members_group:
                 return False
+        if late:
             at = self.synced_at(at)
         return self.past.value(at, "made", thing.id, current=True) is not None
 
