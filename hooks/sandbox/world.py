@@ -24,7 +24,8 @@ class World(LocalGroups):
     """Okta and Atlassian in memory.
 
     Verbs of the Okta side do what an admin or HR system would do, log what Okta would log,
-    and provision into the directory as Okta would. Things are named by object, id or name.
+    and provision into the directory as Okta would. Verbs on accounts and local groups do what
+    an Atlassian admin would. Things are named by object, id or name.
     """
 
     def __init__(self, now: Callable[[], datetime] = utc_now, seed: int = 0) -> None:
@@ -141,12 +142,13 @@ class World(LocalGroups):
     ) -> Fault:
         """Add trouble for matching requests; the first fault that matches strikes.
 
-        ``path`` is a regex searched in path and query; ``user`` matches any id or login of the
-        person; ``when`` is a predicate on the request. ``skip`` lets the first n pass, ``times``
-        ends it. The trouble itself: ``status`` with ``body`` and ``headers`` (the vendor's own
-        error body if none is given), ``redirect``; ``delay`` or ``hang`` in seconds; ``drop``
-        (closed without a reply), ``drop_after`` (applied, reply lost), ``truncate`` (half the
-        JSON), ``cut`` (connection closed inside the body); ``empty_list``, ``drop_next``,
+        ``vendor``: okta, scim (a directory) or org (the organization's admin API). ``path`` is
+        a regex searched in path and query; ``user`` matches any id or login of the person;
+        ``when`` is a predicate on the request. ``skip`` lets the first n pass, ``times`` ends it.
+        The trouble itself: ``status`` with ``body`` and ``headers`` (the vendor's own error body
+        if none is given), ``redirect``; ``delay`` or ``hang`` in seconds; ``drop`` (closed
+        without a reply), ``drop_after`` (applied, reply lost), ``truncate`` (half the JSON),
+        ``cut`` (connection closed inside the body); ``empty_list``, ``drop_next``,
         ``foreign_next``, ``repeat_next`` (a list that lies).
         """
         names = self._names(user) if user is not None else frozenset()
@@ -198,13 +200,13 @@ class World(LocalGroups):
     def _names(self, user: User | str) -> frozenset[str]:
         user = self.user(user)
         records = [
-            record.id
+            record
             for directory in self.directories.values()
             for record in directory.users.values()
             if record.user_name == user.login or record.external_id == user.id
         ]
-        account = self.organization.account_ids.get(user.login.lower(), user.id)
-        return frozenset({user.id, user.login, account, *records})
+        accounts = {record.account_id for record in records if record.account_id is not None}
+        return frozenset({user.id, user.login, *accounts, *(record.id for record in records)})
 
     # --- hooks ------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What a search may ask, and what fits it. Source: spec texts of v2 (jira.js)."""
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -108,19 +109,22 @@ def _exclusive(asked: Json, one: str, other: str) -> None:
 
 def fits_account(account: Account, status: str, asked: Json) -> bool:
     """Whether every filter lets it pass; ``status`` is its ``accountStatus``."""
-    values: dict[str, set[str]] = {
-        "emails": {account.email.lower()},
-        "emailDomains": {account.email.rpartition("@")[2].lower()},
-        "status": {composite(account, status)},
-        "accountStatus": {status},
-        "membershipStatus": {account.membership},
-        "roleIds": {role.lower() for role in account.roles},
-    }
     return (
         asked.get("claimStatus", account.claim) == account.claim
-        and has_term(asked, account.name, account.email)
-        and all(_any(asked[name], found) for name, found in values.items() if name in asked)
+        and ("searchTerm" not in asked or has_term(asked, account.name, account.email))
+        and all(_any(asked[name], of(account, status)) for name, of in FILTERS if name in asked)
     )
+
+
+# A filter, and what an account offers to it.
+FILTERS: tuple[tuple[str, Callable[[Account, str], set[str]]], ...] = (
+    ("emails", lambda account, _: {account.email.lower()}),
+    ("emailDomains", lambda account, _: {account.email.rpartition("@")[2].lower()}),
+    ("status", lambda account, status: {composite(account, status)}),
+    ("accountStatus", lambda _, status: {status}),
+    ("membershipStatus", lambda account, _: {account.membership}),
+    ("roleIds", lambda account, _: {role.lower() for role in account.roles}),
+)
 
 
 def fits_group(group: OrgGroup, asked: Json) -> bool:

@@ -107,8 +107,10 @@ class OrganizationReads:
         organization, at = self.organization, self._at()
         if not organization.known(account, at):
             return False
-        bases = account.user_bases & set(asked.get("directoryIds", account.user_bases))
-        if not bases or user_base not in {None, *bases}:
+        bases = account.user_bases
+        if "directoryIds" in asked:
+            bases = bases & set(asked["directoryIds"])
+        if not bases or (user_base is not None and user_base not in bases):
             return False
         status = organization.status_at(account, at)
         if status == "inactive" and not self.world.switches.deactivated_listed:
