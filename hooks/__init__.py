@@ -5,7 +5,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
 
     __main__                              python -m hooks
     cli/  serve                           doors for people; sockets, signals, tasks
-        look lists decisions keys         one person; what is stored; what waits for somebody
+        look lists mappings               one person; what is stored; which group is which
+        decisions keys                    what waits for somebody; seals
         demo stage sandbox                the story; how it is played; both stand-ins
         opening ends text                 what commands open; how they end; how lists look
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
@@ -16,6 +17,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         forms mistakes                    texts and their meaning; places and remedies
     worker                                leases, looks, settles
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
+    submit                                writes, and the proof of them
     observe                               everything one plan rests on
     gateways/                             whom we talk to
         okta okta_key                     reads; the proof of who asks
@@ -23,6 +25,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         okta_shapes organization_shapes   answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
         organization_writes               the two we may ask of a local group
+        together                          reads several people need at once
         transport                         one door out, every failure an error of ours
         wire answers urls                 one exchange; what it says beside its content; safe paths
         credential breaker pace           the proof; when to stop using it; lanes and budgets
@@ -30,6 +33,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         intake                            deliveries, committed in groups
         journal                           steps, and what became of them
         inbox cursor people               events; places in long reads; who is who
+        groups looks refusals             what is remembered of groups; told; left alone
         mappings holds                    which group is which; what waits for a person
         line                              who is due, leases and their fences
         schema migrations/                brings the shape up to date; its history
@@ -38,7 +42,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     figures  clock  logs  release         every metric; the time; what lines hold; which one it is
     core/                                 what we decide: pure
         decide report                     a reading and a policy in, a plan out; words for it
-        organization local                groups kept there; one such membership
+        organization                      the groups it keeps itself
+        regain local                      one such membership, given back or taken
         change brake                      one synced membership; how many people at once
         plan attempt                      ordered steps; what follows a look
         returning rules                   back after an absence; what a local rule means

@@ -79,7 +79,12 @@ UNSETTLED_SECONDS = Gauge(
     "Age of the oldest event whose person has not been looked at to the end.",
 )
 HELD = Gauge("hooks_held", "Holds that wait for somebody's decision.")
-REFUSED = Gauge("hooks_refused", "Things left alone now, each with its reason in `hooks refused`.")
+REFUSED = Gauge(
+    "hooks_refused", "Things left alone now, each with its reason in `hooks steps --refused`."
+)
+ADMINS_LEFT = Gauge(
+    "hooks_admins_left", "Admin roles and groups still held by people who left; revoke them now."
+)
 WAITING_LONG = Gauge(
     "hooks_people_waiting_over_an_hour",
     "People with whom Okta or Atlassian has not been done for over an hour.",

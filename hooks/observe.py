@@ -6,10 +6,10 @@ Must live here: what is read, in which phase, and what is shared. Must not know:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from hooks.core.asks import (
     Ask,
@@ -18,6 +18,7 @@ from hooks.core.asks import (
     AskActiveMembers,
     AskLog,
     AskOktaGroup,
+    AskOrganizationGroup,
     AskRecordById,
     AskRecordsByExternalId,
     AskRecordsByUserName,
@@ -33,18 +34,30 @@ from hooks.core.errors import (
     NotFoundError,
     TransientError,
 )
+from hooks.core.membership import ORGANIZATION
 from hooks.core.memory import Claim, Claimed, Memory
-from hooks.core.reading import MISSING, Answer, DirectoryReading, Missing, Reading, Unread, Why
-from hooks.gateways.pace import lane
-from hooks.store import journal, mappings, people
+from hooks.core.reading import (
+    MISSING,
+    Answer,
+    DirectoryReading,
+    KnownGroup,
+    Missing,
+    Reading,
+    Unread,
+    Why,
+)
+from hooks.gateways.together import Together
+from hooks.store import cursor, groups, journal, looks, mappings, people
 
 if TYPE_CHECKING:
     from hooks.clock import Clock
-    from hooks.core.ids import DirectoryName, OktaAppId, OktaUserId
+    from hooks.core.ids import AccountId, DirectoryName, OktaAppId, OktaUserId
+    from hooks.core.membership import OrganizationGroup
     from hooks.core.memory import Link
     from hooks.core.plan import Plan
     from hooks.core.policy import Policy
     from hooks.gateways.okta import Okta
+    from hooks.gateways.organization import Organization
     from hooks.gateways.scim import Scim
     from hooks.store.database import Database
     from hooks.store.sealing import Sealer
@@ -66,6 +79,7 @@ class Directory:
     name: DirectoryName
     app: OktaAppId
     scim: Scim
+    scim_directory: str
 
 
 class Observer:
@@ -76,12 +90,14 @@ class Observer:
         *,
         okta: Okta,
         directories: Iterable[Directory],
+        organization: Organization | None,
         database: Database,
         sealer: Sealer,
         clock: Clock,
     ) -> None:
         """Opens nothing; everything it needs is open."""
         self.okta = okta
+        self.organization = organization
         self.directories = {each.name: each for each in directories}
         self._database = database
         self._sealer = sealer
@@ -98,19 +114,33 @@ class Observer:
         policy: Policy,
     ) -> tuple[Reading, Plan]:
         """Read everything one plan rests on, and decide. Changes nothing."""
-        known, links, history = await self._database.read(
+        known, links, history, log, since = await self._database.read(
             lambda tx: (
                 people.recall(tx, user, self._sealer),
                 mappings.remembered(tx),
                 journal.history(tx, user),
+                looks.log(tx, user),
+                cursor.watched_since(tx, policy.modes),
             )
         )
         memories = {
             name: replace(known.memories.get(name, Memory()), history=history.get(name, ()))
-            for name in self.directories
+            for name in (*self.directories, ORGANIZATION)
         }
-        reading = await self._first(user, claims, memories, links, policy)
-        reading = replace(reading, protected_before=known.protected)
+        account = known.linked if policy.organization else None
+        expected = anticipated_there(account, policy, claims)
+        for name in self.directories:
+            expected |= anticipated(name, memories[name], links.get(name, ()), claims)
+        reading = await self._first(user, memories, links, expected)
+        reading = replace(
+            reading,
+            claims=claims,
+            protected_before=known.protected,
+            account_before=known.account,
+            local=memories[ORGANIZATION],
+            history=log,
+            watched_since=since,
+        )
         answers = dict(reading.answers)
         for _ in range(_ROUNDS):
             plan = decide(reading, policy)
@@ -125,16 +155,12 @@ class Observer:
     async def _first(
         self,
         user: OktaUserId,
-        claims: tuple[Claimed, ...],
         memories: Mapping[DirectoryName, Memory],
         links: Mapping[DirectoryName, tuple[Link, ...]],
-        policy: Policy,
+        expected: Iterable[Ask],
     ) -> Reading:
         """The first phase: everything always needed, and what will be, together."""
         at = self._clock.now()
-        expected: set[Ask] = {AskOktaGroup(group) for group in policy.protected_okta_groups.ids}
-        for name in self.directories:
-            expected |= anticipated(name, memories[name], links.get(name, ()), claims)
         okta_user, okta_groups, answers, directories = await asyncio.gather(
             answer_of(self.okta.user(user)),
             answer_of(self.okta.user_groups(user)),
@@ -152,7 +178,6 @@ class Observer:
             user=okta_user,
             okta_groups=_list(okta_groups),
             directories=tuple(directories),
-            claims=claims,
             answers=answers,
         )
 
@@ -166,7 +191,14 @@ class Observer:
             answer_of(self._together.read(("mappings", app_id), lambda: okta.mappings(app_id))),
         )
         return DirectoryReading(
-            directory.name, app_id, app, app_user, _list(mappings), links, memory
+            directory.name,
+            app_id,
+            app,
+            app_user,
+            _list(mappings),
+            links,
+            memory,
+            directory.scim_directory,
         )
 
     async def _answers(self, user: OktaUserId, asks: Iterable[Ask]) -> dict[Ask, Answer]:
@@ -197,8 +229,36 @@ class Observer:
                 app = self.directories[name].app
                 found = self.okta.successors(app, user_name, other_than=user)
                 return _list(await answer_of(found))
-            case AskAccount() | AskAccountGroups() | AskScimLinks() | AskActiveMembers():
-                return Unread(Why.FORBIDDEN, detail="no organization")
+            case _:
+                return await self._of_organization(ask)
+
+    async def _of_organization(
+        self,
+        ask: AskAccount | AskAccountGroups | AskOrganizationGroup | AskScimLinks | AskActiveMembers,
+    ) -> Answer:
+        organization = self.organization
+        if organization is None:
+            return Unread(Why.FORBIDDEN, detail="no organization is configured")
+        match ask:
+            case AskAccount(account):
+                return await answer_of(organization.account(account))
+            case AskAccountGroups(account):
+                listed = await answer_of(organization.groups_of(account))
+                return listed if isinstance(listed, Missing | Unread) else await self._known(listed)
+            case AskOrganizationGroup(group):
+                found = await answer_of(organization.group(group))
+                if isinstance(found, Missing | Unread):
+                    return found
+                return (await self._known((found,)))[0]
+            case AskScimLinks(account):
+                return await answer_of(organization.links(account))
+            case AskActiveMembers(group):
+                return await answer_of(organization.active_members(group))
+
+    async def _known(self, seen: tuple[OrganizationGroup, ...]) -> tuple[KnownGroup, ...]:
+        ids = [each.id for each in seen]
+        before = await self._database.read(lambda tx: groups.recall(tx, ids))
+        return tuple(KnownGroup(each, before.get(each.id)) for each in seen)
 
     async def _group(self, ask: AskOktaGroup) -> Answer:
         now = self._clock.now()
@@ -258,44 +318,19 @@ def anticipated(
     return asks
 
 
-class Together:
-    """Reads shared by everybody who began before the request was sent, and by nobody later.
-
-    While one request is under way, those who come now wait for the next one together.
-    """
-
-    def __init__(self) -> None:
-        """Nothing is kept once it is answered."""
-        self._running: dict[object, asyncio.Task[Any]] = {}
-        self._next: dict[object, asyncio.Task[Any]] = {}
-
-    async def read(self, key: object, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The answer to a request that was sent after this call began."""
-        key = (key, lane.get())  # nobody urgent waits in the lane of somebody else's bulk read
-        if key not in self._running:
-            task = self._start(key, request, None)
-        elif key not in self._next:
-            task = self._start(key, request, self._running[key])
-        else:
-            task = self._next[key]
-        return await asyncio.shield(task)
-
-    def _start(
-        self,
-        key: object,
-        request: Callable[[], Coroutine[Any, Any, Any]],
-        before: asyncio.Task[Any] | None,
-    ) -> asyncio.Task[Any]:
-        async def run() -> Any:
-            if before is not None:
-                await asyncio.wait([before])
-                self._running[key] = self._next.pop(key)
-            try:
-                return await request()
-            finally:
-                if key not in self._next:
-                    self._running.pop(key, None)
-
-        task = asyncio.create_task(run())
-        (self._running if before is None else self._next)[key] = task
-        return task
+def anticipated_there(
+    account: AccountId | None, policy: Policy, claims: Iterable[Claimed]
+) -> set[Ask]:
+    """The same of the groups the policy names, and of an account that is known already."""
+    named = [policy.protected_okta_groups]
+    named += [rule.while_member_of for rule in policy.rules if rule.while_member_of]
+    asks: set[Ask] = {AskOktaGroup(group) for each in named for group in each.ids}
+    if account is None:
+        return asks
+    asks.add(AskAccount(account))
+    leaving = any(each.claim in (Claim.DEACTIVATED, Claim.UNASSIGNED) for each in claims)
+    if policy.rules or leaving:
+        asks.add(AskAccountGroups(account))
+    if policy.rules and leaving:
+        asks.add(AskScimLinks(account))
+    return asks

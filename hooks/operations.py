@@ -16,8 +16,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from hooks import figures
 from hooks.core.errors import StoreError
 from hooks.core.event_hook import authorized
+from hooks.core.refusal import Cause
 from hooks.exchange import GET_ONLY, NOT_FOUND, TROUBLE, Answer, Exchange
-from hooks.store import holds, inbox, line, people
+from hooks.store import holds, inbox, line, people, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +52,7 @@ class Counts(TypedDict):
     oldest_unsettled_seconds: float
     held: int
     refused: int
+    admins_left: int
     waiting_over_an_hour: int
     stored: int
 
@@ -94,7 +96,8 @@ class Tally:
             "oldest_waiting_seconds": queue["oldest_us"] / 1_000_000,
             "oldest_unsettled_seconds": queue["unsettled_us"] / 1_000_000,
             "held": holds.waiting(tx),
-            "refused": people.refused_count(tx),
+            "refused": refusals.count(tx),
+            "admins_left": refusals.count(tx, Cause.ADMIN_LEFT),
             "waiting_over_an_hour": people.waiting_long(tx, tx.now - _AN_HOUR_US),
             "stored": self._stored,
         }
@@ -156,5 +159,6 @@ def _tell(counts: Counts | None) -> None:
     figures.UNSETTLED_SECONDS.set(counts["oldest_unsettled_seconds"] if counts else nan)
     figures.HELD.set(counts["held"] if counts else nan)
     figures.REFUSED.set(counts["refused"] if counts else nan)
+    figures.ADMINS_LEFT.set(counts["admins_left"] if counts else nan)
     figures.WAITING_LONG.set(counts["waiting_over_an_hour"] if counts else nan)
     figures.STORED.set(counts["stored"] if counts else nan)

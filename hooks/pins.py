@@ -39,14 +39,16 @@ class PolicyInForce:
         *,
         protected: Iterable[str],
         scope: Iterable[str],
+        conditions: Iterable[tuple[str, ...]],
         okta: Okta,
         database: Database,
         clock: Clock,
     ) -> None:
-        """``protected`` and ``scope`` are names or ids of Okta groups, as the operator wrote."""
+        """Names or ids of Okta groups as the operator wrote; ``conditions`` in the rules' order."""
         self._policy = policy
         self._protected = tuple(protected)
         self._scope = tuple(scope)
+        self._conditions = tuple(conditions)
         self._okta = okta
         self._database = database
         self._clock = clock
@@ -57,6 +59,7 @@ class PolicyInForce:
     async def __call__(self) -> Policy:
         """The policy now."""
         names = {*self._protected, *self._scope}
+        names.update(*self._conditions)
         if names - self._known.keys():
             async with self._resolving:
                 await self._resolve(names)
@@ -64,6 +67,10 @@ class PolicyInForce:
             self._policy,
             protected_okta_groups=self._named(self._protected),
             scope=self._named(self._scope),
+            rules=tuple(
+                replace(rule, while_member_of=self._named(names)) if names else rule
+                for rule, names in zip(self._policy.rules, self._conditions, strict=True)
+            ),
         )
 
     def _named(self, names: tuple[str, ...]) -> Named:

@@ -262,10 +262,10 @@ def _warnings(settings: Settings) -> list[str]:
         for name, mode in settings.modes.items()
         if mode is Mode.OBSERVE
     ]
-    if settings.local_groups:
-        found.append("[[local_group]] rules are read but not acted on in this release")
-    elif settings.atlassian.organization_id:
-        found.append("organization_id without [[local_group]]: no role protection in this release")
+    if settings.atlassian.organization_id is None:
+        found.append("no organization_id: local groups stay, and admin roles protect nobody")
+    elif not settings.local_groups:
+        found.append("no [[local_group]]: groups kept in Atlassian itself stay as they are")
     if not settings.listen.operations.loopback:
         found.append("[listen] operations is reachable from outside, with its token")
     return found

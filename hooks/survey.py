@@ -1,4 +1,4 @@
-"""Everyone, by pages: the census, the members of a group, and the groups the policy names.
+"""Everyone, by pages: the census, the log's past, and the members of a group.
 
 Must live here: reads over many people. Must not know: what any one of them should have.
 """
@@ -14,11 +14,13 @@ from hooks.core.errors import ForbiddenError, IncompleteError
 from hooks.core.ids import OktaGroupId, OktaUserId
 from hooks.core.memory import Link
 from hooks.core.reading import Missing, OktaGroup, PushMapping
-from hooks.store import mappings, people
+from hooks.store import looks, mappings, people
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from datetime import datetime
 
+    from hooks.core.history import Moment
     from hooks.core.ids import ScimUserId
     from hooks.core.reading import AppUser
     from hooks.observe import Directory, Observer
@@ -61,6 +63,19 @@ class Survey:
             read += await self._database.write(store)
         await self._database.write(lambda tx: people.end_census(tx, directory.name, began))
         await self._match(directory)
+        return read
+
+    async def history(self, since: datetime, fence: Callable[[Tx], object]) -> int:
+        """Remember what the System Log shows from ``since`` on; how many lines that are."""
+        read = 0
+        async for page in self._okta.history(since):
+
+            def store(tx: Tx, page: tuple[tuple[OktaUserId, Moment], ...] = page) -> int:
+                fence(tx)
+                looks.remember_log(tx, page)
+                return len(page)
+
+            read += await self._database.write(store)
         return read
 
     async def _match(self, directory: Directory) -> None:

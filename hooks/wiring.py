@@ -8,14 +8,16 @@ from __future__ import annotations
 import random
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hooks.clock import Clock
 from hooks.core.ids import DirectoryName
-from hooks.core.policy import Limits, Policy
+from hooks.core.policy import Limits, Named, Policy, Rule
 from hooks.gateways.credential import Secret
 from hooks.gateways.okta import Okta
 from hooks.gateways.okta_key import OktaKey
+from hooks.gateways.organization import Organization
 from hooks.gateways.scim import Scim
 from hooks.gateways.wire import open_client
 from hooks.observe import Directory, Observer
@@ -56,7 +58,10 @@ class House:
         if self.observer is None:
             return {}
         scims = {f"scim {name}": each.scim.snapshot() for name, each in self._directories()}
-        return {"okta": self.observer.okta.door.snapshot(), **scims}
+        found: dict[str, object] = {"okta": self.observer.okta.door.snapshot(), **scims}
+        if self.observer.organization:
+            found["organization"] = self.observer.organization.snapshot()
+        return found
 
     def _directories(self) -> list[tuple[str, Directory]]:
         return sorted(self.observer.directories.items()) if self.observer else []
@@ -83,18 +88,29 @@ async def opened(
         http = await stack.enter_async_context(open_client())
         okta = _okta(settings, http, clock)
         directories = [
-            Directory(each.name, each.okta_app_id, _scim(settings, each.name, http, database))
+            Directory(
+                each.name,
+                each.okta_app_id,
+                _scim(settings, each.name, http, database),
+                each.scim_directory_id,
+            )
             for each in settings.directories
         ]
         for each in directories:
             stack.push_async_callback(each.scim.aclose)
         observer = Observer(
-            okta=okta, directories=directories, database=database, sealer=sealer, clock=clock
+            okta=okta,
+            directories=directories,
+            organization=_organization(settings, http, clock),
+            database=database,
+            sealer=sealer,
+            clock=clock,
         )
         policy = PolicyInForce(
             policy_of(settings),
             protected=settings.protect.okta_groups,
             scope=settings.scope.only_okta_groups,
+            conditions=[each.while_member_of or () for each in settings.local_groups],
             okta=okta,
             database=database,
             clock=clock,
@@ -112,6 +128,8 @@ async def opened(
             database=database,
             reconciler=reconciler,
             survey=Survey(observer=observer, database=database, sealer=sealer),
+            modes=settings.modes,
+            history=timedelta(days=settings.okta.history_days),
             clock=clock,
             jitter=dice.random,
         )
@@ -128,6 +146,17 @@ def policy_of(settings: Settings) -> Policy:
             form for each in settings.protect.users for form in (each, each.casefold())
         ),
         protected_groups=settings.protect.groups,
+        organization=settings.atlassian.organization_id is not None,
+        rules=tuple(
+            Rule(
+                each.name or str(each.id),
+                each.id,
+                Named(unresolved=frozenset(each.while_member_of)) if each.while_member_of else None,
+                each.admin,
+            )
+            for each in settings.local_groups
+        ),
+        brief_absence=settings.policy.brief_absence,
         modes=settings.modes,
         limits=Limits(
             left_per_hour=settings.brake.left_per_hour,
@@ -135,6 +164,28 @@ def policy_of(settings: Settings) -> Policy:
             other_per_day=settings.brake.other_per_day,
         ),
         look_again=settings.look_again.after,
+    )
+
+
+def _organization(
+    settings: Settings, http: aiohttp.ClientSession, clock: Clock
+) -> Organization | None:
+    organization = settings.atlassian.organization_id
+    if organization is None:
+        return None
+    secrets = settings.secrets
+
+    def read() -> str:
+        secrets.reread("HOOKS_ORG_API_KEY")
+        key = secrets.organization_key
+        return key.reveal() if key else ""
+
+    return Organization(
+        client=http,
+        api_url=settings.atlassian.api_url,
+        organization=organization,
+        credential=Secret("Bearer", read),
+        clock=clock,
     )
 
 

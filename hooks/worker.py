@@ -28,13 +28,16 @@ from hooks.core.attempt import (
 )
 from hooks.core.errors import HooksError, LeaseLostError, StoreError, TransientError
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId
+from hooks.core.refusal import Cause
 from hooks.gateways.pace import Lane, lane
-from hooks.store import line
+from hooks.store import cursor, line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from hooks.clock import Clock
+    from hooks.core.ids import DirectoryName
+    from hooks.core.membership import Mode
     from hooks.observe import Directory
     from hooks.reconcile import Look, Reconciler
     from hooks.store.database import Database, Tx
@@ -49,6 +52,8 @@ POLL = 1.0
 _EXTEND = line.LEASE / 3
 #: How often everybody assigned is read. Design 3.1.
 CENSUS = timedelta(days=1)
+#: The one subject of its kind: the log as it was before our first start.
+_HISTORY = "history"
 #: People marked in one transaction; no command holds one over more rows. Design 5.1.
 _CHUNK = 500
 
@@ -73,6 +78,8 @@ class Worker:
     database: Database
     reconciler: Reconciler
     survey: Survey
+    modes: Mapping[DirectoryName, Mode]
+    history: timedelta
     clock: Clock
     jitter: Callable[[], float]
     slots: int = SLOTS
@@ -104,7 +111,13 @@ class Worker:
                 await self._wait(stop)
 
     def enroll(self, tx: Tx) -> None:
-        """Put the census of each directory in line, unless it is there."""
+        """Put the census of each directory in line, and the log's past, unless they are there.
+
+        And remember since when absences have consequences.
+        """
+        cursor.watch(tx, self.modes)
+        if self.history and cursor.get(tx, _HISTORY) is None:
+            line.enroll(tx, _HISTORY, _HISTORY)
         for each in self.survey.directories.values():
             line.enroll(tx, each.app, "census")
 
@@ -120,6 +133,7 @@ class Worker:
     async def look_at(self, user: OktaUserId) -> Look | None:
         """Look at one person now, if nobody else is; for commands."""
         started = elapsed()
+        await self.database.write(lambda tx: cursor.watch(tx, self.modes))
         leases = await self.database.write(lambda tx: line.lease(tx, limit=1, only=user))
         if not leases:
             return None
@@ -235,11 +249,15 @@ class Worker:
                 look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
                 if look.held:
                     log.warning("brake", subject=held.subject, steps=look.held)
+                if any(each.cause is Cause.ADMIN_LEFT for each in look.plan.refusals):
+                    log.error("admin_left", subject=held.subject)
                 return _told(look)
             case "group":
                 return await self._group(held)
             case "census":
                 return await self._census(held)
+            case "history":
+                return await self._history(held)
             case _:
                 await self._settle(held, Idle())
                 return {"verdict": "unknown_kind"}
@@ -266,6 +284,18 @@ class Worker:
         await self._settle(held, LookAgain(self.clock.now() + CENSUS))
         return {"verdict": "settled", "people": read, "directory": directory.name}
 
+    async def _history(self, held: Lease) -> dict[str, object]:
+        """Read once what the System Log has of the time before we watched: evidence only."""
+        since = self.clock.now() - self.history
+        read = await self.survey.history(since, lambda tx: line.compare_fence(tx, held))
+
+        def done(tx: Tx) -> None:
+            cursor.put(tx, _HISTORY, str(read))
+            line.settle(tx, held, Idle())
+
+        await self.database.write(done)
+        return {"verdict": "settled", "lines": read}
+
     async def _failed(self, held: Lease, error: Exception) -> dict[str, object]:
         """A look that raised: try again later, or give up visibly."""
         known = isinstance(error, HooksError)
@@ -276,7 +306,7 @@ class Worker:
         wait = now + backoff(held.attempt, self.jitter())
         then: Next = Retry(max(wait, retry_at or wait))
         most = MAX_ATTEMPTS if known else _MOST_FAULTS
-        if held.kind != "census" and held.attempt >= most:
+        if held.kind in ("user", "group") and held.attempt >= most:
             then = DeadLetter("attempts" if known else "fault")
         with suppress(StoreError, LeaseLostError):
             await self._settle(held, then)

@@ -23,7 +23,7 @@ from hooks.sandbox.server import Sandbox, listen, serving
 from hooks.sandbox.story import HOOK_TYPES
 from hooks.sandbox.world import World
 from hooks.settings import Role, Settings, load
-from hooks.store import holds, inbox, journal, people, schema
+from hooks.store import holds, inbox, journal, refusals, schema
 from hooks.store.database import Database, Tx
 from hooks.store.tables import Due
 from hooks.wiring import House
@@ -157,7 +157,7 @@ class Running:
     async def causes(self, user: str) -> set[str]:
         """Why something of this person is left alone now. ``user`` is a login or an id."""
         rows = await self.house.database.read(
-            lambda tx: people.refused(tx, user=OktaUserId.maybe(user) or self.id(user))
+            lambda tx: refusals.listed(tx, user=OktaUserId.maybe(user) or self.id(user))
         )
         return {str(row["cause"]) for row in rows}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import decisions, demo, keys, lists, look, sandbox
+from hooks.cli import decisions, demo, keys, lists, look, mappings, sandbox
 from hooks.cli.ends import FAILED, INTERRUPTED, OK, WRONG, code_of
 from hooks.core.errors import HooksError
 from hooks.release import release
@@ -73,8 +73,7 @@ app.command(short_help="Run stand-ins for Okta and Atlassian here.")(sandbox.san
 app.command(short_help="Look at one person now, or with --dry-run only plan.")(look.look)
 app.add_typer(lists.events, name="events", short_help="Stored events: list, show.")
 app.command(short_help="The journal: every change, why, what became of it.")(lists.steps)
-app.command(short_help="What is left alone now, and the way out.")(lists.refused)
-app.add_typer(lists.mappings, name="mappings", short_help="Push mappings: list, accept.")
+app.add_typer(mappings.app, name="mappings", short_help="Push mappings: list, accept.")
 app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approve, reject.")
 app.add_typer(decisions.dead, name="dead", short_help="Dead letters: list, show, retry.")
 app.add_typer(keys.keys, name="keys", short_help="Keys to seal with.")

@@ -34,7 +34,7 @@ _DEAD = {
     "attempts": "ATTEMPTS",
 }
 _DEAD_REASONS = {
-    "attempts": "every attempt failed; `hooks refused` says why, then retry",
+    "attempts": "every attempt failed; `hooks steps --refused` says why, then retry",
     "crashes": "the process died each time it looked; find out why, then retry",
     "fault": "a fault of this program; report it with the log line `fault`, then retry",
 }
@@ -144,14 +144,14 @@ def _letter(row: Mapping[str, object]) -> Record:
 
 def _shown(tx: Tx, subject: str) -> Record:
     from hooks.core.refusal import WAY_OUT
-    from hooks.store import inbox, people
+    from hooks.store import inbox, refusals
 
     letters = inbox.dead(tx, limit=1_000_000)
     row = next((each for each in letters if each["subject"] == subject), None)
     if row is None:
         raise FailedError(f"dead: {subject} is no dead letter; `hooks dead` lists them")
     ways = {each.value: way for each, way in WAY_OUT.items()}
-    causes = sorted({str(each["cause"]) for each in people.refused(tx, user=subject)})
+    causes = sorted({str(each["cause"]) for each in refusals.listed(tx, user=subject)})
     waiting = inbox.listed(tx, inbox.Wanted(subject=subject, waiting=True, limit=1000))
     return {
         **_letter(row),

@@ -1,4 +1,4 @@
-"""What is stored: events, the journal's steps, what is refused, and which mappings are known."""
+"""What is stored: events, the journal's steps, and what is refused."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ import typer
 
 from hooks.cli import opening, text
 from hooks.cli.ends import FailedError, UsageError
-from hooks.cli.opening import Before, Json, Limit, Why
-from hooks.core.ids import PushMappingId, Uuid
+from hooks.cli.opening import Before, Json, Limit
+from hooks.core.ids import Uuid
+from hooks.core.membership import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hooks.cli.text import Record
-    from hooks.store.database import Tx
 
 events = typer.Typer(help="Stored events: list them, or show one.", invoke_without_command=True)
-mappings = typer.Typer(
-    help="Push mappings as they are remembered: list them, or accept a change.",
-    invoke_without_command=True,
-)
 
 _EVENT = {
     "id": "ID",
@@ -49,13 +45,6 @@ _REFUSED = {
     "cause": "CAUSE",
     "group": "GROUP",
     "detail": "WHAT WAS ANSWERED",
-}
-_MAPPING = {
-    "mapping": "MAPPING",
-    "directory": "DIRECTORY",
-    "source": "OKTA SOURCE",
-    "name": "ATLASSIAN GROUP",
-    "state": "STATE",
 }
 
 
@@ -166,6 +155,14 @@ def steps(
     evidence: Annotated[
         bool, typer.Option("--evidence", help="Below each step what it rests on.")
     ] = False,
+    refused: Annotated[
+        bool,
+        typer.Option("--refused", help="Instead: what is left alone now, and the way out."),
+    ] = False,
+    parked: Annotated[
+        bool,
+        typer.Option("--parked", help="Only removals that wait for an inactive account."),
+    ] = False,
     limit: Limit = 50,
     before: Before = None,
     as_json: Json = False,
@@ -174,7 +171,15 @@ def steps(
     from hooks.store import journal
 
     subject = opening.okta_id(user)
-    rows = opening.ask(lambda tx: journal.list_steps(tx, user=subject, limit=limit, before=before))
+    if refused:
+        if evidence or parked or before:
+            raise UsageError("--refused goes with USER, --limit and --json only")
+        _refused(subject, limit=limit, as_json=as_json)
+        return
+    state = State.PARKED if parked else None
+    rows = opening.ask(
+        lambda tx: journal.list_steps(tx, user=subject, state=state, limit=limit, before=before)
+    )
     records = [step_of(row) for row in rows]
     if as_json:
         text.as_json(records)
@@ -194,7 +199,8 @@ def step_of(row: Mapping[str, object]) -> Record:
         for each in (outcomes if isinstance(outcomes, list) else [])
     ]
     last = told[-1] if told else {"state": "open", "code": ""}
-    keep = ("id", "user", "directory", "via", "action", "group", "name", "scim_id", "reason")
+    keep = ("id", "user", "directory", "via", "action", "group", "name", "scim_id", "account",
+            "reason")  # fmt: skip
     return {
         **{key: row[key] for key in keep},
         "at": text.instant(row["at"]),
@@ -222,20 +228,12 @@ def _with_evidence(records: Iterable[Record]) -> None:
 # -- refusals ----------------------------------------------------------------------------------
 
 
-def refused(
-    user: Annotated[
-        str | None, typer.Argument(metavar="USER", help="Only of this Okta id.")
-    ] = None,
-    *,
-    limit: Limit = 1000,
-    as_json: Json = False,
-) -> None:
+def _refused(subject: str | None, *, limit: int, as_json: bool) -> None:
     """What is left alone now, since when, and the way out; oldest first."""
     from hooks.core.refusal import WAY_OUT, Cause
-    from hooks.store import people
+    from hooks.store import refusals
 
-    subject = opening.okta_id(user)
-    rows = opening.ask(lambda tx: people.refused(tx, user=subject, limit=limit))
+    rows = opening.ask(lambda tx: refusals.listed(tx, user=subject, limit=limit))
     ways = {each.value: way for each, way in WAY_OUT.items()}
     records: list[Record] = [
         {
@@ -259,70 +257,3 @@ def refused(
         print(f"\n{cause}: {WAY_OUT[cause]}")
     if len(records) == limit:
         print("\nThere may be more: --limit")
-
-
-# -- mappings ----------------------------------------------------------------------------------
-
-
-@mappings.callback()
-def list_mappings(context: typer.Context, *, as_json: Json = False) -> None:
-    """Every push mapping once matched to an Atlassian group, and whether it may be acted on."""
-    if context.invoked_subcommand:
-        return
-    records = opening.ask(_mappings)
-    if as_json:
-        text.as_json(records)
-        return
-    text.table(records, _MAPPING)
-
-
-def _mappings(tx: Tx) -> list[Record]:
-    from hooks.store import mappings as remembered
-
-    stuck = remembered.refused(tx)
-    found: list[Record] = []
-    for directory, links in remembered.remembered(tx).items():
-        for link in links:
-            cause, users = stuck.get((directory, link.group), ("", ()))
-            state = f"{cause}, {len(users)} refused" if cause else "ok"
-            found.append(
-                {
-                    "mapping": link.mapping,
-                    "directory": directory,
-                    "source": link.source,
-                    "target": link.target,
-                    "group": link.group,
-                    "name": link.name,
-                    "state": "accepted, matched anew at the next look" if link.accept else state,
-                }
-            )
-    return found
-
-
-@mappings.command("accept")
-def accept_mapping(
-    mapping: Annotated[str, typer.Argument(metavar="MAPPING_ID", help="As listed.")], why: Why
-) -> None:
-    """Have a changed mapping matched anew.
-
-    For one that moved or whose group was renamed; check it in Okta first.
-    """
-    known = PushMappingId.maybe(mapping)
-    if known is None:
-        raise UsageError("MAPPING_ID: write the id as `hooks mappings` lists it")
-    reason = opening.reason(why)
-    marked = opening.change(lambda tx: _accept(tx, known, reason))
-    print(f"accepted: {known} is matched anew at the next look")
-    print(f"{marked} of the people refused for it are looked at now")
-
-
-def _accept(tx: Tx, mapping: PushMappingId, why: str) -> int:
-    from hooks.store import holds, line
-    from hooks.store import mappings as remembered
-
-    concerned = remembered.accept(tx, mapping)
-    if concerned is None:
-        raise FailedError(f"mappings: {mapping} is not remembered; `hooks mappings` lists them")
-    holds.order(tx, "accept", mapping, who=opening.who(), why=why)
-    line.mark(tx, concerned, "user", lane=line.BULK, due_at=tx.now, events=False)
-    return len(concerned)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hooks.core.attempt import Next
-    from hooks.core.ids import DirectoryName, ScimGroupId
+    from hooks.core.ids import DirectoryName, Uuid
     from hooks.core.plan import Plan
     from hooks.core.reading import Reading
     from hooks.reconcile import Look
@@ -95,7 +95,7 @@ async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
     print(f"\nDry run: {report.counted(count, 'step', 'steps')} planned, nothing was changed.")
 
 
-def _show(house: House, plan: Plan, known: dict[ScimGroupId, str], reading: Reading | None) -> None:
+def _show(house: House, plan: Plan, known: dict[Uuid, str], reading: Reading | None) -> None:
     for line in report.lines(plan, known, reading=reading, modes=house.settings.modes):
         print(text.clean(line))
 
@@ -214,10 +214,10 @@ def _due(place: Place, now: int) -> bool:
 
 async def _others(house: House, user: OktaUserId, fence: int, *, as_json: bool) -> None:
     """What the other process did."""
-    from hooks.store import journal, people
+    from hooks.store import journal, refusals
 
     rows, refused = await house.database.read(
-        lambda tx: (journal.list_steps(tx, user=user, limit=20), people.refused(tx, user=user))
+        lambda tx: (journal.list_steps(tx, user=user, limit=20), refusals.listed(tx, user=user))
     )
     steps = [lists.step_of(row) for row in rows if row["fence"] == fence]
     if as_json:
@@ -230,4 +230,4 @@ async def _others(house: House, user: OktaUserId, fence: int, *, as_json: bool) 
     if not steps:
         print("nothing to change")
     for cause in sorted({str(each["cause"]) for each in refused}):
-        print(f"refused: {cause}; see: hooks refused {user}")
+        print(f"refused: {cause}; see: hooks steps --refused {user}")

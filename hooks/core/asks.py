@@ -73,6 +73,13 @@ class AskAccountGroups:
 
 
 @dataclass(frozen=True, slots=True)
+class AskOrganizationGroup:
+    """What is this group of the organization now?"""
+
+    group: OrganizationGroupId
+
+
+@dataclass(frozen=True, slots=True)
 class AskScimLinks:
     """Which SCIM users does the organization link with the account?"""
 
@@ -95,6 +102,7 @@ Ask = (
     | AskSuccessor
     | AskAccount
     | AskAccountGroups
+    | AskOrganizationGroup
     | AskScimLinks
     | AskActiveMembers
 )

@@ -13,8 +13,9 @@ from hooks.core import claims, mapping
 from hooks.core.asks import Ask, Asking, AskSuccessor
 from hooks.core.mapping import Loose, Managed, Mappings
 from hooks.core.membership import Action, Group, Standing
-from hooks.core.plan import Reason, Step
+from hooks.core.plan import Because, Kept, Reason, Step
 from hooks.core.policy import Orphaned, Policy, Restore, Suspended
+from hooks.core.protection import Guard, group_ids, role_guard
 from hooks.core.reading import (
     AppUser,
     DirectoryReading,
@@ -28,8 +29,10 @@ from hooks.core.reading import (
 from hooks.core.refusal import Cause, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import OktaGroupId, OktaUserId, ScimGroupId
+    from hooks.core.ids import OktaUserId, ScimGroupId
     from hooks.core.ledger import Ledger
 
 #: Atlassian's own groups; no plan ever touches them. Design 3.4.
@@ -47,14 +50,6 @@ _REASONS = {
     Standing.RETURNING: Reason.RETURNED,
     Standing.PRESENT: Reason.LOST_GROUP,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """Why nothing may be removed from this person at all."""
-
-    cause: Cause
-    unread: Unread | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +83,6 @@ class Scene:
         return Refusal(self.directory.name, cause, group, unread)
 
 
-def group_ids(reading: Reading) -> frozenset[OktaGroupId]:
-    """The Okta groups the person is in; none where the list could not be read."""
-    if isinstance(reading.okta_groups, Unread):
-        return frozenset()
-    return frozenset(group.id for group in reading.okta_groups)
-
-
 # -- removals ----------------------------------------------------------------------------------
 
 
@@ -106,14 +94,15 @@ class Succeeded:
     others: frozenset[OktaUserId]
 
 
-def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded | None:
-    """Judge one group the person has; ``None`` if it is wanted or not ours to judge."""
+def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded | Kept:
+    """Judge one group the person has."""
     managed = mapping.behind(group, scene.mappings)
     if managed is None:
         return _unmanaged(scene, group)
     mine = group_ids(scene.reading)
-    if scene.wanting and any(source.group in mine for source in managed.sources):
-        return None
+    keeping = sorted({source.group for source in managed.sources if source.group in mine})
+    if scene.wanting and keeping:
+        return Kept(group, Because.SOURCE, tuple(keeping))
     strip = scene.policy.orphaned is Orphaned.STRIP_ABSENT and scene.standing.absent
     if managed.orphaned and not strip:
         return scene.refuse(Cause.ORPHANED, group.id)
@@ -157,7 +146,8 @@ def _standing_objection(scene: Scene, group: Group, managed: Managed) -> Cause |
         return Cause.MAPPING_UNREADABLE
     sources = [each.group for each in managed.sources]
     sources += [each.source for each in scene.mappings.loose]
-    if claims.withheld(scene.found, scene.directory, sources, removing=True):
+    app = frozenset({scene.directory.app_id})
+    if claims.withheld(scene.found, app, sources, removing=True):
         return Cause.CONTRADICTED
     taken = scene.ledger.of(group.id)
     if taken and taken.unseen >= NO_EFFECT_AFTER:
@@ -169,32 +159,42 @@ def _keeps(scene: Scene, loose: Loose) -> bool:
     return loose.source in group_ids(scene.reading)
 
 
-def _unmanaged(scene: Scene, group: Group) -> Refusal | None:
+def _unmanaged(scene: Scene, group: Group) -> Refusal | Kept:
     """No mapping leads to the group: never touched, unless one may that could not be read."""
     for loose in scene.mappings.loose:
         if not (scene.wanting and _keeps(scene, loose)):
             return scene.refuse(Cause.MAPPING_UNREADABLE, group.id, loose.unread)
-    return None
+    return Kept(group, Because.UNMANAGED)
 
 
 def _untouchable(scene: Scene, group: Group) -> Cause | None:
     """By the name shown and by the remembered one, since SCIM may leave a display out."""
     names = {group.display, *(each.name for each in scene.mappings.links if each.group == group.id)}
-    folded = {name.casefold() for name in names if name}
-    if any(fnmatchcase(name, pattern) for name in folded for pattern in NEVER):
+    if any(never(name) for name in names):
         return Cause.NEVER
-    patterns = [pattern.casefold() for pattern in scene.policy.protected_groups]
-    known = {*folded, group.id.casefold()}
-    if any(name == each or fnmatchcase(name, each) for name in known for each in patterns):
-        return Cause.PROTECTED
-    return None
+    return Cause.PROTECTED if shielded(scene.policy, group.id, names) else None
+
+
+def never(name: str) -> bool:
+    """One of Atlassian's own groups."""
+    return any(fnmatchcase(name.casefold(), pattern) for pattern in NEVER)
+
+
+def shielded(policy: Policy, group: str, names: Iterable[str]) -> bool:
+    """Whether the policy protects a group, by its id, a name, or a glob."""
+    known = {name.casefold() for name in (*names, group) if name}
+    patterns = [pattern.casefold() for pattern in policy.protected_groups]
+    return any(name == each or fnmatchcase(name, each) for name in known for each in patterns)
 
 
 def _recheck(scene: Scene, group: Group, managed: Managed) -> Refusal | Asking | Succeeded | None:
     """Answers only this removal rests on, asked for once nothing else speaks against it."""
     answers = scene.reading.answers
+    in_force = scene.standing in (Standing.PRESENT, Standing.RETURNING)
+    account = scene.record.account
     checks: list[tuple[object, Cause]] = [
-        (mapping.check_targets(group, scene.mappings, answers), Cause.MAPPING_UNREADABLE)
+        (role_guard(scene.reading, scene.policy, account, in_force=in_force), Cause.PROTECTED),
+        (mapping.check_targets(group, scene.mappings, answers), Cause.MAPPING_UNREADABLE),
     ]
     if scene.wanting:
         loose = tuple(
@@ -203,12 +203,14 @@ def _recheck(scene: Scene, group: Group, managed: Managed) -> Refusal | Asking |
         )
         every = replace(managed, sources=(*managed.sources, *loose))
         checks.append((mapping.check_sources(every, answers), Cause.SOURCE_UNREADABLE))
-    checks.append((_successor(scene, group), Cause.SUCCESSOR_UNREAD))
+    checks.append((_successor(scene, group.id), Cause.SUCCESSOR_UNREAD))
     asks: frozenset[Ask] = frozenset()
     for answer, cause in checks:
         match answer:
             case Cause():
                 return scene.refuse(answer, group.id)
+            case Guard():
+                return scene.refuse(answer.cause, group.id)
             case Unread():
                 return scene.refuse(cause, group.id, answer)
             case Succeeded():
@@ -220,22 +222,29 @@ def _recheck(scene: Scene, group: Group, managed: Managed) -> Refusal | Asking |
     return Asking(asks) if asks else None
 
 
-def _successor(scene: Scene, group: Group) -> Unread | Asking | Succeeded | None:
-    """A successor wins: somebody in force who holds the record or its userName. Design 3.1."""
-    shared = scene.directory.memory.shared_with
-    if shared:
-        return Succeeded(scene.refuse(Cause.SUCCESSOR, group.id), shared)
-    if scene.wanting:
+def _successor(scene: Scene, group: ScimGroupId) -> Unread | Asking | Succeeded | None:
+    if scene.wanting and not scene.directory.memory.shared_with:
         return None
-    ask = AskSuccessor(scene.directory.name, scene.record.user_name)
-    answer = scene.reading.answers.get(ask)
+    found = succeeded(scene.reading, scene.directory, scene.record.user_name)
+    if isinstance(found, frozenset):
+        return Succeeded(scene.refuse(Cause.SUCCESSOR, group), found) if found else None
+    return found
+
+
+def succeeded(
+    reading: Reading, directory: DirectoryReading, user_name: str
+) -> frozenset[OktaUserId] | Unread | Asking:
+    """A successor wins: others in force who hold the record or its userName. Design 3.1."""
+    if directory.memory.shared_with:
+        return directory.memory.shared_with
+    ask = AskSuccessor(directory.name, user_name)
+    answer = reading.answers.get(ask)
     if answer is None:
         return Asking(frozenset({ask}))
     if not isinstance(answer, tuple):
         return answer if isinstance(answer, Unread) else Unread(Why.INCOMPLETE)
     others = frozenset(each.user for each in answer if isinstance(each, Successor))
-    others -= {scene.reading.user_id}
-    return Succeeded(scene.refuse(Cause.SUCCESSOR, group.id), others) if others else None
+    return others - {reading.user_id}
 
 
 def _evidence(scene: Scene, group: Group) -> tuple[str, ...]:
@@ -296,7 +305,8 @@ def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
         return scene.refuse(Cause.NO_EFFECT, group.id)
     if managed.cause:
         return scene.refuse(managed.cause, group.id)
-    if claims.withheld(scene.found, scene.directory, granting, removing=False):
+    app = frozenset({scene.directory.app_id})
+    if claims.withheld(scene.found, app, granting, removing=False):
         return scene.refuse(Cause.CONTRADICTED, group.id)
     checked = mapping.check_targets(group, scene.mappings, scene.reading.answers)
     if isinstance(checked, Asking):

@@ -17,7 +17,7 @@ from hooks.core.reading import MISSING, AppUser, DirectoryReading, OktaUser, Rea
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hooks.core.ids import OktaGroupId
+    from hooks.core.ids import OktaAppId, OktaGroupId
 
 #: Older claims are history. Design 3.2.
 YOUNG = timedelta(minutes=10)
@@ -82,12 +82,14 @@ def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
 
 def withheld(
     found: Sequence[Contradiction],
-    directory: DirectoryReading,
+    apps: frozenset[OktaAppId],
     sources: Iterable[OktaGroupId],
     *,
     removing: bool,
 ) -> Contradiction | None:
     """The claim that speaks against a change of a group with these ``sources``, if any still may.
+
+    ``apps`` are those whose assignment the change rests on.
 
     Claims that give access speak against removals, claims that take it against additions.
     """
@@ -97,7 +99,7 @@ def withheld(
         gives = claim in (Claim.ACTIVE, Claim.ASSIGNED, Claim.JOINED)
         if not each.holds or gives is not removing:
             continue
-        if claim in _LIFECYCLE or about == directory.app_id or about in groups:
+        if claim in _LIFECYCLE or about in apps or about in groups:
             return each
     return None
 

@@ -10,20 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hooks.core import claims, mapping
-from hooks.core.asks import Ask, Asking, AskOktaGroup
-from hooks.core.change import Guard, Scene, Succeeded, addition, candidates, group_ids, removal
+from hooks.core import claims, mapping, organization, protection
+from hooks.core.asks import Ask, Asking
+from hooks.core.change import Scene, Succeeded, addition, candidates, removal
 from hooks.core.history import LogFacts
 from hooks.core.identity import How, Identified, Unidentified, identify, user_name
 from hooks.core.ledger import settle
 from hooks.core.membership import Standing
-from hooks.core.plan import DirectoryPlan, Plan, Record, Step
+from hooks.core.plan import DirectoryPlan, Kept, Plan, Record, Step
+from hooks.core.protection import Guard
 from hooks.core.reading import (
-    MISSING,
     AppUser,
     DirectoryReading,
-    OktaGroup,
-    OktaUser,
     Reading,
     Unread,
 )
@@ -31,30 +29,32 @@ from hooks.core.refusal import Cause, Refusal
 from hooks.core.standing import Tied, stand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import OktaGroupId, OktaUserId
+    from hooks.core.ids import OktaUserId
     from hooks.core.policy import Policy
 
 
 def decide(reading: Reading, policy: Policy) -> Plan:
     """Plan every directory of one person. Nothing is touched where anything is unclear."""
     found = claims.contradictions(reading)
-    guard = _guard(reading, policy)
+    guard = protection.guard(reading, policy)
     asks = guard.asks if isinstance(guard, Asking) else frozenset()
     if isinstance(guard, Asking):
         guard = Guard(Cause.PROTECTION_UNKNOWN)
     decided = [
         _directory(_Frame(reading, policy, found, guard, each)) for each in reading.directories
     ]
+    directories = tuple(each.plan for each in decided)
+    local = organization.decide(reading, policy, found, guard, directories)
+    others = local.others if local else frozenset()
     return Plan(
         user=reading.user_id,
-        directories=tuple(each.plan for each in decided),
-        asks=asks | {ask for each in decided for ask in each.asks},
-        others=frozenset(other for each in decided for other in each.others) - {reading.user_id},
+        directories=directories,
+        asks=asks.union(local.asks if local else (), *(each.asks for each in decided)),
+        others=others.union(*(each.others for each in decided)) - {reading.user_id},
         contradictions=found,
         protected=_protected(guard),
+        local=local.plan if local else None,
     )
 
 
@@ -62,65 +62,6 @@ def _protected(guard: Guard | None) -> bool | None:
     if guard and guard.cause is Cause.PROTECTION_UNKNOWN:
         return None
     return guard is not None and guard.cause is Cause.PROTECTED
-
-
-# -- protection and scope ----------------------------------------------------------------------
-
-
-def _guard(reading: Reading, policy: Policy) -> Guard | Asking | None:
-    protection = _protection(reading, policy)
-    return protection if protection is not None else _scope(reading, policy)
-
-
-def _protection(reading: Reading, policy: Policy) -> Guard | Asking | None:
-    named = policy.protected_okta_groups
-    if named.unresolved:
-        return Guard(Cause.PROTECTION_UNKNOWN)
-    if not policy.protected_users.isdisjoint(_names(reading)):
-        return Guard(Cause.PROTECTED)
-    if reading.user is MISSING:
-        return Guard(Cause.PROTECTED) if reading.protected_before else None
-    if not named.ids:
-        return None
-    if isinstance(reading.okta_groups, Unread):
-        return Guard(Cause.PROTECTION_UNKNOWN, reading.okta_groups)
-    if not reading.okta_groups:
-        return Guard(Cause.PROTECTION_UNKNOWN)
-    if named.ids & group_ids(reading):
-        return Guard(Cause.PROTECTED)
-    return _not_in(reading, named.ids)
-
-
-def _not_in(reading: Reading, groups: Iterable[OktaGroupId]) -> Guard | Asking | None:
-    """Not being listed in a protected group counts only if the group can be read. Design 3.2."""
-    asks = {AskOktaGroup(group) for group in groups}
-    if missing := asks - reading.answers.keys():
-        return Asking(frozenset(missing))
-    for ask in asks:
-        answer = reading.answers[ask]
-        if not isinstance(answer, OktaGroup):
-            unread = answer if isinstance(answer, Unread) else None
-            return Guard(Cause.PROTECTION_UNKNOWN, unread)
-    return None
-
-
-def _names(reading: Reading) -> set[str]:
-    """The Okta id, and the logins a deleted user can still be known by."""
-    if isinstance(reading.user, OktaUser):
-        logins = {reading.user.login}
-    else:
-        logins = {each.memory.user_name for each in reading.directories}
-    return {str(reading.user_id), *(login.casefold() for login in logins if login)}
-
-
-def _scope(reading: Reading, policy: Policy) -> Guard | None:
-    if not policy.scope.given:
-        return None
-    if policy.scope.unresolved:
-        return Guard(Cause.SCOPE_UNKNOWN)
-    if isinstance(reading.okta_groups, Unread):
-        return Guard(Cause.SCOPE_UNKNOWN, reading.okta_groups)
-    return None if policy.scope.ids & group_ids(reading) else Guard(Cause.OUT_OF_SCOPE)
 
 
 # -- one directory -----------------------------------------------------------------------------
@@ -232,8 +173,7 @@ def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decide
 def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
     """Judge each group the person has, then each we took, and keep what came of it."""
     observed = sorted(scene.record.groups or (), key=lambda group: (group.display, group.id))
-    unmanaged = {group for group in observed if mapping.behind(group, scene.mappings) is None}
-    results: list[Step | Refusal | Asking | Succeeded | None] = [
+    results: list[Step | Refusal | Asking | Succeeded | Kept | None] = [
         *(removal(scene, group) for group in observed),
         *(addition(scene, group) for group in candidates(scene)),
     ]
@@ -246,7 +186,7 @@ def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
                 for each in results
                 if isinstance(each, Refusal | Succeeded)
             ),
-            unmanaged=frozenset(unmanaged),
+            kept=tuple(each for each in results if isinstance(each, Kept)),
             fresh=scene.mappings.fresh,
         ),
         asks=frozenset(ask for each in results if isinstance(each, Asking) for ask in each.asks),

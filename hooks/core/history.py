@@ -57,5 +57,50 @@ class LogFacts:
         """Apps to which the person was assigned, or from which they were unassigned."""
         return frozenset(each.app for each in self.moments if each.app)
 
+    def __or__(self, other: LogFacts) -> LogFacts:
+        """Both together."""
+        return LogFacts(tuple(sorted({*self.moments, *other.moments})))
+
     def _newest(self, what: Logged) -> datetime | None:
         return max((each.at for each in self.moments if each.what is what), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A time in which no assignment gave access; ``left`` if a deactivation lies inside.
+
+    ``ended`` is ``None`` while the log does not show the end.
+    """
+
+    began: datetime
+    ended: datetime | None
+    left: bool
+
+
+def absences(facts: LogFacts, apps: frozenset[OktaAppId]) -> tuple[Absence, ...]:
+    """The absences from all of these apps together, oldest first.
+
+    An app the log says nothing about was all the time as its neighbours were; one whose first
+    line is an assignment was not assigned before it.
+    """
+    lines = [each for each in facts.moments if each.app is None or each.app in apps]
+    first = {each.app: each.what for each in reversed(lines) if each.app}
+    assigned = {app: what is Logged.UNASSIGNED for app, what in first.items()}
+    silent = bool(apps - assigned.keys())
+    active, began, left = True, None, False
+    found: list[Absence] = []
+    for each in lines:
+        if each.app:
+            assigned[each.app] = each.what is Logged.ASSIGNED
+        else:
+            active = each.what is Logged.ACTIVATED
+        here = active and (silent or any(assigned.values()))
+        if here and began:
+            found.append(Absence(began, each.at, left))
+            began, left = None, False
+        elif not here:
+            began = began or each.at
+            left = left or not active
+    if began:
+        found.append(Absence(began, None, left))
+    return tuple(found)

@@ -6,15 +6,16 @@ Must not know: what is wanted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.membership import Action, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
-    from hooks.core.ids import ScimGroupId
+    from hooks.core.ids import Uuid
     from hooks.core.memory import PastStep
 
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 NO_EFFECT = "no_effect"
 BACK = "back"
 UNKNOWN = "unknown"
+GONE = "gone"
+SUPERSEDED = "superseded"
+UNWANTED = "unwanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,15 @@ class Taken:
     """A membership we removed and have not given back.
 
     ``seen_gone`` once a reading showed it; ``unseen`` counts the changes sent since then whose
-    effect no reading has shown.
+    effect no reading has shown. ``why`` and ``at`` are those of the removal.
     """
 
-    group: ScimGroupId
+    group: Uuid
     seen_gone: bool
     unseen: int = 0
+    why: str = ""
+    at: datetime | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +55,33 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """``resolved`` is to be written; ``unsettled`` counts steps that were sent and not seen."""
+    """``resolved`` is to be written; ``unsettled`` counts steps that were sent and not seen.
+
+    ``parked`` are removals Atlassian refused for an inactive account; ``back`` are removals after
+    which somebody else granted the membership again.
+    """
 
     taken: tuple[Taken, ...] = ()
     resolved: tuple[Resolved, ...] = ()
     unsettled: int = 0
+    parked: tuple[PastStep, ...] = ()
+    back: tuple[PastStep, ...] = ()
 
-    def of(self, group: ScimGroupId) -> Taken | None:
+    def of(self, group: Uuid) -> Taken | None:
         """The entry of one group."""
         return next((each for each in self.taken if each.group == group), None)
 
 
-def settle(history: Iterable[PastStep], observed: frozenset[ScimGroupId]) -> Ledger:
-    """Read the steps of one person in one directory, oldest first, against their groups now.
+def settle(history: Iterable[PastStep], observed: frozenset[Uuid]) -> Ledger:
+    """Read the steps of one person in one place, oldest first, against their groups now.
 
     A removal whose reply was lost and whose member is gone counts as ours; one whose member is
     still there is abandoned, since nothing is ever sent again from the journal.
     """
-    taken: dict[ScimGroupId, Taken] = {}
+    taken: dict[Uuid, Taken] = {}
     resolved: list[Resolved] = []
+    parked: list[PastStep] = []
+    back: list[PastStep] = []
     unsettled = 0
     steps = [step for step in history if step.state in _KNOWN]
     last = {step.group: step.id for step in steps if step.state in _SENT or _doubtful(step)}
@@ -79,15 +94,19 @@ def settle(history: Iterable[PastStep], observed: frozenset[ScimGroupId]) -> Led
         state = became.state if became else State(step.state)
         code = became.code if became else step.code
         unsettled += state is State.SUBMITTED
+        if state is State.PARKED:
+            parked.append(step)
+        if code == BACK:
+            back.append(step)
         entry = _entry(step, state, code, taken.get(step.group))
         if entry:
             taken[step.group] = entry
         else:
             taken.pop(step.group, None)
-    return Ledger(tuple(taken.values()), tuple(resolved), unsettled)
+    return Ledger(tuple(taken.values()), tuple(resolved), unsettled, tuple(parked), tuple(back))
 
 
-_SENT = frozenset({State.OPEN, State.SUBMITTED, State.SETTLED})
+_SENT = frozenset({State.OPEN, State.SUBMITTED, State.SETTLED, State.PARKED})
 #: A newer release may have written others; the journal outlives a step back.
 _KNOWN = frozenset(State)
 
@@ -106,12 +125,22 @@ def _became(step: PastStep, state: State, *, there: bool, final: bool) -> Resolv
         if done:
             return Resolved(step.id, State.SETTLED)
         return None if final else Resolved(step.id, State.FAILED, NO_EFFECT)
+    if state is State.PARKED:
+        # It was never carried out: what is gone, somebody else took.
+        over = GONE if done else SUPERSEDED
+        return Resolved(step.id, State.ABANDONED, over) if done or not final else None
     if step.action is Action.REMOVE and final:
-        if state is State.SETTLED and there:
-            return Resolved(step.id, State.ABANDONED, BACK)
-        if state is State.ABANDONED and not there:
-            # Given up while it was under way; it has come to its effect after all.
-            return Resolved(step.id, State.SETTLED)
+        return _ended(step, state, there=there)
+    return None
+
+
+def _ended(step: PastStep, state: State, *, there: bool) -> Resolved | None:
+    """The last removal of a group after it was seen, or given up."""
+    if state is State.SETTLED and there:
+        return Resolved(step.id, State.ABANDONED, BACK)
+    if state is State.ABANDONED and not there:
+        # Given up while it was under way; it has come to its effect after all.
+        return Resolved(step.id, State.SETTLED)
     return None
 
 
@@ -121,12 +150,16 @@ def _entry(step: PastStep, state: State, code: str, before: Taken | None) -> Tak
     without_effect = state is State.SUBMITTED or (state is State.FAILED and code == NO_EFFECT)
     if step.action is Action.REMOVE:
         if without_effect:
-            return Taken(step.group, seen_gone=False, unseen=unseen)
+            return _taken(step, seen_gone=False, unseen=unseen)
         if state is State.SETTLED:
-            return Taken(step.group, seen_gone=True)
+            return _taken(step, seen_gone=True)
         return None if code == BACK else before
     if state is State.SETTLED:
         return None
     if without_effect and before:
-        return Taken(step.group, seen_gone=before.seen_gone, unseen=unseen)
+        return replace(before, unseen=unseen)
     return before
+
+
+def _taken(step: PastStep, *, seen_gone: bool, unseen: int = 0) -> Taken:
+    return Taken(step.group, seen_gone, unseen, step.reason, step.at, step.name)

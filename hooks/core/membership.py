@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from hooks.core.ids import DirectoryName
+
 if TYPE_CHECKING:
     from hooks.core.ids import OrganizationDirectoryId, OrganizationGroupId, ScimGroupId
+
+
+#: The organization beside the directories, where one name stands for a place of steps.
+ORGANIZATION = DirectoryName("organization")
 
 
 class Via(StrEnum):
@@ -81,3 +87,8 @@ class OrganizationGroup:
     directory: OrganizationDirectoryId
     synced: bool
     modifiable: bool
+
+    @property
+    def display(self) -> str:
+        """Its name, under the word SCIM has for it."""
+        return self.name

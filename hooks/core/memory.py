@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         PushMappingId,
         ScimGroupId,
         ScimUserId,
+        Uuid,
     )
     from hooks.core.membership import Action, Standing
 
@@ -38,22 +39,27 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class PastStep:
-    """A step of the journal with its latest outcome."""
+    """A step of the journal with its latest outcome; ``at`` is when it was planned."""
 
     id: int
     action: Action
-    group: ScimGroupId
+    group: Uuid
     state: str
     code: str = ""
+    reason: str = ""
+    at: datetime | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the store knew of one person in one directory when the look began.
+    """What the store knew of one person in one directory, or the organization.
 
-    ``standing`` is that of the last settled look; ``agreed`` counts the looks since that found
-    a returning person as wanted; ``waiting_since`` is when we began to wait for Okta or Atlassian
-    to finish something; ``shared_with`` are other people in force who hold the same record.
+    ``standing`` is that of the last settled look, at ``standing_at``; ``agreed`` counts the looks
+    since that found a returning person as wanted; ``waiting_since`` is when we began to wait for
+    Okta or Atlassian to finish something; ``shared_with`` are other people in force who hold the
+    same record. ``absent_since`` is when we first saw the last absence, ``returned`` when the last
+    return began, ``accounted`` until when absences have had their consequence. Design 3.3.
     """
 
     scim_id: ScimUserId | None = None
@@ -62,9 +68,13 @@ class Memory:
     standing: Standing | None = None
     agreed: int = 0
     waiting_since: datetime | None = None
-    groups: frozenset[ScimGroupId] = frozenset()
+    groups: frozenset[Uuid] = frozenset()
     history: tuple[PastStep, ...] = ()
     shared_with: frozenset[OktaUserId] = frozenset()
+    standing_at: datetime | None = None
+    absent_since: datetime | None = None
+    returned: datetime | None = None
+    accounted: datetime | None = None
 
 
 class Claim(StrEnum):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from hooks.core.ledger import Ledger
-from hooks.core.membership import Action, Group, Standing, Via
+from hooks.core.membership import Action, Group, Mode, OrganizationGroup, Standing, Via
 from hooks.core.refusal import Cause
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hooks.core.identity import How
     from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimGroupId, ScimUserId
     from hooks.core.memory import Link
+    from hooks.core.reading import Account, KnownGroup
     from hooks.core.refusal import Refusal
 
 
@@ -32,24 +33,57 @@ class Reason(StrEnum):
     SUSPENDED = "suspended"
     LOST_GROUP = "lost_group"
     RETURNED = "returned"
+    LOST_RULE = "lost_rule"
     GIVEN_BACK = "given_back"
     WANTED = "wanted"
 
 
+class Because(StrEnum):
+    """Why a membership stays."""
+
+    SOURCE = "source"
+    UNMANAGED = "unmanaged"
+    RULE = "rule"
+    SILENT = "silent"
+    UNNAMED = "unnamed"
+    SYNCED = "synced"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A membership that stays. ``evidence`` holds ids only."""
+
+    group: Group | OrganizationGroup
+    because: Because
+    evidence: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One change of one membership. ``evidence`` holds ids and statuses, never names of people."""
+    """One change of one membership. ``evidence`` holds ids and statuses, never names of people.
+
+    ``directory`` is where it happens; a local one counts for the brake in that directory ``by``
+    whose standing it was decided, or for its ``rule``. ``others`` are active members of an admin
+    group besides this person, of whom one must remain.
+    """
 
     directory: DirectoryName
     action: Action
-    group: Group
+    group: Group | OrganizationGroup
     reason: Reason
     evidence: tuple[str, ...] = ()
     via: Via = Via.SCIM
+    by: DirectoryName | None = None
+    rule: str = ""
+    others: frozenset[AccountId] | None = None
 
     @property
     def brake_class(self) -> str:
-        """Directory x reason as read; a lost group counts by itself. Design 3.6."""
+        """Directory x reason as read; a lost group or rule counts by itself. Design 3.6."""
+        if self.reason is Reason.LOST_RULE:
+            return f"{self.directory}/{self.reason}/{self.rule}"
+        if self.via is Via.ORGANIZATION:
+            return f"{self.by}/{self.reason}"
         if self.reason is Reason.LOST_GROUP:
             return f"{self.directory}/{self.reason}/{self.group.id}"
         return f"{self.directory}/{self.reason}"
@@ -68,23 +102,18 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectoryPlan:
-    """What happens in one directory.
+class PlacePlan:
+    """What happens in one place, a directory or the organization, each settled on its own.
 
-    ``ledger`` says what became of earlier steps; ``unmanaged`` groups are only reported;
-    ``fresh`` links are to be remembered.
+    ``ledger`` says what became of earlier steps; ``kept`` is everything that stays, and why.
     """
 
     name: DirectoryName
     standing: Standing
-    record: Record | None = None
-    in_force: bool = False
-    user_name: str = field(default="", repr=False)
     steps: tuple[Step, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     ledger: Ledger = field(default_factory=Ledger)
-    unmanaged: frozenset[Group] = frozenset()
-    fresh: tuple[Link, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
     @property
     def conclusive(self) -> bool:
@@ -96,12 +125,75 @@ class DirectoryPlan:
         )
 
     @property
+    def quiet(self) -> bool:
+        """Nothing to do, nothing open."""
+        return (
+            not self.steps
+            and not self.ledger.unsettled
+            and all(refusal.final for refusal in self.refusals)
+        )
+
+    @property
+    def active(self) -> bool:
+        """Atlassian shows the person as active here."""
+        raise NotImplementedError
+
+    @property
     def waiting(self) -> bool:
         """Okta or Atlassian has not finished something, so the person is looked at again."""
+        return any(refusal.passing for refusal in self.refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryPlan(PlacePlan):
+    """What happens in one directory; ``fresh`` links are to be remembered."""
+
+    record: Record | None = None
+    in_force: bool = False
+    user_name: str = field(default="", repr=False)
+    fresh: tuple[Link, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """The SCIM record says so."""
+        return self.record is not None and self.record.active is True
+
+    @property
+    def waiting(self) -> bool:
+        """Also while somebody in force is inactive over SCIM."""
         if any(refusal.passing for refusal in self.refusals):
             return True
         here = self.standing in (Standing.PRESENT, Standing.RETURNING)
         return here and self.record is not None and self.record.active is False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan(PlacePlan):
+    """What happens to the groups that are kept in the organization itself.
+
+    ``mode`` is observe unless every directory that counts enforces. ``groups`` are those the
+    account is in, to be remembered; ``account`` is what the organization says now.
+    ``provisioned``: the SCIM record of a directory in force is active. ``forfeits``: what was
+    taken before now is given back only by a rule's condition.
+    """
+
+    mode: Mode = Mode.OBSERVE
+    account: Account | None = None
+    groups: tuple[KnownGroup, ...] = ()
+    provisioned: bool = False
+    forfeits: bool = False
+
+    @property
+    def active(self) -> bool:
+        """A SCIM record in force is."""
+        return self.provisioned
+
+    @property
+    def waiting(self) -> bool:
+        """Also while a returning person's removals wait for an active account."""
+        parked = any(refusal.cause is Cause.PARKED for refusal in self.refusals)
+        here = self.standing in (Standing.PRESENT, Standing.RETURNING)
+        return (here and parked) or any(refusal.passing for refusal in self.refusals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +209,22 @@ class Plan:
     others: frozenset[OktaUserId] = frozenset()
     contradictions: tuple[Contradiction, ...] = ()
     protected: bool | None = False
+    local: LocalPlan | None = None
+
+    @property
+    def places(self) -> tuple[PlacePlan, ...]:
+        """The directories, and the organization if it is configured."""
+        return (*self.directories, self.local) if self.local else self.directories
 
     @property
     def steps(self) -> Iterator[Step]:
         """All steps in the order in which they are sent: removals before additions. Law 5."""
-        every = [step for directory in self.directories for step in directory.steps]
+        every = [step for place in self.places for step in place.steps]
         yield from (step for step in every if step.action is Action.REMOVE)
         yield from (step for step in every if step.action is Action.ADD)
 
     @property
     def refusals(self) -> Iterator[Refusal]:
         """Everything left alone, with its reason."""
-        for directory in self.directories:
-            yield from directory.refusals
+        for place in self.places:
+            yield from place.refusals

@@ -12,7 +12,7 @@ from hooks.core.membership import Mode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hooks.core.ids import DirectoryName, OktaGroupId
+    from hooks.core.ids import DirectoryName, OktaGroupId, OrganizationGroupId
 
 
 class Suspended(StrEnum):
@@ -51,6 +51,20 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """A ``[[local_group]]``: groups of the organization we may touch. Design 3.4.
+
+    ``text`` is the glob or the id as the operator wrote it, and names the rule; ``while_member_of``
+    are the Okta groups that justify membership, ``None`` without the condition.
+    """
+
+    text: str
+    id: OrganizationGroupId | None = None
+    while_member_of: Named | None = None
+    admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How many people may lose something for one reason before a person must agree."""
 
@@ -61,7 +75,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Everything ``decide`` needs to know besides the reading."""
+    """Everything ``decide`` needs to know besides the reading.
+
+    ``organization``: its API can be asked, about ``rules`` and who must not lose anything.
+    """
 
     suspended: Suspended = Suspended.KEEP
     restore: Restore = Restore.OURS
@@ -70,6 +87,9 @@ class Policy:
     protected_groups: tuple[str, ...] = ()
     protected_okta_groups: Named = Named()
     scope: Named = Named()
+    organization: bool = False
+    rules: tuple[Rule, ...] = ()
+    brief_absence: timedelta = timedelta(hours=1)
     modes: Mapping[DirectoryName, Mode] = field(default_factory=dict)
     limits: Limits = Limits()
     look_again: tuple[timedelta, ...] = (timedelta(seconds=30), timedelta(minutes=5))

@@ -183,7 +183,8 @@ Answer = (
     | tuple[ScimRecord, ...]
     | tuple[Successor, ...]
     | Account
-    | tuple["KnownGroup", ...]
+    | KnownGroup
+    | tuple[KnownGroup, ...]
     | tuple[ScimLink, ...]
     | frozenset["AccountId"]
     | Missing
@@ -205,11 +206,17 @@ class DirectoryReading:
     mappings: tuple[PushMapping, ...] | Unread
     links: tuple[Link, ...] = ()
     memory: Memory = field(default_factory=Memory)
+    scim_directory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at one person. ``answers`` grows by rounds: ``decide`` asks, the caller reads."""
+    """One look at one person. ``answers`` grows by rounds: ``decide`` asks, the caller reads.
+
+    ``account_before`` is what the organization last said, ``local`` what is remembered of the
+    person there; ``history`` is the log as read at the first start. An absence that was over
+    before ``watched_since`` makes nobody returning: we did not watch, or only observed.
+    """
 
     user_id: OktaUserId
     at: datetime
@@ -218,15 +225,19 @@ class Reading:
     directories: tuple[DirectoryReading, ...]
     claims: tuple[Claimed, ...] = ()
     protected_before: bool = False
+    account_before: Account | None = None
+    local: Memory | None = None
+    history: LogFacts = field(default_factory=LogFacts)
+    watched_since: datetime | None = None
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
 
     @property
     def log(self) -> LogFacts | Unread | None:
         """What the System Log said, if it was asked; a 404 of it is no answer."""
         answer = self.answers.get(AskLog())
-        if answer is None or isinstance(answer, LogFacts | Unread):
-            return answer
-        return Unread(Why.INCOMPLETE)
+        if isinstance(answer, LogFacts):
+            return answer | self.history
+        return answer if answer is None or isinstance(answer, Unread) else Unread(Why.INCOMPLETE)
 
     def spoken_of(self, app: OktaAppId) -> bool:
         """A waiting event is about this person's assignment to the app."""

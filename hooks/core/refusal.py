@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hooks.core.reading import Unread, Why
 
 if TYPE_CHECKING:
-    from hooks.core.ids import DirectoryName, ScimGroupId
+    from hooks.core.ids import DirectoryName, Uuid
 
 
 class Cause(StrEnum):
@@ -46,6 +46,22 @@ class Cause(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
     SCOPE_UNKNOWN = "scope_unknown"
     NO_EFFECT = "no_effect"
+    ROLES_UNREAD = "roles_unread"
+    ACCOUNT_NONE = "account_none"
+    ACCOUNT_SEVERAL = "account_several"
+    ACCOUNT_INACTIVE = "account_inactive"
+    ORGANIZATION_UNREAD = "organization_unread"
+    HISTORY_LATE = "history_late"
+    RULE_UNRESOLVED = "rule_unresolved"
+    GROUP_CHANGED = "group_changed"
+    NOT_MODIFIABLE = "not_modifiable"
+    LINKED_ELSEWHERE = "linked_elsewhere"
+    LINKS_UNREAD = "links_unread"
+    GRANTED_AGAIN = "granted_again"
+    LAST_ADMIN = "last_admin"
+    MEMBERS_UNREAD = "members_unread"
+    PARKED = "parked"
+    ADMIN_LEFT = "admin_left"
 
 
 WAY_OUT = {
@@ -80,6 +96,22 @@ WAY_OUT = {
     Cause.OUT_OF_SCOPE: "Outside the pilot scope of the policy.",
     Cause.SCOPE_UNKNOWN: "The pilot scope cannot be resolved; correct [scope].",
     Cause.NO_EFFECT: "Atlassian accepted the removal several times and still shows the member.",
+    Cause.ROLES_UNREAD: "The organization did not say who holds admin roles; asked again.",
+    Cause.ACCOUNT_NONE: "The SCIM record is linked to no Atlassian account; see ACCESS-1003.",
+    Cause.ACCOUNT_SEVERAL: "The directories name several Atlassian accounts for this user.",
+    Cause.ACCOUNT_INACTIVE: "Given back once Atlassian shows the account as active.",
+    Cause.ORGANIZATION_UNREAD: "The organization did not answer; it is asked again by itself.",
+    Cause.HISTORY_LATE: "The System Log does not show yet when the user came back.",
+    Cause.RULE_UNRESOLVED: "An Okta group of while_member_of is missing; correct the rule.",
+    Cause.GROUP_CHANGED: "Renamed, or synced before and local now; hooks mappings accept.",
+    Cause.NOT_MODIFIABLE: "Atlassian says that the members of this group cannot be changed.",
+    Cause.LINKED_ELSEWHERE: "The account is linked to a SCIM user that is not managed here.",
+    Cause.LINKS_UNREAD: "The organization did not say which SCIM users are linked; asked again.",
+    Cause.GRANTED_AGAIN: "Granted again twice after our removal; look for automatic app access.",
+    Cause.LAST_ADMIN: "The last active member of an admin group; make somebody else one first.",
+    Cause.MEMBERS_UNREAD: "The organization did not list the group's members; asked again.",
+    Cause.PARKED: "Atlassian refuses to change an inactive account; done when it is active.",
+    Cause.ADMIN_LEFT: "Left, and still administers Atlassian: revoke the role by hand, now.",
 }
 
 CREDENTIAL_WAY_OUT = "The vendor refused our credential: replace it; it is read again by itself."
@@ -97,21 +129,46 @@ _DECIDED = frozenset(
         Cause.NEVER,
         Cause.OUT_OF_SCOPE,
         Cause.NO_EFFECT,
+        Cause.ACCOUNT_NONE,
+        Cause.ACCOUNT_SEVERAL,
+        Cause.GROUP_CHANGED,
+        Cause.NOT_MODIFIABLE,
+        Cause.LINKED_ELSEWHERE,
+        Cause.GRANTED_AGAIN,
+        Cause.LAST_ADMIN,
+        Cause.PARKED,
+        Cause.ADMIN_LEFT,
+    }
+)
+
+#: Causes that no later look will see otherwise, and that nobody is asked to resolve.
+_FINAL = frozenset(
+    {
+        Cause.NEVER,
+        Cause.PROTECTED,
+        Cause.ORPHANED,
+        Cause.NOT_MODIFIABLE,
+        Cause.GRANTED_AGAIN,
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Something left alone. ``group`` is ``None`` where the whole directory is.
+    """Something left alone. ``group`` is ``None`` where the whole directory is, or the account.
 
     ``unread`` is the answer that was missing, where one was.
     """
 
     directory: DirectoryName
     cause: Cause
-    group: ScimGroupId | None = None
+    group: Uuid | None = None
     unread: Unread | None = None
+
+    @property
+    def final(self) -> bool:
+        """As it is, it stays: a return may end over it."""
+        return self.cause in _FINAL
 
     @property
     def retry(self) -> bool:

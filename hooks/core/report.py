@@ -9,17 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hooks.core.membership import Action, Mode, Standing
-from hooks.core.plan import Reason
-from hooks.core.reading import AppUser, Missing, OktaUser, Reading, ScimRecord, Unread
+from hooks.core.membership import ORGANIZATION, Action, Mode, Standing
+from hooks.core.plan import Because, DirectoryPlan, LocalPlan, Reason
+from hooks.core.reading import AppUser, KnownGroup, Missing, OktaUser, Reading, ScimRecord, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from hooks.core.ids import DirectoryName, ScimGroupId
+    from hooks.core.ids import DirectoryName, Uuid
     from hooks.core.memory import Link
-    from hooks.core.plan import DirectoryPlan, Plan
-    from hooks.core.refusal import Refusal
+    from hooks.core.plan import PlacePlan, Plan
 
 STANDINGS = {
     Standing.UNCLEAR: "something could not be read or is still changing: nothing is touched",
@@ -30,15 +29,34 @@ STANDINGS = {
     Standing.RETURNING: "back after a proved absence: what Okta implies now is wanted",
     Standing.PRESENT: "in force: what Okta implies now is wanted",
 }
+LOCAL_STANDINGS = {
+    Standing.UNCLEAR: "something could not be read or is still changing: nothing is touched",
+    Standing.LEFT: "deactivated in Okta, or proved gone: no group of a rule is wanted",
+    Standing.OUTSIDE: "never in force in any app: nothing is touched",
+    Standing.UNASSIGNED: "assigned to no app any more: no group of a rule is wanted",
+    Standing.SUSPENDED: "suspended: as policy.suspended says",
+    Standing.RETURNING: "back after a proved absence: only what a rule justifies is wanted",
+    Standing.PRESENT: "in force: what they have stays, unless its rule's condition fails",
+}
 REASONS = {
     Reason.LEFT: "the user is deactivated or gone",
     Reason.UNASSIGNED: "the user is no longer assigned to the app",
     Reason.SUSPENDED: "suspended, and policy.suspended is strip",
     Reason.LOST_GROUP: "no Okta group behind it has the user any more",
     Reason.RETURNED: "kept from before an absence; no Okta group behind it has the user now",
+    Reason.LOST_RULE: "no Okta group of its rule has the user any more",
     Reason.GIVEN_BACK: "taken by us before, and wanted again",
     Reason.WANTED: "wanted by Okta; policy.restore is all",
 }
+KEPT = {
+    Because.SOURCE: "an Okta group behind it has the user",
+    Because.UNMANAGED: "no push mapping leads to it: never touched",
+    Because.RULE: "an Okta group of its rule has the user",
+    Because.SILENT: "its rule takes it from people who left or returned, not from people in force",
+    Because.UNNAMED: "no [[local_group]] names it: never touched",
+    Because.SYNCED: "kept by the identity provider: changed over SCIM only",
+}
+_UNMANAGED = (Because.UNMANAGED, Because.UNNAMED)
 _ORDER = ("remove", "add", "refused", "keep", "unmanaged")
 
 
@@ -53,51 +71,61 @@ class Verdict:
     evidence: tuple[str, ...] = ()
 
 
-def names(reading: Reading | None, links: Iterable[Link]) -> dict[ScimGroupId, str]:
+def names(reading: Reading | None, links: Iterable[Link]) -> dict[Uuid, str]:
     """What the groups of a reading and of the remembered mappings are called."""
-    found = {link.group: link.name for link in links}
+    found: dict[Uuid, str] = {link.group: link.name for link in links}
     for answer in reading.answers.values() if reading else ():
-        for record in answer if isinstance(answer, tuple) else ():
-            if isinstance(record, ScimRecord):
-                found |= {group.id: group.display for group in record.groups or ()}
+        for each in answer if isinstance(answer, tuple) else ():
+            if isinstance(each, ScimRecord):
+                found |= {group.id: group.display for group in each.groups or ()}
+            if isinstance(each, KnownGroup):
+                found[each.group.id] = each.group.name
     return found
 
 
-def verdicts(each: DirectoryPlan, known: Mapping[ScimGroupId, str]) -> list[Verdict]:
-    """Every group of one directory that is changed, refused, kept, or not ours to judge."""
-    found = [*_steps(each), *_refused(each.refusals, known)]
-    found += [
-        Verdict(group.id, group.display, "unmanaged", "no push mapping leads to it: never touched")
-        for group in each.unmanaged
-    ]
+def verdicts(each: PlacePlan, known: Mapping[Uuid, str]) -> list[Verdict]:
+    """Every group of one place that is changed, refused, kept, or not ours to judge."""
+    found = [*_steps(each), *_refused(each, known), *_kept(each)]
     judged = {one.group for one in found}
-    rest = (each.record.groups if each.record else frozenset()) - judged
     everything = any(refusal.group is None for refusal in each.refusals)
-    kept = "left as it is, see above" if everything else _kept(each.standing)
-    found += [Verdict(group, known.get(group, group), "keep", kept) for group in rest]
+    why = "left as it is, see above" if everything else "nothing is touched"
+    found += [
+        Verdict(group, known.get(group, group), "keep", why) for group in _seen(each) - judged
+    ]
     return sorted(found, key=lambda one: (_ORDER.index(one.verdict), one.name, one.group))
 
 
-def _steps(each: DirectoryPlan) -> Iterator[Verdict]:
+def _seen(each: PlacePlan) -> frozenset[Uuid]:
+    """The groups the person is in as this place shows it, those it does not keep itself aside."""
+    if isinstance(each, DirectoryPlan):
+        return frozenset(each.record.groups) if each.record else frozenset()
+    groups = each.groups if isinstance(each, LocalPlan) else ()
+    return frozenset(one.group.id for one in groups if not one.group.synced)
+
+
+def _kept(each: PlacePlan) -> Iterator[Verdict]:
+    for one in each.kept:
+        if one.because is not Because.SYNCED:
+            verdict = "unmanaged" if one.because in _UNMANAGED else "keep"
+            why = KEPT[one.because]
+            yield Verdict(one.group.id, one.group.display, verdict, why, one.evidence)
+
+
+def _steps(each: PlacePlan) -> Iterator[Verdict]:
     for step in each.steps:
         verb = "remove" if step.action is Action.REMOVE else "add"
         yield Verdict(step.group.id, step.group.display, verb, REASONS[step.reason], step.evidence)
 
 
-def _refused(refusals: Iterable[Refusal], known: Mapping[ScimGroupId, str]) -> Iterator[Verdict]:
-    for refusal in refusals:
+def _refused(each: PlacePlan, known: Mapping[Uuid, str]) -> Iterator[Verdict]:
+    for refusal in each.refusals:
         why = f"{refusal.cause}: {refusal.way_out}"
         if refusal.group is None:
-            yield Verdict("", "the whole directory", "refused", why)
+            whole = "the account" if each.name == ORGANIZATION else "the whole directory"
+            yield Verdict("", whole, "refused", why)
         else:
             name = known.get(refusal.group, refusal.group)
             yield Verdict(refusal.group, name, "refused", why)
-
-
-def _kept(standing: Standing) -> str:
-    if standing in (Standing.UNCLEAR, Standing.OUTSIDE):
-        return "nothing is touched"
-    return "an Okta group behind it has the user"
 
 
 def statuses(reading: Reading, directory: DirectoryName) -> tuple[str, str]:
@@ -117,7 +145,7 @@ def _status(answer: OktaUser | AppUser | Missing | Unread) -> str:
 
 def lines(
     plan: Plan,
-    known: Mapping[ScimGroupId, str],
+    known: Mapping[Uuid, str],
     *,
     reading: Reading | None = None,
     modes: Mapping[DirectoryName, Mode] | None = None,
@@ -126,6 +154,8 @@ def lines(
     text = [f"user {plan.user}"]
     for each in plan.directories:
         text += ["", *_directory(each, known, reading, (modes or {}).get(each.name))]
+    if plan.local:
+        text += ["", *_organization(plan.local, known)]
     for contradiction in plan.contradictions:
         claimed = contradiction.claimed
         then = "looked at again" if contradiction.look else "the reading wins"
@@ -137,12 +167,11 @@ def lines(
 
 def _directory(
     each: DirectoryPlan,
-    known: Mapping[ScimGroupId, str],
+    known: Mapping[Uuid, str],
     reading: Reading | None,
     mode: Mode | None,
 ) -> Iterator[str]:
-    observed = " (mode observe: nothing is sent)" if mode is Mode.OBSERVE else ""
-    yield f"directory {each.name}{observed}"
+    yield f"directory {each.name}{_observed(mode)}"
     yield f"  standing  {each.standing}: {STANDINGS[each.standing]}"
     if reading:
         user, app_user = statuses(reading, each.name)
@@ -150,6 +179,23 @@ def _directory(
     if each.record:
         active = {True: "active", False: "inactive", None: "activity not shown"}
         yield f"  SCIM      record {each.record.id}, {active[each.record.active]}"
+    yield from _groups(each, known)
+
+
+def _organization(each: LocalPlan, known: Mapping[Uuid, str]) -> Iterator[str]:
+    yield f"organization{_observed(each.mode)}"
+    yield f"  standing  {each.standing}: {LOCAL_STANDINGS[each.standing]}"
+    if each.account:
+        roles = f", roles {', '.join(sorted(each.account.roles))}" if each.account.roles else ""
+        yield f"  account   {each.account.id}, {each.account.status or 'status not shown'}{roles}"
+    yield from _groups(each, known)
+
+
+def _observed(mode: Mode | None) -> str:
+    return " (mode observe: nothing is sent)" if mode is Mode.OBSERVE else ""
+
+
+def _groups(each: PlacePlan, known: Mapping[Uuid, str]) -> Iterator[str]:
     found = verdicts(each, known)
     if not found:
         yield "  no groups"
@@ -160,7 +206,7 @@ def _directory(
 
 def told(
     plan: Plan,
-    known: Mapping[ScimGroupId, str],
+    known: Mapping[Uuid, str],
     *,
     reading: Reading | None = None,
 ) -> dict[str, object]:
@@ -169,6 +215,7 @@ def told(
         "user": plan.user,
         "protected": plan.protected,
         "directories": [_told(each, known, reading) for each in plan.directories],
+        "organization": _told_local(plan.local, known) if plan.local else None,
         "contradictions": [
             {"event": each.claimed.uuid, "claim": each.claimed.claim, "about": each.claimed.about}
             for each in plan.contradictions
@@ -178,7 +225,7 @@ def told(
 
 
 def _told(
-    each: DirectoryPlan, known: Mapping[ScimGroupId, str], reading: Reading | None
+    each: DirectoryPlan, known: Mapping[Uuid, str], reading: Reading | None
 ) -> dict[str, object]:
     user, app_user = statuses(reading, each.name) if reading else (None, None)
     return {
@@ -189,17 +236,33 @@ def _told(
         "app_user": app_user,
         "scim_id": each.record.id if each.record else None,
         "active": each.record.active if each.record else None,
-        "groups": [
-            {
-                "id": one.group or None,
-                "name": one.name,
-                "verdict": one.verdict,
-                "why": one.why,
-                "evidence": list(one.evidence),
-            }
-            for one in verdicts(each, known)
-        ],
+        "groups": _told_groups(each, known),
     }
+
+
+def _told_local(each: LocalPlan, known: Mapping[Uuid, str]) -> dict[str, object]:
+    return {
+        "standing": each.standing,
+        "why": LOCAL_STANDINGS[each.standing],
+        "mode": each.mode,
+        "account": each.account.id if each.account else None,
+        "account_status": each.account.status if each.account else None,
+        "roles": sorted(each.account.roles) if each.account else [],
+        "groups": _told_groups(each, known),
+    }
+
+
+def _told_groups(each: PlacePlan, known: Mapping[Uuid, str]) -> list[dict[str, object]]:
+    return [
+        {
+            "id": one.group or None,
+            "name": one.name,
+            "verdict": one.verdict,
+            "why": one.why,
+            "evidence": list(one.evidence),
+        }
+        for one in verdicts(each, known)
+    ]
 
 
 def counted(people: int, what: str = "person", many: str = "people") -> str:

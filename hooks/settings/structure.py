@@ -20,8 +20,15 @@ from pydantic import (
     Strict,
 )
 
-from hooks.core.ids import DirectoryName, Identifier, OktaAppId, ScimDirectoryId, Uuid
-from hooks.core.membership import Mode
+from hooks.core.ids import (
+    DirectoryName,
+    Identifier,
+    OktaAppId,
+    OrganizationGroupId,
+    OrganizationId,
+    ScimDirectoryId,
+)
+from hooks.core.membership import ORGANIZATION, Mode
 from hooks.core.policy import Orphaned, Restore, Suspended
 from hooks.settings import forms
 
@@ -39,6 +46,8 @@ def _id(kind: type[Identifier], where: str) -> PlainValidator:
 
 
 Text = Annotated[str, Strict(), Len(1, 1000)]
+#: Names a class of removals too, so it must not be longer than one.
+Glob = Annotated[str, Strict(), Len(1, 100)]
 Count = Annotated[int, Strict(), Ge(1), Le(1_000_000)]
 Flag = Annotated[bool, Strict()]
 Day = Annotated[date, Strict()]
@@ -54,8 +63,8 @@ Name = Annotated[
     DirectoryName,
     _id(DirectoryName, "write up to 32 lower-case letters, digits, `-` or `_`"),
 ]
-OrganizationId = Annotated[Uuid, _id(Uuid, "write the UUID of the organization")]
-GroupId = Annotated[Uuid, _id(Uuid, "write the UUID of the group")]
+OrgId = Annotated[OrganizationId, _id(OrganizationId, "write the UUID of the organization")]
+GroupId = Annotated[OrganizationGroupId, _id(OrganizationGroupId, "write the UUID of the group")]
 
 
 class Table(BaseModel):
@@ -95,7 +104,7 @@ class Atlassian(Table):
     api_url: Origin = Field(
         default="https://api.atlassian.com", description="https origin of the admin API"
     )
-    organization_id: OrganizationId | None = Field(
+    organization_id: OrgId | None = Field(
         default=None, description="UUID of the organization; needs HOOKS_ORG_API_KEY"
     )
 
@@ -112,7 +121,7 @@ class Directory(Table):
 class LocalGroup(Table):
     """A rule that lets us touch groups kept in Atlassian."""
 
-    name: Text | None = Field(default=None, description="name of the groups, a glob")
+    name: Glob | None = Field(default=None, description="name of the groups, a glob")
     id: GroupId | None = Field(default=None, description="UUID of the group")
     while_member_of: Annotated[tuple[Text, ...], Len(1)] | None = Field(
         default=None, description="Okta groups, any of which justifies membership; or leave it out"
@@ -232,6 +241,9 @@ Loc = tuple[str | int, ...]
 def contradictions(raw: Mapping[str, Any]) -> Iterator[tuple[Loc, str]]:
     """What no single setting shows, told from the raw file so that it is told with the rest."""
     directories = _tables(raw, "directory")
+    for index, each in directories:
+        if each.get("name") == ORGANIZATION:
+            yield ("directory", index, "name"), "is what the organization itself is called"
     for key in ("name", "okta_app_id", "scim_directory_id"):
         yield from _repeated(directories, key)
     for index, each in directories:

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from hooks.clock import moment
 from hooks.core.ids import OktaGroupId
+from hooks.core.membership import Mode
 from hooks.store.tables import Cursor, Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
+    from hooks.core.ids import DirectoryName
     from hooks.store.database import Tx
 
 _cursor = Cursor.__table__  # type: ignore[attr-defined]
@@ -32,6 +36,38 @@ def put(tx: Tx, name: str, value: str) -> None:
         ),
         [{"name": name, "value": value, "at": tx.now}],
     )
+
+
+def watch(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> None:
+    """Remember when we first started, and since when each directory's plans are sent."""
+    names = [_FIRST, *(f"mode/{name}" for name in modes)]
+    known = _values(tx, names)
+    if _FIRST not in known:
+        put(tx, _FIRST, str(tx.now))
+    for name, mode in sorted(modes.items()):
+        if known.get(f"mode/{name}", "").partition(" ")[0] != mode:
+            put(tx, f"mode/{name}", f"{mode} {tx.now}")
+
+
+def watched_since(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> datetime | None:
+    """Since when absences have consequences: our first start, or the last switch to enforce."""
+    known = _values(tx, [_FIRST, *(f"mode/{name}" for name in modes)])
+    instants = [int(known[_FIRST])] if _FIRST in known else []
+    for name, mode in modes.items():
+        was, _, at = known.get(f"mode/{name}", "").partition(" ")
+        if mode is Mode.ENFORCE and was == mode:
+            instants.append(int(at))
+    return moment(max(instants)) if instants else None
+
+
+_FIRST = "first_start"
+
+
+def _values(tx: Tx, names: Iterable[str]) -> dict[str, str]:
+    rows = tx.execute(
+        select(_cursor.c.name, _cursor.c.value).where(_cursor.c.name.in_(list(names)))
+    )
+    return {row.name: row.value for row in rows}
 
 
 def pins(tx: Tx, names: Iterable[str]) -> dict[str, OktaGroupId]:

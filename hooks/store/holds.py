@@ -37,7 +37,7 @@ def blocked(tx: Tx, user: str, classes: Mapping[str, Reason], limits: Limits) ->
     """
     found = set()
     for brake_class in sorted(classes):
-        _lock(tx, brake_class)
+        lock(tx, brake_class)
         state = tx.execute(
             select(_hold.c.state).where(
                 _hold.c.user == user, _hold.c.brake_class == brake_class, _hold.c.state != "over"
@@ -51,7 +51,8 @@ def blocked(tx: Tx, user: str, classes: Mapping[str, Reason], limits: Limits) ->
     return frozenset(found)
 
 
-def _lock(tx: Tx, brake_class: str) -> None:
+def lock(tx: Tx, brake_class: str) -> None:
+    """Let one transaction at a time count what this name stands for."""
     insert = tx.insert(_brake).on_conflict_do_nothing(index_elements=["brake_class"])
     tx.execute(insert, [{"brake_class": brake_class}])
     if tx.postgres:
@@ -104,7 +105,7 @@ def keep(
         tx.execute(
             _hold.insert().values(
                 user=user,
-                directory=steps[0].directory,
+                directory=brake_class.partition("/")[0],
                 brake_class=brake_class,
                 steps=diff,
                 at=tx.now,

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from hooks.core.ids import DirectoryName, ScimGroupId
+from hooks.clock import moment
+from hooks.core.ids import DirectoryName, Uuid
 from hooks.core.log_event import clean
-from hooks.core.membership import Action, State
+from hooks.core.membership import Action, State, Via
 from hooks.core.memory import PastStep
 from hooks.store import holds, line
 from hooks.store.tables import Outcome, Step
@@ -21,7 +22,7 @@ from hooks.store.tables import Outcome, Step
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from hooks.core.ids import OktaUserId, ScimUserId
+    from hooks.core.ids import AccountId, OktaUserId, ScimUserId
     from hooks.core.ledger import Resolved
     from hooks.core.plan import Step as Planned
     from hooks.core.policy import Limits
@@ -40,19 +41,23 @@ _MOST_EVENTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A planned step, the SCIM user it is about, and whether it is only to be observed."""
+    """A planned step, whom it is about there, and whether it is only to be observed."""
 
     step: Planned
-    scim_id: ScimUserId
+    member: ScimUserId | AccountId
     observe: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What t2 let through: the wish with its journal id, in order; and how many were held."""
+    """What t2 let through: the wish with its journal id, in order; and how many were held.
+
+    ``contended``: removals that somebody else's may leave without any other admin.
+    """
 
     admitted: tuple[tuple[int, Wish], ...] = ()
     held: int = 0
+    contended: int = 0
 
 
 def history(tx: Tx, user: OktaUserId) -> dict[DirectoryName, tuple[PastStep, ...]]:
@@ -73,7 +78,16 @@ def history(tx: Tx, user: OktaUserId) -> dict[DirectoryName, tuple[PastStep, ...
     )
     found: dict[DirectoryName, list[PastStep]] = {}
     for row in rows:
-        past = PastStep(row.id, Action(row.action), ScimGroupId(row.group), row.state, row.code)
+        past = PastStep(
+            id=row.id,
+            action=Action(row.action),
+            group=Uuid(row.group),
+            state=row.state,
+            code=row.code,
+            reason=row.reason,
+            at=moment(row.at),
+            name=row.name,
+        )
         found.setdefault(DirectoryName(row.directory), []).append(past)
     return {directory: tuple(steps) for directory, steps in found.items()}
 
@@ -101,10 +115,14 @@ def admit(
     classes = {each.step.brake_class: each.step.reason for each in removals if not each.observe}
     blocked = holds.blocked(tx, held.subject, classes, limits)
     admitted: list[tuple[int, Wish]] = []
+    contended = 0
     for ordinal, wish in enumerate(wishes):
         if wish.observe and _observed_before(tx, held.subject, wish):
             continue
         if wish.step.action is Action.REMOVE and wish.step.brake_class in blocked:
+            continue
+        if not wish.observe and not _another_remains(tx, wish):
+            contended += 1
             continue
         insert = _step.insert().values(**_row(tx, held, wish, ordinal)).returning(_step.c.id)
         step = int(tx.execute(insert).scalar_one())
@@ -114,7 +132,30 @@ def admit(
     withheld = [each.step for each in removals if each.step.brake_class in blocked]
     through = {*classes} - blocked
     holds.keep(tx, held.subject, withheld, judged=judged, through=through)
-    return Admission(tuple(admitted), len(withheld))
+    return Admission(tuple(admitted), len(withheld), contended)
+
+
+def _another_remains(tx: Tx, wish: Wish) -> bool:
+    """Whether an admin group keeps a member: open removals of the others count as gone.
+
+    The group is locked first, so that two last admins are not removed at once. Design 3.4.
+    """
+    if wish.step.others is None:
+        return True
+    holds.lock(tx, f"group/{wish.step.group.id}")
+    latest = select(func.max(_outcome.c.id)).where(_outcome.c.step == _step.c.id).scalar_subquery()
+    leaving = tx.execute(
+        select(_step.c.account)
+        .join(_outcome, _outcome.c.step == _step.c.id)
+        .where(
+            _step.c.group == wish.step.group.id,
+            _step.c.action == Action.REMOVE,
+            _step.c.account.in_(sorted(wish.step.others)),
+            _outcome.c.id == latest,
+            _outcome.c.state.in_([State.OPEN, State.SUBMITTED]),
+        )
+    ).scalars()
+    return bool(wish.step.others - set(leaving))
 
 
 def _observed_before(tx: Tx, user: str, wish: Wish) -> bool:
@@ -143,7 +184,8 @@ def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
         "action": step.action,
         "group": step.group.id,
         "name": clean(step.group.display, _LONGEST_NAME),
-        "scim_id": wish.scim_id,
+        "scim_id": wish.member if step.via is Via.SCIM else "",
+        "account": wish.member if step.via is Via.ORGANIZATION else None,
         "reason": step.reason,
         # Only removals that are sent count for the brake.
         "brake_class": "" if wish.observe or step.action is Action.ADD else step.brake_class,
@@ -177,10 +219,20 @@ def _append(tx: Tx, outcomes: Iterable[Resolved]) -> None:
 
 
 def list_steps(
-    tx: Tx, *, user: str | None = None, limit: int = 100, before: int | None = None
+    tx: Tx,
+    *,
+    user: str | None = None,
+    state: State | None = None,
+    limit: int = 100,
+    before: int | None = None,
 ) -> list[dict[str, object]]:
-    """Steps, newest first, each with its outcomes in order."""
+    """Steps, newest first, each with its outcomes in order; of those in one state, or all."""
     query = select(_step).order_by(_step.c.id.desc()).limit(limit)
+    if state:
+        latest = select(func.max(_outcome.c.id)).where(_outcome.c.step == _step.c.id)
+        query = query.join(_outcome, _outcome.c.id == latest.scalar_subquery()).where(
+            _outcome.c.state == state
+        )
     if user:
         query = query.where(_step.c.user == user)
     if before:

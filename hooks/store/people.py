@@ -1,4 +1,4 @@
-"""People: what ties them to each directory, how they stood, and what was refused.
+"""People: what ties them to each directory, and how they stood.
 
 Must live here: the only link to deleted users. Must not know: why somebody stands as they do.
 """
@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select, update
 
 from hooks.clock import moment
-from hooks.core.ids import (
-    DirectoryName,
-    OktaUserId,
-    ScimGroupId,
-    ScimUserId,
-)
+from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimUserId, Uuid
 from hooks.core.membership import Standing
 from hooks.core.memory import Memory
+from hooks.core.reading import Account
+from hooks.store import refusals
 from hooks.store.tables import Person, Refused, Tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
-    from hooks.core.ids import AccountId
     from hooks.core.reading import AppUser
     from hooks.core.refusal import Refusal
+    from hooks.core.returning import Standed
     from hooks.store.database import Tx
     from hooks.store.sealing import Sealer
 
@@ -42,28 +40,33 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the store knows of one person: each directory's memory (without history)."""
+    """What the store knows of one person: each place's memory (without history).
+
+    ``linked`` is the account a SCIM record named, ``account`` what the organization last said
+    about it.
+    """
 
     protected: bool = False
+    linked: AccountId | None = None
+    account: Account | None = None
     memories: dict[DirectoryName, Memory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Stood:
-    """How one look left a person in one directory, to be remembered.
+    """How one look left a person in one place, to be remembered.
 
-    ``standing`` is ``None`` for a look that did not settle it; ``groups`` likewise.
+    ``stood.standing`` is ``None`` for a look that did not settle it; ``groups`` likewise.
     """
 
     directory: DirectoryName
-    standing: Standing | None
-    agreed: int
-    waiting_since: int | None
-    in_force: bool
-    scim_id: ScimUserId | None
-    account: AccountId | None
-    user_name: str = field(repr=False)
-    groups: frozenset[ScimGroupId] | None
+    stood: Standed
+    waiting_since: datetime | None
+    in_force: bool = False
+    scim_id: ScimUserId | None = None
+    account: AccountId | None = None
+    user_name: str = field(default="", repr=False)
+    groups: frozenset[Uuid] | None = None
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -89,23 +92,50 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
             ever_in_force=tie.ever_in_force,
             standing=Standing(tie.standing) if tie.standing else None,
             agreed=tie.agreed,
-            waiting_since=moment(tie.waiting_since) if tie.waiting_since else None,
-            groups=frozenset(ScimGroupId(each) for each in json.loads(tie.groups)),
+            waiting_since=_moment(tie.waiting_since),
+            groups=frozenset(Uuid(each) for each in json.loads(tie.groups)),
             shared_with=frozenset(OktaUserId(each) for each in shared),
+            standing_at=_moment(tie.standing_at),
+            absent_since=_moment(tie.absent_since),
+            returned=_moment(tie.returned),
+            accounted=_moment(tie.accounted),
         )
-    return Known(bool(person and person.protected), memories)
+    if person is None:
+        return Known(memories=memories)
+    return Known(person.protected, AccountId.maybe(person.account), _account(person), memories)
+
+
+def _account(person: Any) -> Account | None:
+    """What the organization said last; ``None`` if it never said who holds which role."""
+    account = AccountId.maybe(person.account)
+    if account is None or person.roles is None:
+        return None
+    return Account(account, person.account_type, roles=frozenset(json.loads(person.roles)))
+
+
+def _moment(at: int | None) -> datetime | None:
+    return moment(at) if at else None
 
 
 def remember(
-    tx: Tx, user: OktaUserId, stood: Iterable[Stood], sealer: Sealer, *, protected: bool | None
+    tx: Tx,
+    user: OktaUserId,
+    stood: Iterable[Stood],
+    sealer: Sealer,
+    *,
+    protected: bool | None,
+    account: Account | None = None,
 ) -> None:
-    """Remember how a look left a person. What a look could not see is left as it was."""
+    """Remember how a look left a person. What a look could not see is left as it was.
+
+    ``account`` is what the organization said, if it was asked.
+    """
     looks = list(stood)
-    account = next((each.account for each in looks if each.account), None)
-    _upsert_person(tx, user, account, protected=protected)
+    linked = account.id if account else next((each.account for each in looks if each.account), None)
+    _upsert_person(tx, user, linked, account, protected=protected)
     for each in looks:
         _upsert_tie(tx, user, each, sealer)
-        _refusals(tx, user, each)
+        refusals.keep(tx, user, each.directory, each.refusals)
 
 
 def census(
@@ -192,12 +222,6 @@ def waiting_long(tx: Tx, since: int) -> int:
     return int(tx.execute(query).scalar_one())
 
 
-def refused_count(tx: Tx) -> int:
-    """How many refusals stand now."""
-    query = select(func.count()).select_from(_refused).where(_refused.c.until.is_(None))
-    return int(tx.execute(query).scalar_one())
-
-
 def owners(
     tx: Tx, directory: DirectoryName, records: Iterable[ScimUserId]
 ) -> dict[str, tuple[OktaUserId, ...]]:
@@ -216,71 +240,34 @@ def owners(
     return found
 
 
-# -- refusals ----------------------------------------------------------------------------------
-
-
-def refused(tx: Tx, *, user: str | None = None, limit: int = 1000) -> list[dict[str, object]]:
-    """What is left alone now, oldest first."""
-    query = select(_refused).where(_refused.c.until.is_(None)).order_by(_refused.c.id).limit(limit)
-    if user:
-        query = query.where(_refused.c.user == user)
-    return [dict(row) for row in tx.execute(query).mappings()]
-
-
-def _refusals(tx: Tx, user: OktaUserId, stood: Stood) -> None:
-    """Open those that are new, end those that no longer hold, leave the rest with their age."""
-    rows = tx.execute(
-        select(_refused).where(
-            _refused.c.user == user,
-            _refused.c.directory == stood.directory,
-            _refused.c.until.is_(None),
-        )
-    ).all()
-    before = {(row.group, row.cause): row.id for row in rows}
-    now = {(each.group or "", each.cause.value): each for each in stood.refusals}
-    over = [row_id for key, row_id in before.items() if key not in now]
-    if over:
-        tx.execute(update(_refused).where(_refused.c.id.in_(over)).values(until=tx.now))
-    for key in sorted(now.keys() & before.keys()):
-        tx.execute(
-            update(_refused)
-            .where(_refused.c.id == before[key], _refused.c.detail != _detail(now[key]))
-            .values(detail=_detail(now[key]))
-        )
-    for key in sorted(now.keys() - before.keys()):
-        each = now[key]
-        tx.execute(
-            _refused.insert().values(
-                user=user,
-                directory=stood.directory,
-                group=key[0],
-                cause=key[1],
-                detail=_detail(each),
-                at=tx.now,
-            )
-        )
-
-
-def _detail(refusal: Refusal) -> str:
-    return refusal.unread.detail[:256] if refusal.unread else ""
-
-
 # -- rows --------------------------------------------------------------------------------------
 
 
 def _upsert_person(
-    tx: Tx, user: OktaUserId, account: AccountId | None, *, protected: bool | None
+    tx: Tx,
+    user: OktaUserId,
+    linked: AccountId | None,
+    account: Account | None,
+    *,
+    protected: bool | None,
 ) -> None:
     insert = tx.insert(_person)
     changes: dict[str, object] = {"user": insert.excluded.user}
     if protected is not None:
         changes["protected"] = protected
+    if linked:
+        changes["account"] = linked
     if account:
-        changes["account"] = account
-    tx.execute(
-        insert.on_conflict_do_update(index_elements=["user"], set_=changes),
-        [{"user": user, "account": account, "protected": bool(protected), "seen": tx.now}],
-    )
+        changes["account_type"] = (account.type or "")[:16] or None
+        changes["roles"] = json.dumps(sorted(account.roles))
+    row: dict[str, object] = {
+        "user": user,
+        "account": linked,
+        "protected": bool(protected),
+        "seen": tx.now,
+    }
+    row |= {name: changes[name] for name in ("account_type", "roles") if name in changes}
+    tx.execute(insert.on_conflict_do_update(index_elements=["user"], set_=changes), [row])
 
 
 def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
@@ -291,10 +278,13 @@ def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
         "user_name": _seal(sealer, stood.user_name, user, stood.directory),
         "in_force": stood.in_force,
         "ever_in_force": stood.in_force,
-        "standing": stood.standing,
-        "standing_at": tx.now if stood.standing else None,
-        "agreed": stood.agreed,
-        "waiting_since": stood.waiting_since,
+        "standing": stood.stood.standing,
+        "standing_at": tx.now if stood.stood.standing else None,
+        "agreed": stood.stood.agreed,
+        "absent_since": _instant(stood.stood.absent_since),
+        "returned": _instant(stood.stood.returned),
+        "accounted": _instant(stood.stood.accounted),
+        "waiting_since": _instant(stood.waiting_since),
         "groups": json.dumps(sorted(stood.groups or ())),
     }
     insert = tx.insert(_tie)
@@ -305,14 +295,19 @@ def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
         "ever_in_force": _tie.c.ever_in_force | new.in_force,
         "waiting_since": new.waiting_since,
     }
-    if stood.standing:
-        settled = ("in_force", "standing", "standing_at", "agreed")
+    if stood.stood.standing:
+        settled = ("in_force", "standing", "standing_at", "agreed",
+                   "absent_since", "returned", "accounted")  # fmt: skip
         changes |= {name: new[name] for name in settled}
     if stood.groups is not None:
         changes["groups"] = new.groups
     tx.execute(
         insert.on_conflict_do_update(index_elements=["user", "directory"], set_=changes), [row]
     )
+
+
+def _instant(at: datetime | None) -> int | None:
+    return round(at.timestamp() * 1_000_000) if at else None
 
 
 def _row_name(user: str, directory: str) -> str:

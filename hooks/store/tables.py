@@ -73,16 +73,21 @@ class Due(SQLModel, table=True):
 
 
 class Person(SQLModel, table=True):
-    """An Okta user we have seen. No retention touches this table; it links deleted users."""
+    """An Okta user we have seen. No retention touches this table; it links deleted users.
+
+    ``roles`` is a JSON list of the account's platform roles, as the organization last said.
+    """
 
     user: str = Field(primary_key=True, max_length=20)
     account: str | None = Field(default=None, max_length=128)
+    account_type: str | None = Field(default=None, max_length=16)
+    roles: str | None = Field(default=None)
     protected: bool = Field(default=False)
     seen: int = _instant()
 
 
 class Tie(SQLModel, table=True):
-    """What ties a person to one directory, and how they stood when last settled.
+    """What ties a person to one directory or the organization, and how they last stood.
 
     ``user_name`` is sealed; ``groups`` is a JSON list of the SCIM groups of the last reading.
     """
@@ -99,6 +104,9 @@ class Tie(SQLModel, table=True):
     waiting_since: int | None = _maybe_instant()
     groups: str = Field(default="[]")
     census: int | None = _maybe_instant()
+    absent_since: int | None = _maybe_instant()
+    returned: int | None = _maybe_instant()
+    accounted: int | None = _maybe_instant()
 
 
 class Refused(SQLModel, table=True):
@@ -128,8 +136,38 @@ class Mapping(SQLModel, table=True):
     at: int = _instant()
 
 
+class OrganizationGroup(SQLModel, table=True):
+    """A group of the organization as first seen, or last accepted; ``accept`` has it seen anew."""
+
+    __tablename__ = "organization_group"
+
+    id: str = Field(primary_key=True, max_length=36)
+    name: str
+    synced: bool
+    accept: bool = Field(default=False)
+    at: int = _instant()
+
+
+class Moment(SQLModel, table=True):
+    """A line of the System Log about a person, read with our own credential; evidence only."""
+
+    user: str = Field(primary_key=True, max_length=20)
+    what: str = Field(primary_key=True, max_length=16)
+    app: str = Field(default="", primary_key=True, max_length=20)
+    at: int = Field(primary_key=True, sa_type=BigInteger)
+
+
+class Look(SQLModel, table=True):
+    """What one look found and decided, as JSON, if it differs from the look before."""
+
+    id: int | None = _row_id()
+    user: str = Field(max_length=20, index=True)
+    told: str
+    at: int = _instant()
+
+
 class Step(SQLModel, table=True):
-    """An immutable line of a plan."""
+    """An immutable line of a plan. ``account`` instead of ``scim_id`` for a local group."""
 
     id: int | None = _row_id()
     user: str = Field(max_length=20, index=True)
@@ -146,6 +184,7 @@ class Step(SQLModel, table=True):
     fence: int = Field(sa_type=BigInteger)
     ordinal: int
     at: int = _instant()
+    account: str | None = Field(default=None, max_length=128)
 
     __table_args__ = (Index("step_brake", "brake_class", "at"),)
 

@@ -10,6 +10,7 @@ from hooks.core.asks import AskOktaGroup
 from hooks.core.ids import OktaGroupId
 from hooks.core.membership import Group
 from hooks.core.memory import Claim, Claimed, Link
+from hooks.core.plan import Because
 from hooks.core.policy import Orphaned, Policy, Restore
 from hooks.core.reading import Answer, PushMapping, Unread, Why
 from hooks.core.refusal import Cause
@@ -58,7 +59,7 @@ def telling(world: World, about: OktaGroupId, said: Answer) -> World:
 
 def unmanaged(world: World) -> set[str]:
     (directory,) = look(world).directories
-    return {each.display for each in directory.unmanaged}
+    return {each.group.display for each in directory.kept if each.because is Because.UNMANAGED}
 
 
 # -- sources -----------------------------------------------------------------------------------

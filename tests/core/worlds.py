@@ -17,6 +17,7 @@ from hooks.core.asks import (
     AskActiveMembers,
     AskLog,
     AskOktaGroup,
+    AskOrganizationGroup,
     AskRecordById,
     AskRecordsByExternalId,
     AskRecordsByUserName,
@@ -33,6 +34,7 @@ from hooks.core.ids import (
     PushMappingId,
     ScimGroupId,
     ScimUserId,
+    Uuid,
 )
 from hooks.core.membership import Action, Group, Standing, State
 from hooks.core.memory import Claimed, Link, Memory, PastStep
@@ -265,7 +267,13 @@ def answer(ask: Ask, *worlds: World) -> Answer:
             return MISSING if name is None else OktaGroup(ask.group, name)
         case AskLog():
             return worlds[0].log
-        case AskAccount() | AskAccountGroups() | AskScimLinks() | AskActiveMembers():
+        case (
+            AskAccount()
+            | AskAccountGroups()
+            | AskScimLinks()
+            | AskActiveMembers()
+            | AskOrganizationGroup()
+        ):
             return Unread(Why.FORBIDDEN)
         case _:
             return _of_directory(ask, next(each for each in worlds if each.name == ask.directory))
@@ -317,7 +325,7 @@ def refusal(plan: Plan) -> Refusal:
     return only
 
 
-def removed(plan: Plan) -> set[tuple[DirectoryName, ScimGroupId]]:
+def removed(plan: Plan) -> set[tuple[DirectoryName, Uuid]]:
     return {(s.directory, s.group.id) for s in plan.steps if s.action is Action.REMOVE}
 
 
@@ -335,7 +343,9 @@ def send(plan: Plan, world: World) -> World:
     groups = set(before.groups or ())
     for step in decided.steps:
         groups = {each for each in groups if each.id != step.group.id}
-        groups |= {step.group} if step.action is Action.ADD else set()
+        groups |= (
+            {step.group} if step.action is Action.ADD and isinstance(step.group, Group) else set()
+        )
         history.append(PastStep(len(history) + 1, step.action, step.group.id, State.SUBMITTED))
     return replace(
         world,

@@ -49,7 +49,7 @@ def look(
     """One look that plans ``steps``, settled; how many of them were held."""
     mark(database, who)
     held = lease_one(database, who)
-    wishes = [Wish(each, wish().scim_id, observe) for each in steps]
+    wishes = [Wish(each, wish().member, observe) for each in steps]
     admission = database.write_now(
         lambda tx: journal.admit(tx, held, wishes, [], limits=limits, judged=judged)
     )
@@ -141,9 +141,7 @@ def test_additions_run_on_beside_a_hold(database: Database) -> None:
     fill(database)
     mark(database, CAT)
     held = lease_one(database, CAT)
-    added = Wish(
-        step(2, action=Action.ADD, reason=Reason.GIVEN_BACK), wish().scim_id, observe=False
-    )
+    added = Wish(step(2, action=Action.ADD, reason=Reason.GIVEN_BACK), wish().member, observe=False)
     admission = database.write_now(
         lambda tx: journal.admit(tx, held, [wish(), added], [], limits=TWO)
     )

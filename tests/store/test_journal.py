@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hooks.clock import moment
 from hooks.core.ids import DirectoryName
 from hooks.core.ledger import Resolved
 from hooks.core.membership import Action, State
@@ -78,20 +79,22 @@ def test_a_plan_is_journalled_before_it_is_sent(database: Database, wall: Wall) 
         "fence": 1,
         "ordinal": 0,
         "at": wall.us,
+        "account": None,
         "outcomes": [{"state": "open", "code": "", "at": wall.us}],
     }
     assert (newest["ordinal"], newest["action"], newest["brake_class"]) == (1, "add", "")
 
 
-def test_the_latest_outcome_counts_and_none_is_lost(database: Database) -> None:
+def test_the_latest_outcome_counts_and_none_is_lost(database: Database, wall: Wall) -> None:
     held = leased(database, ANN)
     admit(database, held, wish(step(1)), wish(step(2)))
     record(database, held, Resolved(1, State.SUBMITTED), Resolved(2, State.FAILED, "noTarget"))
     record(database, held, Resolved(1, State.SETTLED))
+    why, at = "unassigned", moment(wall.us)
     assert history(database, ANN) == {
         MAIN: (
-            PastStep(1, Action.REMOVE, scim_group(1), "settled"),
-            PastStep(2, Action.REMOVE, scim_group(2), "failed", "noTarget"),
+            PastStep(1, Action.REMOVE, scim_group(1), "settled", "", why, at, "team-1"),
+            PastStep(2, Action.REMOVE, scim_group(2), "failed", "noTarget", why, at, "team-2"),
         )
     }
     assert states(database, 1) == [("open", ""), ("submitted", ""), ("settled", "")]

@@ -15,7 +15,8 @@ from hooks.core.membership import Standing
 from hooks.core.memory import Memory
 from hooks.core.reading import AppUser, Unread, Why
 from hooks.core.refusal import Cause, Refusal
-from hooks.store import people
+from hooks.core.returning import Standed
+from hooks.store import people, refusals
 from hooks.store.database import Database
 from hooks.store.people import Known, Stood
 from hooks.store.sealing import Sealer
@@ -23,15 +24,15 @@ from tests.store.builders import KEY, MAIN, SEALER, Wall, scim_group, scim_user,
 
 ANN, BOB, CAT = user(1), user(2), user(3)
 OTHER = DirectoryName("other")
+ACCOUNT = AccountId("712020:abc")
 LOGIN = "ann.planted@example.com"
 STOOD = Stood(
     directory=MAIN,
-    standing=Standing.PRESENT,
-    agreed=1,
+    stood=Standed(Standing.PRESENT, 1),
     waiting_since=None,
     in_force=True,
     scim_id=scim_user(1),
-    account=AccountId("712020:abc"),
+    account=ACCOUNT,
     user_name=LOGIN,
     groups=frozenset({scim_group(1), scim_group(2)}),
 )
@@ -43,6 +44,11 @@ MEMORY = Memory(
     agreed=1,
     groups=frozenset({scim_group(1), scim_group(2)}),
 )
+
+
+def seen(at: int) -> Memory:
+    """``MEMORY`` as a look at this instant left it."""
+    return replace(MEMORY, standing_at=moment(at))
 
 
 def remember(database: Database, *stood: Stood, who: str = ANN, protected: bool = False) -> None:
@@ -67,27 +73,31 @@ def test_nothing_is_known_of_a_stranger(database: Database) -> None:
     assert recall(database) == Known()
 
 
-def test_what_a_look_left_is_recalled(database: Database) -> None:
+def test_what_a_look_left_is_recalled(database: Database, wall: Wall) -> None:
     remember(database, STOOD)
-    assert recall(database) == Known(memories={MAIN: MEMORY})
+    assert recall(database) == Known(linked=ACCOUNT, memories={MAIN: seen(wall.us)})
 
 
-def test_each_directory_is_remembered_by_itself(database: Database) -> None:
-    remember(database, STOOD, replace(STOOD, directory=OTHER, scim_id=scim_user(2), agreed=0))
+def test_each_directory_is_remembered_by_itself(database: Database, wall: Wall) -> None:
+    remember(
+        database,
+        STOOD,
+        replace(STOOD, directory=OTHER, scim_id=scim_user(2), stood=Standed(Standing.PRESENT)),
+    )
     assert recall(database).memories == {
-        MAIN: MEMORY,
-        OTHER: replace(MEMORY, scim_id=scim_user(2), agreed=0),
+        MAIN: seen(wall.us),
+        OTHER: replace(seen(wall.us), scim_id=scim_user(2), agreed=0),
     }
 
 
 def test_what_a_look_could_not_see_stays_as_it_was(database: Database, wall: Wall) -> None:
+    began = wall.us
     remember(database, STOOD)
     wall.forward(60)
     unseen = replace(
         STOOD,
-        standing=None,
-        agreed=7,
-        waiting_since=wall.us,
+        stood=Standed(None, 7),
+        waiting_since=moment(wall.us),
         in_force=False,
         scim_id=None,
         account=None,
@@ -95,27 +105,31 @@ def test_what_a_look_could_not_see_stays_as_it_was(database: Database, wall: Wal
         groups=None,
     )
     remember(database, unseen)
-    expected = replace(MEMORY, waiting_since=moment(wall.us))
+    expected = replace(seen(began), waiting_since=moment(wall.us))
     assert recall(database).memories == {MAIN: expected}
     assert _column(database, "SELECT account FROM person") == ["712020:abc"]
     assert _column(database, "SELECT in_force FROM tie") == [True]
 
 
 def test_a_settled_look_replaces_what_was_remembered(database: Database, wall: Wall) -> None:
-    remember(database, replace(STOOD, waiting_since=wall.us))
+    remember(database, replace(STOOD, waiting_since=moment(wall.us)))
     wall.forward(60)
     gone = replace(
-        STOOD, standing=Standing.LEFT, agreed=0, in_force=False, groups=frozenset(), user_name="new"
+        STOOD, stood=Standed(Standing.LEFT), in_force=False, groups=frozenset(), user_name="new"
     )
     remember(database, gone)
     assert recall(database).memories[MAIN] == Memory(
-        scim_id=scim_user(1), user_name="new", ever_in_force=True, standing=Standing.LEFT
+        scim_id=scim_user(1),
+        user_name="new",
+        ever_in_force=True,
+        standing=Standing.LEFT,
+        standing_at=moment(wall.us),
     )
     assert _column(database, "SELECT standing_at FROM tie") == [wall.us]
 
 
 def test_somebody_never_in_force_is_remembered_as_such(database: Database) -> None:
-    remember(database, replace(STOOD, in_force=False, standing=Standing.OUTSIDE))
+    remember(database, replace(STOOD, in_force=False, stood=Standed(Standing.OUTSIDE)))
     assert recall(database).memories[MAIN].ever_in_force is False
 
 
@@ -132,7 +146,7 @@ def test_people_in_force_who_hold_the_same_record_are_told(database: Database) -
     remember(database, replace(STOOD, directory=OTHER), who=CAT)
     assert recall(database, ANN).memories[MAIN].shared_with == {BOB}
     assert recall(database, CAT).memories[OTHER].shared_with == frozenset()
-    remember(database, replace(STOOD, in_force=False, standing=Standing.LEFT), who=BOB)
+    remember(database, replace(STOOD, in_force=False, stood=Standed(Standing.LEFT)), who=BOB)
     assert recall(database, ANN).memories[MAIN].shared_with == frozenset()
     assert recall(database, BOB).memories[MAIN].shared_with == {ANN}
 
@@ -173,11 +187,14 @@ def test_a_name_copied_into_another_row_does_not_open(database: Database, into: 
         recall(database, ANN if "directory" in into else BOB)
 
 
-def test_a_name_sealed_with_a_key_that_is_gone_does_not_open(database: Database) -> None:
+def test_a_name_sealed_with_a_key_that_is_gone_does_not_open(
+    database: Database, wall: Wall
+) -> None:
     remember(database, STOOD)
     with pytest.raises(UnsealedError, match="not given"):
         recall(database, sealer=Sealer([bytes(32)]))
-    assert recall(database, sealer=Sealer([bytes(32), KEY])).memories == {MAIN: MEMORY}
+    found = recall(database, sealer=Sealer([bytes(32), KEY])).memories
+    assert found == {MAIN: seen(wall.us)}
 
 
 # -- the census --------------------------------------------------------------------------------
@@ -193,12 +210,15 @@ def test_a_page_of_the_census_is_remembered(database: Database, wall: Wall) -> N
     assert set(_column(database, "SELECT census FROM tie")) == {wall.us}
 
 
-def test_the_census_adds_to_what_looks_left_and_takes_nothing(database: Database) -> None:
+def test_the_census_adds_to_what_looks_left_and_takes_nothing(
+    database: Database, wall: Wall
+) -> None:
     remember(database, STOOD, protected=True)
     census(database, AppUser(ANN, "SUSPENDED"))
-    assert recall(database) == Known(protected=True, memories={MAIN: MEMORY})
+    known = Known(protected=True, linked=ACCOUNT, memories={MAIN: seen(wall.us)})
+    assert recall(database) == known
     census(database, AppUser(ANN, "ACTIVE", scim_user(9), "renamed"))
-    expected = replace(MEMORY, scim_id=scim_user(9), user_name="renamed")
+    expected = replace(seen(wall.us), scim_id=scim_user(9), user_name="renamed")
     assert recall(database).memories == {MAIN: expected}
 
 
@@ -221,7 +241,7 @@ def test_whom_a_whole_census_did_not_list_is_no_longer_in_force(
 
 
 def refused(database: Database) -> list[tuple[object, ...]]:
-    rows = database.read_now(people.refused)
+    rows = database.read_now(refusals.listed)
     return [(each["cause"], each["group"], each["at"]) for each in rows]
 
 
@@ -253,14 +273,14 @@ def test_a_look_at_one_directory_or_person_ends_no_refusal_of_another(database: 
     remember(database, replace(STOOD, directory=OTHER))
     remember(database, STOOD, who=BOB)
     assert len(refused(database)) == 1
-    found = database.read_now(lambda tx: people.refused(tx, user=BOB))
+    found = database.read_now(lambda tx: refusals.listed(tx, user=BOB))
     assert found == []
 
 
 def test_people_somebody_else_has_not_finished_with_are_counted(
     database: Database, wall: Wall
 ) -> None:
-    remember(database, replace(STOOD, waiting_since=wall.us))
+    remember(database, replace(STOOD, waiting_since=moment(wall.us)))
     remember(database, STOOD, who=BOB)
     assert database.read_now(lambda tx: people.waiting_long(tx, wall.us)) == 0
     assert database.read_now(lambda tx: people.waiting_long(tx, wall.us + us(1))) == 1
@@ -276,7 +296,7 @@ def test_a_census_does_not_overwrite_a_look_that_came_after_its_start(
     """A page read before somebody left would keep their record's next holder from being served."""
     began = wall.us
     wall.forward(1)
-    remember(database, replace(STOOD, standing=Standing.LEFT, in_force=False))
+    remember(database, replace(STOOD, stood=Standed(Standing.LEFT), in_force=False))
     page = [AppUser(ANN, "ACTIVE", scim_user(9)), AppUser(BOB, "ACTIVE", scim_user(1))]
     database.write_now(lambda tx: people.census(tx, MAIN, page, SEALER, began=began))
     assert recall(database).memories[MAIN].scim_id == scim_user(1)

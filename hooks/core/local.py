@@ -1,0 +1,347 @@
+"""Whether one membership kept in the organization is removed, added, or left alone, and why.
+
+Must live here: every rule about a single local group. Must not know: other groups, other people.
+Design 3.3 to 3.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hooks.core import claims
+from hooks.core.asks import (
+    Ask,
+    AskActiveMembers,
+    Asking,
+    AskScimLinks,
+)
+from hooks.core.change import NO_EFFECT_AFTER, never, shielded, succeeded
+from hooks.core.ledger import Ledger
+from hooks.core.membership import (
+    ORGANIZATION,
+    Action,
+    OrganizationGroup,
+    Standing,
+    Via,
+)
+from hooks.core.plan import Because, DirectoryPlan, Kept, Reason, Step
+from hooks.core.policy import Policy, Rule, Suspended
+from hooks.core.protection import Guard, administers, role_guard
+from hooks.core.reading import (
+    Account,
+    AppUser,
+    DirectoryReading,
+    KnownGroup,
+    OktaUser,
+    Reading,
+    ScimLink,
+    Unread,
+    Why,
+)
+from hooks.core.refusal import Cause, Refusal
+from hooks.core.returning import best
+from hooks.core.rules import resolved, rules_for, satisfied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hooks.core.claims import Contradiction
+    from hooks.core.ids import AccountId, DirectoryName, OktaAppId, OktaUserId
+    from hooks.core.memory import Memory, PastStep
+
+#: Named by their id with ``admin = true``, these two may be touched after all. Design 3.4.
+_ADMIN = frozenset({"administrators", "jira-administrators"})
+#: How far back grants after our removals, and removals to be given back, count. Design 3.5.
+RECENT = timedelta(days=30)
+#: Grants after our removals, that recent, before we stop. Design 3.4.
+_GRANTED_AGAIN = 2
+
+_REASONS = {
+    Standing.LEFT: Reason.LEFT,
+    Standing.UNASSIGNED: Reason.UNASSIGNED,
+    Standing.SUSPENDED: Reason.SUSPENDED,
+    Standing.RETURNING: Reason.RETURNED,
+    Standing.PRESENT: Reason.LOST_RULE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """Somebody else in force holds the record now; they are looked at instead."""
+
+    others: frozenset[OktaUserId]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalScene:
+    """What the rules for single groups need to know.
+
+    ``there`` are the directories that count; ``by`` is the one whose standing decides.
+    """
+
+    reading: Reading
+    policy: Policy
+    found: tuple[Contradiction, ...]
+    guard: Guard | None
+    there: tuple[tuple[DirectoryReading, DirectoryPlan], ...]
+    standing: Standing
+    memory: Memory
+    account: Account
+    groups: tuple[KnownGroup, ...]
+    ledger: Ledger
+    forfeits: bool
+
+    @property
+    def by(self) -> DirectoryName:
+        """The directory whose standing decides."""
+        rank = best(plan.standing for _, plan in self.there)
+        return next(plan.name for _, plan in self.there if plan.standing is rank)
+
+    @property
+    def kept_as_present(self) -> bool:
+        """Suspended, and the policy lets suspended people keep what they have."""
+        return self.standing is Standing.SUSPENDED and self.policy.suspended is Suspended.KEEP
+
+    @property
+    def here(self) -> bool:
+        """In force, or treated so: what they have stays unless a rule speaks against it."""
+        return self.standing in (Standing.PRESENT, Standing.RETURNING) or self.kept_as_present
+
+    @property
+    def apps(self) -> frozenset[OktaAppId]:
+        """Those of the directories that count."""
+        return frozenset(directory.app_id for directory, _ in self.there)
+
+    def refuse(
+        self, cause: Cause, group: OrganizationGroup | None = None, unread: Unread | None = None
+    ) -> Refusal:
+        """Something of the organization left alone."""
+        return Refusal(ORGANIZATION, cause, group.id if group else None, unread)
+
+
+Result = Step | Refusal | Asking | Kept | Succeeded
+
+
+# -- removals ----------------------------------------------------------------------------------
+
+
+def removal(scene: LocalScene, known: KnownGroup) -> Result:
+    """Judge one group the account is in."""
+    group = known.group
+    rules = rules_for(scene.policy, group, group.name)
+    before = rules_for(scene.policy, group, known.before[0]) if known.before else rules
+    if not rules and not before:
+        return Kept(group, Because.SYNCED if group.synced else Because.UNNAMED)
+    if known.before and (rules != before or known.before[1] is not group.synced):
+        return scene.refuse(Cause.GROUP_CHANGED, group)
+    if group.synced:
+        return Kept(group, Because.SYNCED)
+    return (
+        _spared(scene, group, rules)
+        or _objection(scene, group, rules)
+        or _recheck(scene, group, rules)
+    )
+
+
+def _spared(scene: LocalScene, group: OrganizationGroup, rules: tuple[Rule, ...]) -> Result | None:
+    """What keeps the membership, or leaves it open; ``None`` if the rules want it gone."""
+    answers = [resolved(scene.reading, rule) for rule in rules]
+    asks = frozenset(ask for each in answers if isinstance(each, Asking) for ask in each.asks)
+    if asks:
+        return Asking(asks)
+    if not scene.here:
+        # Nothing is wanted; but a rule that lost one of its groups removes nothing.
+        lost = all(each is False for each in answers)
+        return scene.refuse(Cause.RULE_UNRESOLVED, group) if lost else None
+    if rules[0].while_member_of is None:
+        returning = scene.standing is Standing.RETURNING
+        return None if returning else Kept(group, Because.SILENT, (f"rule:{rules[0].text}",))
+    for rule in rules:
+        if mine := satisfied(scene.reading, rule):
+            return Kept(group, Because.RULE, (f"rule:{rule.text}", *mine))
+    return _unsatisfied(scene, group, answers)
+
+
+def _unsatisfied(
+    scene: LocalScene, group: OrganizationGroup, answers: Iterable[bool | Unread | Asking]
+) -> Refusal | None:
+    """Whether it is proved that no group of any rule has the person."""
+    mine = scene.reading.okta_groups
+    if isinstance(mine, Unread):
+        return scene.refuse(Cause.GROUPS_UNREAD, group, mine)
+    if not mine:
+        return scene.refuse(Cause.GROUPS_EMPTY, group)
+    if any(each is False for each in answers):
+        return scene.refuse(Cause.RULE_UNRESOLVED, group)
+    unread = next((each for each in answers if isinstance(each, Unread)), None)
+    return scene.refuse(Cause.SOURCE_UNREADABLE, group, unread) if unread else None
+
+
+def _objection(
+    scene: LocalScene, group: OrganizationGroup, rules: tuple[Rule, ...]
+) -> Refusal | None:
+    """What speaks against this removal on the answers there are."""
+    name = group.name.casefold()
+    ours = name in _ADMIN and any(rule.admin and rule.id == group.id for rule in rules)
+    sources = [each for rule in rules if rule.while_member_of for each in rule.while_member_of.ids]
+    taken = scene.ledger.of(group.id)
+    back_again = [each for each in scene.ledger.back if _counts(scene, each, group)]
+    causes = (
+        (never(group.name) and not ours, Cause.NEVER),
+        (shielded(scene.policy, group.id, [group.name]), Cause.PROTECTED),
+        (not group.modifiable, Cause.NOT_MODIFIABLE),
+        (
+            bool(claims.withheld(scene.found, scene.apps, sources, removing=True)),
+            Cause.CONTRADICTED,
+        ),
+        (taken is not None and taken.unseen >= NO_EFFECT_AFTER, Cause.NO_EFFECT),
+        (len(back_again) >= _GRANTED_AGAIN, Cause.GRANTED_AGAIN),
+        (_parked(scene, group), Cause.PARKED),
+    )
+    if scene.guard:
+        return scene.refuse(scene.guard.cause, group, scene.guard.unread)
+    cause = next((cause for holds, cause in causes if holds), None)
+    return scene.refuse(cause, group) if cause else None
+
+
+def _counts(scene: LocalScene, step: PastStep, group: OrganizationGroup) -> bool:
+    """A removal for the reason there is now, of this return if it is one, and not long ago."""
+    reason = _REASONS[scene.standing] if not scene.kept_as_present else Reason.LOST_RULE
+    if step.group != group.id or step.reason != reason or step.at is None:
+        return False
+    began = scene.memory.returned if scene.standing is Standing.RETURNING else None
+    return step.at > scene.reading.at - RECENT and (began is None or step.at >= began)
+
+
+def _parked(scene: LocalScene, group: OrganizationGroup) -> bool:
+    waits = any(step.group == group.id for step in scene.ledger.parked)
+    return waits and scene.account.status not in (None, "active")
+
+
+def _recheck(scene: LocalScene, group: OrganizationGroup, rules: tuple[Rule, ...]) -> Result:
+    """Answers only a removal rests on, asked for once nothing else speaks against it."""
+    in_force = scene.standing in (Standing.PRESENT, Standing.RETURNING)
+    role = role_guard(scene.reading, scene.policy, scene.account.id, in_force=in_force)
+    if isinstance(role, Guard):
+        return scene.refuse(role.cause, group)
+    others: frozenset[AccountId] | None = None
+    asks: set[Ask] = set(role.asks) if role else set()
+    for check in (_links(scene), _successors(scene), _last(scene, group, rules)):
+        match check:
+            case Refusal():
+                return replace(check, group=group.id)
+            case Succeeded():
+                return check
+            case Asking():
+                asks |= check.asks
+            case frozenset():
+                others = check
+            case _:
+                pass
+    if asks:
+        return Asking(frozenset(asks))
+    lost = _reason(scene) is Reason.LOST_RULE
+    return Step(
+        ORGANIZATION,
+        Action.REMOVE,
+        group,
+        _reason(scene),
+        evidence(scene, rules),
+        Via.ORGANIZATION,
+        scene.by,
+        rules[0].text if lost else "",
+        others,
+    )
+
+
+def _reason(scene: LocalScene) -> Reason:
+    return Reason.LOST_RULE if scene.kept_as_present else _REASONS[scene.standing]
+
+
+def evidence(scene: LocalScene, rules: Iterable[Rule]) -> tuple[str, ...]:
+    """Ids, statuses and rules a step rests on."""
+    user = scene.reading.user
+    assigned = [
+        f"app_user:{plan.name}:"
+        f"{each.app_user.status if isinstance(each.app_user, AppUser) else 'missing'}"
+        for each, plan in scene.there
+    ]
+    return (
+        f"user:{user.status if isinstance(user, OktaUser) else 'missing'}",
+        *assigned,
+        f"account:{scene.account.id} {scene.account.status or 'unknown'}",
+        *(f"rule:{rule.text}" for rule in rules),
+    )
+
+
+def _links(scene: LocalScene) -> Refusal | Asking | None:
+    """Does the organization link the account with a SCIM user that is not ours? Design 3.3.
+
+    Where the call is refused or does not exist, nothing is known and we go on.
+    """
+    ask = AskScimLinks(scene.account.id)
+    answer = scene.reading.answers.get(ask)
+    if answer is None:
+        return Asking(frozenset({ask}))
+    if isinstance(answer, Unread) and answer.why is not Why.FORBIDDEN:
+        return scene.refuse(Cause.LINKS_UNREAD, unread=answer)
+    if not isinstance(answer, tuple):
+        return None
+    shown = {(each.directory, each.scim_id) for each in answer if isinstance(each, ScimLink)}
+    managed = {directory.scim_directory for directory in scene.reading.directories}
+    ours = {
+        (directory.scim_directory, plan.record.id) for directory, plan in scene.there if plan.record
+    }
+    foreign = {each for each in shown if each[0] not in managed}
+    return scene.refuse(Cause.LINKED_ELSEWHERE) if foreign or not ours <= shown else None
+
+
+def _successors(scene: LocalScene) -> Refusal | Asking | Succeeded | None:
+    """Somebody else in force holds the record, or its userName, in a directory that counts."""
+    asks: frozenset[Ask] = frozenset()
+    for directory, plan in scene.there:
+        shared = directory.memory.shared_with
+        if plan.record is None or not (plan.standing.absent or shared):
+            continue
+        found = succeeded(scene.reading, directory, plan.record.user_name)
+        if isinstance(found, Unread):
+            return scene.refuse(Cause.SUCCESSOR_UNREAD, unread=found)
+        if isinstance(found, Asking):
+            asks |= found.asks
+        elif found:
+            return Succeeded(found)
+    return Asking(asks) if asks else None
+
+
+def _last(
+    scene: LocalScene, group: OrganizationGroup, rules: Iterable[Rule]
+) -> Refusal | Asking | frozenset[AccountId] | None:
+    """The other active members of an admin group, one of whom must remain. Design 3.4."""
+    if not any(rule.admin for rule in rules):
+        return None
+    ask = AskActiveMembers(group.id)
+    answer = scene.reading.answers.get(ask)
+    if answer is None:
+        return Asking(frozenset({ask}))
+    if not isinstance(answer, frozenset):
+        unread = answer if isinstance(answer, Unread) else Unread(Why.INCOMPLETE)
+        return scene.refuse(Cause.MEMBERS_UNREAD, unread=unread)
+    others = answer - {scene.account.id}
+    return others or scene.refuse(Cause.LAST_ADMIN)
+
+
+# -- alarms ------------------------------------------------------------------------------------
+
+
+def alarms(scene: LocalScene, groups: Iterable[KnownGroup]) -> list[Refusal]:
+    """A person who left and still administers Atlassian is alarmed at once. Design 3.4."""
+    if not scene.standing.absent:
+        return []
+    alarms = [scene.refuse(Cause.ADMIN_LEFT)] if administers(scene.account) else []
+    for each in groups:
+        rules = rules_for(scene.policy, each.group, each.group.name)
+        if never(each.group.name) and not any(rule.admin for rule in rules):
+            alarms.append(scene.refuse(Cause.ADMIN_LEFT, each.group))
+    return alarms

@@ -1,0 +1,185 @@
+"""What happens to one person's groups in the organization, after the directories are decided.
+
+Must live here: whether there is anything to judge: standing, return, account. Must not know: the
+rules for a single group. Design 3.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hooks.core.asks import Ask, AskAccount, AskAccountGroups, Asking
+from hooks.core.ledger import UNWANTED, Resolved, settle
+from hooks.core.local import LocalScene, Result, Succeeded, alarms, removal
+from hooks.core.membership import ORGANIZATION, Mode, Standing, State
+from hooks.core.plan import DirectoryPlan, Kept, LocalPlan, Step
+from hooks.core.reading import Account, DirectoryReading, KnownGroup, Reading, Unread
+from hooks.core.refusal import Cause, Refusal
+from hooks.core.regain import addition
+from hooks.core.returning import Undecided, back, best, derived
+
+if TYPE_CHECKING:
+    from hooks.core.claims import Contradiction
+    from hooks.core.ids import AccountId, OktaAppId, OktaUserId
+    from hooks.core.memory import Memory
+    from hooks.core.policy import Policy
+    from hooks.core.protection import Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The plan; what it still asks; who else is to be looked at."""
+
+    plan: LocalPlan
+    asks: frozenset[Ask] = frozenset()
+    others: frozenset[OktaUserId] = frozenset()
+
+
+_There = tuple[tuple[DirectoryReading, DirectoryPlan], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What deciding rests on; ``there`` are the directories that count."""
+
+    reading: Reading
+    policy: Policy
+    found: tuple[Contradiction, ...]
+    guard: Guard | None
+    there: _There
+    memory: Memory
+
+
+def decide(
+    reading: Reading,
+    policy: Policy,
+    found: tuple[Contradiction, ...],
+    guard: Guard | None,
+    plans: tuple[DirectoryPlan, ...],
+) -> Decided | None:
+    """Plan the organization's own groups; ``None`` where no organization is configured."""
+    if not policy.organization:
+        return None
+    there = tuple(
+        (directory, plan)
+        for directory, plan in zip(reading.directories, plans, strict=True)
+        if plan.standing is not Standing.OUTSIDE and not _stranger(plan)
+    )
+    frame = _Frame(reading, policy, found, guard, there, derived(reading))
+    standing = best(plan.standing for _, plan in there)
+    plan = LocalPlan(ORGANIZATION, standing, mode=_mode(policy, there))
+    if standing in (Standing.UNCLEAR, Standing.OUTSIDE):
+        return Decided(plan)
+    if standing in (Standing.PRESENT, Standing.RETURNING):
+        judged = back(reading, frame.memory, _apps(reading, there), policy.brief_absence)
+        if isinstance(judged, Asking):
+            return Decided(replace(plan, standing=Standing.UNCLEAR), judged.asks)
+        if isinstance(judged, Undecided):
+            return _unclear(plan, judged.cause, judged.unread)
+        plan = replace(plan, standing=judged.standing, forfeits=judged.forfeits)
+    if not policy.rules and not standing.absent:
+        return Decided(plan)
+    return _with_account(frame, plan)
+
+
+def _unclear(plan: LocalPlan, cause: Cause, unread: Unread | None) -> Decided:
+    refusal = Refusal(ORGANIZATION, cause, unread=unread)
+    return Decided(replace(plan, standing=Standing.UNCLEAR, refusals=(refusal,)))
+
+
+def _stranger(plan: DirectoryPlan) -> bool:
+    """Absent, and nothing ever tied them to the directory."""
+    return plan.standing.absent and plan.record is None and not plan.refusals
+
+
+def _mode(policy: Policy, there: _There) -> Mode:
+    """Local writes need every directory that counts to enforce."""
+    modes = [policy.modes.get(plan.name) for _, plan in there]
+    return Mode.ENFORCE if all(mode is Mode.ENFORCE for mode in modes) else Mode.OBSERVE
+
+
+def _apps(reading: Reading, there: _There) -> frozenset[OktaAppId]:
+    """The apps whose absences count together: in force now, or spoken of in the log."""
+    log = reading.log if not isinstance(reading.log, Unread) else None
+    told = (log or reading.history).assignments
+    return frozenset(
+        directory.app_id
+        for directory, plan in there
+        if not plan.standing.absent or directory.app_id in told
+    )
+
+
+def _with_account(frame: _Frame, plan: LocalPlan) -> Decided:
+    records = [each.record for _, each in frame.there]
+    accounts = {each.account for each in records if each and each.account}
+    if len(accounts) != 1:
+        if None in records:  # refused, or still asked for
+            return Decided(replace(plan, standing=Standing.UNCLEAR))
+        cause = Cause.ACCOUNT_SEVERAL if accounts else Cause.ACCOUNT_NONE
+        return Decided(replace(plan, refusals=(Refusal(ORGANIZATION, cause),)))
+    (account,) = accounts
+    asks: set[Ask] = {AskAccount(account), AskAccountGroups(account)}
+    if missing := asks - frame.reading.answers.keys():
+        return Decided(plan, frozenset(missing))
+    return _with_groups(frame, plan, account)
+
+
+def _with_groups(frame: _Frame, plan: LocalPlan, account: AccountId) -> Decided:
+    shown = frame.reading.answers[AskAccount(account)]
+    groups = frame.reading.answers[AskAccountGroups(account)]
+    for answer in (groups, shown):
+        if isinstance(answer, Unread):
+            return _unclear(plan, Cause.ORGANIZATION_UNREAD, answer)
+    listed = groups if isinstance(groups, tuple) else ()
+    known = tuple(each for each in listed if isinstance(each, KnownGroup))
+    about = shown if isinstance(shown, Account) else Account(account)
+    ledger = settle(frame.memory.history, frozenset(each.group.id for each in known))
+    active = any(
+        each.record and each.record.active for _, each in frame.there if not each.standing.absent
+    )
+    plan = replace(plan, account=about, groups=known, ledger=ledger, provisioned=active)
+    scene = LocalScene(
+        reading=frame.reading,
+        policy=frame.policy,
+        found=frame.found,
+        guard=frame.guard,
+        there=frame.there,
+        standing=plan.standing,
+        memory=frame.memory,
+        account=about,
+        groups=known,
+        ledger=ledger,
+        forfeits=plan.forfeits,
+    )
+    return _collect(scene, plan)
+
+
+def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
+    """Judge each group the account is in, then each we took, and keep what came of it."""
+    results: list[Result | None] = [
+        *(removal(scene, each) for each in sorted(plan.groups, key=lambda each: each.group)),
+        *(addition(scene, each) for each in scene.ledger.taken),
+        *alarms(scene, plan.groups),
+    ]
+    kept = tuple(each for each in results if isinstance(each, Kept))
+    staying = {each.group.id for each in kept}
+    unwanted = tuple(
+        Resolved(step.id, State.ABANDONED, UNWANTED)
+        for step in scene.ledger.parked
+        if step.group in staying
+    )
+    ledger = replace(scene.ledger, resolved=(*scene.ledger.resolved, *unwanted))
+    return Decided(
+        replace(
+            plan,
+            steps=tuple(each for each in results if isinstance(each, Step)),
+            refusals=tuple(each for each in results if isinstance(each, Refusal)),
+            kept=kept,
+            ledger=ledger,
+        ),
+        asks=frozenset(ask for each in results if isinstance(each, Asking) for ask in each.asks),
+        others=frozenset(
+            other for each in results if isinstance(each, Succeeded) for other in each.others
+        ),
+    )

@@ -1,0 +1,232 @@
+"""Best standing over directories, who is back after an absence, and when that is over.
+
+Must live here: what an absence leads to. Must not know: groups. Design 3.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hooks.core.asks import Asking, AskLog
+from hooks.core.history import Absence, absences
+from hooks.core.membership import Standing
+from hooks.core.memory import Claim, Memory
+from hooks.core.reading import Reading, Unread
+from hooks.core.refusal import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hooks.core.ids import OktaAppId
+
+#: Local groups follow the best standing over all directories; outside does not count.
+_BEST = (
+    Standing.PRESENT,
+    Standing.RETURNING,
+    Standing.UNCLEAR,
+    Standing.SUSPENDED,
+    Standing.UNASSIGNED,
+    Standing.LEFT,
+)
+_HERE = (Standing.PRESENT, Standing.RETURNING)
+#: Later looks that must find a returning person as wanted.
+AGREE = 2
+#: How long the end of an absence may be missing from the log of somebody who is back.
+LATE = timedelta(minutes=10)
+
+
+def best(standings: Iterable[Standing]) -> Standing:
+    """The standing the organization's own groups follow."""
+    return min(
+        (each for each in standings if each is not Standing.OUTSIDE),
+        key=_BEST.index,
+        default=Standing.OUTSIDE,
+    )
+
+
+def derived(reading: Reading) -> Memory:
+    """What is remembered of the person in the organization, or follows from the directories."""
+    if reading.local is not None and reading.local.standing is not None:
+        return reading.local
+    memories = [each.memory for each in reading.directories if each.memory.standing]
+    standing = best(each.standing for each in memories if each.standing)
+    if standing is Standing.OUTSIDE:
+        return reading.local or Memory()
+    since = [each.absent_since for each in memories if each.absent_since]
+    at = [each.standing_at for each in memories if each.standing_at]
+    return Memory(
+        standing=Standing.PRESENT if standing is Standing.RETURNING else standing,
+        absent_since=max(since, default=None),
+        standing_at=max(at, default=None),
+        waiting_since=reading.local.waiting_since if reading.local else None,
+        history=reading.local.history if reading.local else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Somebody in force: returning, or present as if never away.
+
+    ``forfeits``: what we took before now is given back only by a rule's condition.
+    """
+
+    standing: Standing
+    forfeits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Nothing that would say whether they were away can be believed yet."""
+
+    cause: Cause
+    unread: Unread | None = None
+
+
+def back(
+    reading: Reading, memory: Memory, apps: frozenset[OktaAppId], brief: timedelta
+) -> Back | Undecided | Asking:
+    """Judge somebody in force by what was remembered and what the log shows.
+
+    ``apps`` are those of the directories that count; ``brief`` is the length under which an
+    absence by unassignment is none.
+    """
+    since = reading.watched_since
+    was = memory.standing is not None and memory.standing.absent
+    if memory.standing is Standing.RETURNING:
+        observed = memory.returned and since and memory.returned < since
+        return Back(Standing.PRESENT, forfeits=True) if observed else Back(Standing.RETURNING)
+    if memory.standing is Standing.LEFT and _later(memory.standing_at, since):
+        return Back(Standing.RETURNING, forfeits=True)
+    if not was and not _stirred(reading, memory, apps):
+        return Back(Standing.PRESENT)
+    log = reading.log
+    if log is None:
+        return Asking(frozenset({AskLog()}))
+    if isinstance(log, Unread):
+        return Undecided(Cause.HISTORY_UNREAD, log)
+    return _told(reading, memory, absences(log, apps), brief)
+
+
+def _told(
+    reading: Reading, memory: Memory, every: tuple[Absence, ...], brief: timedelta
+) -> Back | Undecided:
+    """What the log says about somebody in force, whom we may have seen away."""
+    since = reading.watched_since
+    over = max((each for each in (since, memory.accounted) if each), default=None)
+    ended = [each for each in every if each.ended and _later(each.ended, over)]
+    if any(not _brief(each, reading.at, brief) for each in ended):
+        return Back(Standing.RETURNING, forfeits=True)
+    going_on = next((each for each in every if each.ended is None), None)
+    patient = reading.at - (memory.waiting_since or reading.at) < LATE
+    if memory.standing is not None and memory.standing.absent:
+        return _seen_away(reading, memory, every, brief, patient=patient)
+    if going_on is None:
+        return Back(Standing.PRESENT)
+    if _later(going_on.began, over):  # over now, and the log does not show it yet
+        short = _brief(going_on, reading.at, brief)
+        return Back(Standing.PRESENT) if short else Back(Standing.RETURNING, forfeits=True)
+    return Undecided(Cause.HISTORY_LATE) if patient else Back(Standing.PRESENT)
+
+
+def _seen_away(
+    reading: Reading,
+    memory: Memory,
+    every: tuple[Absence, ...],
+    brief: timedelta,
+    *,
+    patient: bool,
+) -> Back | Undecided:
+    """We saw the absence ourselves, and the log shows none that was long and ended in our watch.
+
+    Where it shows no end at all, our own readings say how long it was.
+    """
+    seen = memory.absent_since or memory.standing_at or reading.at
+    watched = _later(seen, reading.watched_since)
+    if any(each.ended and each.ended >= seen for each in every):
+        # Brief, or over while we only observed.
+        counted = memory.standing is Standing.UNASSIGNED and watched
+        return Back(Standing.PRESENT, forfeits=not counted)
+    if not watched:
+        late = Undecided(Cause.HISTORY_LATE)
+        return late if patient else Back(Standing.PRESENT, forfeits=True)
+    left = any(each.left and each.ended is None for each in every)
+    if reading.at - seen < brief and not left:
+        return Back(Standing.PRESENT)
+    return Back(Standing.RETURNING, forfeits=True)
+
+
+def _brief(absence: Absence, now: datetime, brief: timedelta) -> bool:
+    return not absence.left and (absence.ended or now) - absence.began < brief
+
+
+def _later(at: datetime | None, than: datetime | None) -> bool:
+    return at is not None and (than is None or at > than)
+
+
+def _stirred(reading: Reading, memory: Memory, apps: frozenset[OktaAppId]) -> bool:
+    """Whether the log is worth asking about somebody we did not see away.
+
+    An event says that they came back; we wait for the log to show it; or, of somebody never
+    settled, the log as read at the first start shows an absence without an end.
+    """
+    said = any(
+        each.claim is Claim.ACTIVE or (each.claim is Claim.ASSIGNED and each.about in apps)
+        for each in reading.claims
+    )
+    unsettled = memory.standing is None and any(
+        each.ended is None for each in absences(reading.history, apps)
+    )
+    return said or unsettled or memory.waiting_since is not None
+
+
+# -- what to remember --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standed:
+    """What to remember; ``standing`` is ``None`` for a look that did not settle it."""
+
+    standing: Standing | None
+    agreed: int = 0
+    absent_since: datetime | None = None
+    returned: datetime | None = None
+    accounted: datetime | None = None
+
+
+def after(
+    memory: Memory, standing: Standing, *, quiet: bool, now: datetime, forfeits: bool = False
+) -> Standed:
+    """What one look leaves of a standing.
+
+    Returning ends when two later looks were ``quiet``: nothing to do, held, parked or refused,
+    and the person active in Atlassian. A standing that proves nothing leaves the proof of an
+    absence as it was.
+    """
+    was = memory.standing
+    proof = was is Standing.RETURNING or (was is not None and was.absent)
+    kept = Standed(None, memory.agreed, memory.absent_since, memory.returned, memory.accounted)
+    if standing is Standing.UNCLEAR or (
+        proof and standing in (Standing.OUTSIDE, Standing.SUSPENDED)
+    ):
+        return kept
+    returned = now if forfeits and was is not Standing.RETURNING else memory.returned
+    if standing is not Standing.RETURNING:
+        since = memory.absent_since if was is not None and was.absent else now
+        return Standed(
+            standing,
+            absent_since=since if standing.absent else memory.absent_since,
+            returned=returned,
+            accounted=memory.accounted,
+        )
+    returned = memory.returned if was is Standing.RETURNING and memory.returned else now
+    agreed = memory.agreed + 1 if was is Standing.RETURNING and quiet else 0
+    done = agreed >= AGREE
+    return Standed(
+        Standing.PRESENT if done else Standing.RETURNING,
+        agreed,
+        memory.absent_since,
+        returned,
+        returned if done else memory.accounted,
+    )

@@ -1,0 +1,107 @@
+"""Groups of the organization as they were first seen, by id: what they were called, who kept them.
+
+Must live here: what is remembered of a group. Must not know: when a change of it matters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from hooks.core.ids import OktaUserId, OrganizationGroupId
+from hooks.core.log_event import clean
+from hooks.core.refusal import Cause
+from hooks.store.tables import OrganizationGroup, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hooks.core.membership import OrganizationGroup as Seen
+    from hooks.store.database import Tx
+
+_group = OrganizationGroup.__table__  # type: ignore[attr-defined]
+_refused = Refused.__table__  # type: ignore[attr-defined]
+
+#: Characters of a group's name; PostgreSQL takes no NUL, which vendors' JSON can hold.
+_LONGEST_NAME = 10_000
+#: Ids in one statement.
+_AT_ONCE = 500
+
+
+def recall(
+    tx: Tx, ids: Iterable[OrganizationGroupId]
+) -> dict[OrganizationGroupId, tuple[str, bool]]:
+    """Name and whether it was synced, of those that are remembered and not accepted anew."""
+    wanted = sorted(ids)
+    found: dict[OrganizationGroupId, tuple[str, bool]] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = tx.execute(
+            select(_group).where(
+                _group.c.id.in_(wanted[start : start + _AT_ONCE]), _group.c.accept.is_(False)
+            )
+        )
+        found |= {OrganizationGroupId(row.id): (row.name, row.synced) for row in rows}
+    return found
+
+
+def remember(tx: Tx, seen: Iterable[Seen]) -> None:
+    """Remember groups at first sight, or at the first after an operator accepted a change."""
+    rows = [
+        {
+            "id": group.id,
+            "name": clean(group.name, _LONGEST_NAME),
+            "synced": group.synced,
+            "accept": False,
+            "at": tx.now,
+        }
+        for group in sorted(seen, key=lambda group: group.id)
+    ]
+    if not rows:
+        return
+    insert = tx.insert(_group)
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["id"],
+            set_={name: insert.excluded[name] for name in ("name", "synced", "accept", "at")},
+            where=_group.c.accept,
+        ),
+        rows,
+    )
+
+
+def changed(tx: Tx) -> list[dict[str, object]]:
+    """Groups refused now because they changed, as they are remembered, and for how many people."""
+    rows = tx.execute(
+        select(_group.c.id, _group.c.name, _group.c.synced, _refused.c.user)
+        .join(_refused, _refused.c.group == _group.c.id)
+        .where(_refused.c.cause == Cause.GROUP_CHANGED, _refused.c.until.is_(None))
+        .order_by(_group.c.name, _group.c.id)
+    )
+    found: dict[str, dict[str, object]] = {}
+    for row in rows:
+        known = found.setdefault(
+            row.id, {"id": row.id, "name": row.name, "synced": row.synced, "people": 0}
+        )
+        known["people"] = int(str(known["people"])) + 1
+    return list(found.values())
+
+
+def accept(tx: Tx, group: str) -> list[OktaUserId] | None:
+    """Have a changed group remembered as it is now; the people refused over it.
+
+    ``None`` if no group of this id is remembered.
+    """
+    accepted = tx.execute(update(_group).where(_group.c.id == group).values(accept=True))
+    if not accepted.rowcount:
+        return None
+    waiting = tx.execute(
+        select(_refused.c.user)
+        .where(
+            _refused.c.group == group,
+            _refused.c.cause == Cause.GROUP_CHANGED,
+            _refused.c.until.is_(None),
+        )
+        .distinct()
+    )
+    return sorted(OktaUserId(user) for user in waiting.scalars())

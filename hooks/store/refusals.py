@@ -1,0 +1,75 @@
+"""What was left alone, since when, and until when. Design law 10.
+
+Must live here: refusals that stand and those that are over. Must not know: what would end one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select, update
+
+from hooks.store.tables import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hooks.core.ids import DirectoryName, OktaUserId
+    from hooks.core.refusal import Cause, Refusal
+    from hooks.store.database import Tx
+
+_refused = Refused.__table__  # type: ignore[attr-defined]
+
+
+def count(tx: Tx, cause: Cause | None = None) -> int:
+    """How many refusals stand now, of one cause or of any."""
+    query = select(func.count()).select_from(_refused).where(_refused.c.until.is_(None))
+    if cause:
+        query = query.where(_refused.c.cause == cause)
+    return int(tx.execute(query).scalar_one())
+
+
+def listed(tx: Tx, *, user: str | None = None, limit: int = 1000) -> list[dict[str, object]]:
+    """What is left alone now, oldest first."""
+    query = select(_refused).where(_refused.c.until.is_(None)).order_by(_refused.c.id).limit(limit)
+    if user:
+        query = query.where(_refused.c.user == user)
+    return [dict(row) for row in tx.execute(query).mappings()]
+
+
+def keep(tx: Tx, user: OktaUserId, place: DirectoryName, refusals: Iterable[Refusal]) -> None:
+    """Open those that are new, end those that no longer hold, leave the rest with their age."""
+    rows = tx.execute(
+        select(_refused).where(
+            _refused.c.user == user,
+            _refused.c.directory == place,
+            _refused.c.until.is_(None),
+        )
+    ).all()
+    before = {(row.group, row.cause): row.id for row in rows}
+    now = {(each.group or "", each.cause.value): each for each in refusals}
+    over = [row_id for key, row_id in before.items() if key not in now]
+    if over:
+        tx.execute(update(_refused).where(_refused.c.id.in_(over)).values(until=tx.now))
+    for key in sorted(now.keys() & before.keys()):
+        tx.execute(
+            update(_refused)
+            .where(_refused.c.id == before[key], _refused.c.detail != _detail(now[key]))
+            .values(detail=_detail(now[key]))
+        )
+    for key in sorted(now.keys() - before.keys()):
+        each = now[key]
+        tx.execute(
+            _refused.insert().values(
+                user=user,
+                directory=place,
+                group=key[0],
+                cause=key[1],
+                detail=_detail(each),
+                at=tx.now,
+            )
+        )
+
+
+def _detail(refusal: Refusal) -> str:
+    return refusal.unread.detail[:256] if refusal.unread else ""
