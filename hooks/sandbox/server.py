@@ -30,9 +30,10 @@ class Sandbox:
 
 
 class QuietServer(uvicorn.Server):
-    """uvicorn, without its two habits that do not fit a guest in somebody's event loop.
+    """uvicorn, without its habits that do not fit a guest in somebody's event loop.
 
-    It takes SIGINT and SIGTERM for itself, and looks only ten times a second whether to stop.
+    It takes SIGINT and SIGTERM for itself, looks only ten times a second whether to stop, and
+    then waits a tenth of a second even if nobody is connected.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -52,6 +53,22 @@ class QuietServer(uvicorn.Server):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.1):
                     await self._stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End as uvicorn does, in no more time than the connections take."""
+        for server in self.servers:
+            server.close()
+        for bound in sockets or []:
+            bound.close()
+        state = self.server_state
+        for connection in list(state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while state.connections or state.tasks:  # noqa: ASYNC110  # as uvicorn does
+                    await asyncio.sleep(0.001)
+        for task in state.tasks:
+            task.cancel()
 
     def stop(self) -> None:
         """Finish what is being answered, then end."""

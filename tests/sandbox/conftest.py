@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from hooks.sandbox import Story0, World, create_atlassian, create_okta, listening
+from tests.sandbox.admin_api import Api
 
 OKTA = "https://sandbox.okta.test"
 ATLASSIAN = "https://api.atlassian.test"
@@ -74,3 +75,8 @@ async def org(story: Story0) -> AsyncIterator[httpx.AsyncClient]:
         ) as client,
     ):
         yield client
+
+
+@pytest.fixture
+def api(story: Story0, org: httpx.AsyncClient) -> Api:
+    return Api(story, org)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
-from hooks.sandbox import Sandbox, Story0, serving
+from hooks.sandbox import Sandbox, Story0, create_atlassian, serving
 from hooks.sandbox.faults import template
+from hooks.sandbox.server import listen
 
 CONFLUENCE = "Production-Confluence"
 
@@ -178,6 +180,14 @@ async def test_a_hang_ends_in_a_closed_connection(story: Story0, okta: httpx.Asy
     story.world.fault("okta", hang=0.05, times=1)
     with pytest.raises(httpx.RemoteProtocolError):
         await okta.get("/groups", timeout=5)
+
+
+async def test_no_reply_waits_for_the_client_to_acknowledge_its_head(story: Story0) -> None:
+    listener = await listen(create_atlassian(story.world), 0)
+    try:
+        assert listener.bound.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        await listener.stop()
 
 
 # --- lists that lie -------------------------------------------------------------------------
