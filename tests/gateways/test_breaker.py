@@ -9,6 +9,7 @@ import pytest
 from hooks.core.errors import (
     BreakerOpenError,
     CredentialError,
+    ForbiddenError,
     HooksError,
     NotFoundError,
     TransientError,
@@ -97,3 +98,31 @@ def test_many_refusals_in_flight_open_it_once(wall: Wall) -> None:
     refuse(breaker)
     guards[2].__exit__(CredentialError, CredentialError("no"), None)  # from before it opened
     assert seconds_to_trial(breaker, wall) == 10
+
+
+def test_what_opens_and_what_closes_can_be_said(wall: Wall) -> None:
+    breaker = Breaker("writes", wall.clock, opens=ForbiddenError, closes=())
+    with pytest.raises(CredentialError):
+        use(breaker, CredentialError("all of it"))
+    assert breaker.snapshot()["state"] == "closed"
+    with pytest.raises(ForbiddenError):
+        use(breaker, ForbiddenError("no"))
+    for _ in range(3):
+        assert seconds_to_trial(breaker, wall) == 5
+        wall.forward(5)
+        with pytest.raises(NotFoundError):
+            use(breaker, NotFoundError("no such thing"))
+    wall.forward(5)
+    use(breaker)
+    assert breaker.snapshot()["state"] == "closed"
+
+
+def test_another_credential_begins_anew(wall: Wall) -> None:
+    breaker = Breaker("key", wall.clock)
+    for _ in range(3):
+        refuse(breaker)
+        wall.forward(seconds_to_trial(breaker, wall))
+    breaker.forget()
+    assert breaker.snapshot() == {"state": "closed", "since": None, "next_trial": None}
+    refuse(breaker)
+    assert seconds_to_trial(breaker, wall) == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -16,9 +17,11 @@ from hooks.core.errors import (
     NotFoundError,
     TransientError,
 )
+from hooks.core.history import Logged, Moment
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId, ScimUserId
 from hooks.core.reading import MISSING, AppUser, OktaUser, Successor
 from hooks.gateways.okta import Okta
+from hooks.gateways.okta_shapes import LOG_TYPES
 from hooks.sandbox import Story0, World, crowd
 
 STRANGER = OktaUserId("00u" + "x" * 17)
@@ -206,6 +209,70 @@ async def test_the_log_tells_what_succeeded(okta: Okta, story: Story0) -> None:
     back = await okta.log_about(who(story), since)
     assert back.activated is not None
     assert back.activated > left.deactivated
+
+
+async def history(okta: Okta) -> list[tuple[OktaUserId, Moment]]:
+    since = datetime.now(UTC) - timedelta(days=90)
+    return [each async for page in okta.history(since) for each in page]
+
+
+async def test_the_history_is_everybodys_and_in_order(okta: Okta, story: Story0) -> None:
+    story.world.deactivate(story.person)
+    story.world.activate(story.person)
+    found = await history(okta)
+    for user in (who(story), OktaUserId(story.colleague.id)):
+        facts = await okta.log_about(user, datetime.now(UTC) - timedelta(days=90))
+        assert sorted(moment for each, moment in found if each == user) == list(facts.moments)
+    assert [moment.at for _, moment in found] == sorted(moment.at for _, moment in found)
+    query = unquote(story.world.requests[-1].query)
+    assert "target.id" not in query
+    assert "since=" in query
+    assert "until=" in query
+    assert "sortOrder=ASCENDING" in query
+    assert {part.split('"')[1] for part in query.split("eventType eq ")[1:]} == LOG_TYPES
+
+
+async def test_the_history_is_read_page_by_page_to_the_last(okta: Okta, story: Story0) -> None:
+    for number in range(1200):
+        user = story.world.add_user(f"many-{number}@somedomain.example")
+        story.world.assign(user, story.app)
+    since = datetime.now(UTC) - timedelta(days=1)
+    pages = [page async for page in okta.history(since)]
+    assert len(pages) > 1
+    assert len({user for page in pages for user, _ in page}) >= 1200
+
+
+async def test_whom_an_event_is_about(okta: Okta, story: Story0) -> None:
+    people = [story.person.id, story.colleague.id]
+    apps = ["0oa" + "1" * 17, "0oa" + "2" * 17]
+    assigned = {"eventType": "application.user_membership.add"}
+    body = [
+        event(story, target=[{"id": each, "type": "User"} for each in (*people, people[0])]),
+        event(story, target=None),
+        event(story, target=[{"id": people[0], "type": "AppUser"}]),
+        event(story, target=[{"id": "unknown", "type": "User"}, {"id": None, "type": "User"}]),
+        event(story, outcome={"result": "FAILURE"}),
+        event(
+            story,
+            **assigned,
+            target=[{"id": people[0], "type": "User"}]
+            + [{"id": app, "type": "AppInstance"} for app in apps],
+        ),
+    ]
+    story.world.fault("okta", path="/logs", status=200, body=body)
+    at = datetime(2026, 11, 21, 9, 30, 0, 123000, tzinfo=UTC)
+    assert await history(okta) == [
+        *((OktaUserId(each), Moment(at, Logged.DEACTIVATED)) for each in people),
+        *((who(story), Moment(at, Logged.ASSIGNED, OktaAppId(app))) for app in apps),
+    ]
+
+
+async def test_a_history_that_is_cut_or_unasked_for_is_none(okta: Okta, story: Story0) -> None:
+    for body in ([event(story)] * 1000, [event(story, eventType="user.session.start")]):
+        story.world.clear()
+        story.world.fault("okta", path="/logs", status=200, body=body)
+        with pytest.raises(IncompleteError):
+            await history(okta)
 
 
 def event(story: Story0, **changes: Any) -> dict[str, Any]:
