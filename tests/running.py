@@ -59,8 +59,12 @@ def config(
     atlassian_url: str,
     more: str = "",
     modes: Mapping[str, str] | None = None,
+    rules: str | None = None,
 ) -> str:
-    """A hooks.toml for every directory of the world; ``modes`` by its name, ``""`` for all."""
+    """A hooks.toml for every directory of the world; ``modes`` by its name, ``""`` for all.
+
+    ``rules`` are the ``[[local_group]]`` of it; ``None``: no organization.
+    """
     modes = {"": "enforce", **(modes or {})}
     directories = "\n".join(
         f'[[directory]]\nname = "{each.name}"\nokta_app_id = "{each.app_id}"\n'
@@ -72,13 +76,17 @@ def config(
         f'mode = "{modes[""]}"\n{more}\n'
         f'[okta]\norg_url = "{okta_url}"\n'
         f'[atlassian]\napi_url = "{atlassian_url}"\n'
-        f"{directories}"
+        + (f'organization_id = "{world.organization.id}"\n' if rules is not None else "")
+        + f"{directories}\n{rules or ''}"
     )
 
 
-def environ(world: World, database_url: str, config_path: Path) -> dict[str, str]:
+def environ(
+    world: World, database_url: str, config_path: Path, *, organization: bool = False
+) -> dict[str, str]:
     """The environment that goes with it."""
-    return {
+    key = {"HOOKS_ORG_API_KEY": world.organization.api_key} if organization else {}
+    return key | {
         "HOOKS_CONFIG": str(config_path),
         "HOOKS_DATABASE_URL": re.sub(r"\+\w+://", "://", database_url),
         "HOOKS_HOOK_SECRET": SECRET,
@@ -213,6 +221,7 @@ async def running(
     more: str = "",
     modes: Mapping[str, str] | None = None,
     census: bool = True,
+    rules: str | None = None,
 ) -> AsyncIterator[Running]:
     """Serve the sandbox and the service; the hook is registered, the first census done."""
     stopping: list[asyncio.Task[None]] = []
@@ -220,8 +229,10 @@ async def running(
         stack.push_async_callback(lambda: asyncio.gather(*stopping))
         sandbox = await stack.enter_async_context(serving(world))
         path = folder / "hooks.toml"
-        path.write_text(config(world, sandbox.okta_url, sandbox.atlassian_url, more, modes))
-        settings = load(environ(world, database_url, path), need=Role.SERVE)
+        text = config(world, sandbox.okta_url, sandbox.atlassian_url, more, modes, rules)
+        path.write_text(text)
+        given = environ(world, database_url, path, organization=rules is not None)
+        settings = load(given, need=Role.SERVE)
         await asyncio.to_thread(_migrate, settings)
         house = await stack.enter_async_context(
             wiring.opened(settings, vendors=True, clock=Clock(clock.seconds))

@@ -57,10 +57,18 @@ class Company:
         more: str = "",
         modes: Mapping[str, str] | None = None,
         census: bool = True,
+        rules: str | None = None,
     ) -> AsyncIterator[Running]:
         """The service beside this company; at the end nobody may have misused the vendors."""
         async with running(
-            self.world, self.time, database_url, folder, more=more, modes=modes, census=census
+            self.world,
+            self.time,
+            database_url,
+            folder,
+            more=more,
+            modes=modes,
+            census=census,
+            rules=rules,
         ) as run:
             yield run
         assert self.world.violations == []
