@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooks.sandbox.organization.pages import page
+from hooks.sandbox.organization.answers import RefusedError
+from hooks.sandbox.organization.pages import opened, page, sealed
 from hooks.sandbox.story import PERSON
 from tests.sandbox.admin_api import Api, error
 
@@ -74,6 +75,11 @@ async def test_sizes_of_pages(api: Api) -> None:
     api.world.switches.org_users_page = api.world.switches.org_groups_page = 2
     assert len((await api.users()).json()["data"]) == 2
     assert len((await api.groups()).json()["data"]) == 2
+    api.world.switches.org_page_maximum = 5
+    assert len((await api.users(limit=5)).json()["data"]) == 5
+    assert error(await api.users(limit=6)) == (400, "400-1")
+    api.world.switches.org_limit_over = "clamp"
+    assert len((await api.users(limit=6)).json()["data"]) == 5
 
 
 async def test_pages_that_lie(api: Api) -> None:
@@ -106,6 +112,26 @@ def test_pages_hold_every_key_once(keys: list[str], limit: int, by_offset: Any) 
         if start is None:
             break
     assert found == keys
+
+
+@given(st.dictionaries(st.text(), st.lists(st.text())), st.none() | st.integers() | st.text())
+def test_a_cursor_brings_the_question_back(question: dict[str, Any], start: Any) -> None:
+    cursor = sealed(("/path", question, start))
+    assert opened(cursor, "/path") == (question, start)
+    with pytest.raises(RefusedError):
+        opened(cursor, "/another")
+
+
+@given(st.text() | st.integers() | st.none() | st.binary().map(repr))
+def test_a_cursor_somebody_made_up_is_refused(cursor: Any) -> None:
+    with pytest.raises(RefusedError):
+        opened(cursor, "/path")
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), st.lists))
+def test_a_cursor_that_seals_something_else_is_refused(content: Any) -> None:
+    with pytest.raises(RefusedError):
+        opened(sealed(content), "/path")
 
 
 async def test_a_person_in_five_hundred_groups(api: Api) -> None:

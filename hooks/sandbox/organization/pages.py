@@ -32,12 +32,13 @@ def opened(cursor: object, path: str) -> tuple[Json, Any]:
     """The question a cursor was made for, and where its page begins."""
     try:
         padded = str(cursor) + "=" * (-len(str(cursor)) % 4)
-        known_path, question, start = json.loads(base64.urlsafe_b64decode(padded))
+        place = json.loads(base64.urlsafe_b64decode(padded))
     except ValueError:
-        known_path, question, start = None, {}, None
-    if known_path != path:
-        raise RefusedError("ADMIN-UAM-400-1", "Invalid cursor")
-    return dict(question), start
+        place = None
+    match place:
+        case [known, dict() as asked, start] if known == path:
+            return asked, start
+    raise RefusedError("ADMIN-UAM-400-1", "Invalid cursor")
 
 
 def limit_of(question: Json, default: int, switches: OrganizationSwitches) -> int:

@@ -157,6 +157,7 @@ class OrganizationReads:
             group
             for account in accounts
             if account is not None
+            and organization.known(account, at)
             and not (hidden and organization.status_at(account, at) == "inactive")
             for group in organization.groups_at(account, at)
         )
