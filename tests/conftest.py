@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import psycopg
 import pytest
 import structlog
 
+from tests import guards
 from tests.postgres import Postgres
+from tests.without_guard import take_away
 
 _numbers = count(1)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     parser.addoption(
         "--chaos-trials",
         type=int,
@@ -24,6 +27,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many times each chaos test plays, with another seed each time (default: 20)",
     )
+    parser.addoption(
+        "--without-guard",
+        metavar="NAME",
+        help="run the tests of one guard of tests/guards.py with the guard taken away",
+    )
+    # Not later: the conftests of the folders below import rooms before anybody else is asked.
+    config = pluginmanager.get_plugin("pytestconfig")
+    assert config is not None
+    asked = parser.parse_known_args(config.invocation_params.args, copy(config.option))
+    if asked.without_guard:
+        take_away(guards.named(asked.without_guard))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without a guard and without paths, run the guard's own tests."""
+    if name := config.getoption("--without-guard"):
+        guard = guards.named(name)
+        take_away(guard)
+        if config.args_source is not config.ArgsSource.ARGS:
+            config.args = list(guard.tests)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

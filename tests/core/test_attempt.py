@@ -81,6 +81,10 @@ def then(came: Came, *, at: datetime = NOW, attempt: int = 1, jitter: float = MO
             Came(waiting_since=seconds(-23 * 3600)), LookAgain(seconds(3600)), id="for a day"
         ),
         pytest.param(Came(waiting_since=seconds(-24 * 3600)), Idle(), id="and no longer"),
+        pytest.param(
+            Came(doubted_until=seconds(15)), LookAgain(seconds(15)), id="somebody may be writing"
+        ),
+        pytest.param(Came(doubted_until=NOW), Idle(), id="nobody can be writing any more"),
         pytest.param(Came(failed=True), Retry(NOW + FIRST_WAIT * MOST), id="a failure backs off"),
         pytest.param(
             Came(failed=True, retry_at=seconds(90)),

@@ -103,6 +103,10 @@ def test_protected_people_lose_nothing(world: World, policy: Policy) -> None:
             id="one of the names cannot be resolved",
         ),
         pytest.param(
+            Named(unresolved=frozenset({"gone"})), None, Cause.PROTECTION_UNKNOWN, False,
+            id="the only name cannot be resolved",
+        ),
+        pytest.param(
             Named(frozenset({GLASS})), DOWN, Cause.PROTECTION_UNKNOWN, True, id="groups unread"
         ),
     ],

@@ -41,6 +41,26 @@ def test_opening_means_being_one_of_the_secrets(presented: bytes, secrets: list[
     assert authorized(presented, secrets) is (presented in secrets)
 
 
+class Watched(bytes):
+    """A secret whose first differing byte would be told by how long ``==`` takes."""
+
+    __hash__ = bytes.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared byte by byte")
+
+
+def test_no_secret_is_compared_byte_by_byte() -> None:
+    assert authorized(OLD, [Watched(OLD)])
+    assert not authorized(NEW, [Watched(OLD)])
+
+
+def test_every_secret_is_compared_whichever_matches() -> None:
+    secrets = iter([OLD, NEW])
+    assert authorized(OLD, secrets)
+    assert list(secrets) == []
+
+
 def test_the_challenge_comes_back_under_oktas_name() -> None:
     assert verification("a b\u00e9") == {"verification": "a b\u00e9"}
     assert CHALLENGE_HEADER == "x-okta-verification-challenge"

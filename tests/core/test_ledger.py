@@ -98,6 +98,15 @@ def test_what_was_written_down_as_without_effect_goes_on_counting() -> None:
     assert settle(history, HERE).of(TEAM) == unseen(2)
 
 
+def test_a_lost_removal_that_had_its_effect_after_all_is_ours() -> None:
+    """Given up while it was under way; whoever comes back gets it back."""
+    given_up = (PastStep(1, REMOVE, TEAM, State.ABANDONED, UNKNOWN),)
+    assert settle(given_up, HERE).of(TEAM) is None
+    found = settle(given_up, GONE)
+    assert found.resolved == (Resolved(1, State.SETTLED),)
+    assert found.of(TEAM) == TAKEN
+
+
 def test_taken_again_after_it_came_back_is_ours_again() -> None:
     history = (
         PastStep(1, REMOVE, TEAM, State.ABANDONED, BACK),

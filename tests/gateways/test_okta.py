@@ -184,6 +184,22 @@ async def test_a_malformed_mapping_refuses_them_all(okta: Okta, story: Story0) -
         await okta.mappings(app_of(story))
 
 
+@pytest.mark.parametrize("value", ["", "x", "../00g11111111111111", "00g1111111111111 eq"])
+async def test_an_entry_without_a_usable_id_refuses_the_whole_list(
+    okta: Okta, story: Story0, value: str
+) -> None:
+    """Left out, it would count as not being there."""
+    odd = {"id": value, "type": "OKTA_GROUP", "status": "ACTIVE", "profile": {"name": "x"}}
+    for path in (r"/users/\w+/groups", r"/apps/\w+/users", r"/groups/\w+/users"):
+        story.world.fault("okta", path=path, status=200, body=[odd])
+    with pytest.raises(IncompleteError):
+        await okta.user_groups(who(story))
+    with pytest.raises(IncompleteError):
+        [page async for page in okta.app_users(app_of(story))]
+    with pytest.raises(IncompleteError):
+        [page async for page in okta.group_members(OktaGroupId(story.confluence.id))]
+
+
 async def test_groups_are_found_by_exact_name_without_those_of_apps(
     okta: Okta, story: Story0
 ) -> None:

@@ -220,6 +220,14 @@ async def test_a_key_that_changed_is_read_again(
     assert scim.snapshot()["breaker"]["state"] == "open"
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
+async def test_only_reads_and_patches_leave(scim: Scim, story: Story0, method: str) -> None:
+    target = f"/scim/directory/{story.directory.id}/Groups/{group_of(story)}"
+    with pytest.raises(ValueError, match=method):
+        await scim.door.change(method, "members", target, b"{}", deadline=float("inf"))
+    assert not story.world.requests
+
+
 async def test_nothing_but_an_id_is_asked_for(scim: Scim, story: Story0) -> None:
     with pytest.raises(MalformedError):
         await scim.user("../Groups")  # type: ignore[arg-type]  # that is the test

@@ -192,6 +192,14 @@ async def test_the_next_page_is_on_the_same_list(
     assert server.heads[1].startswith("GET /a/1?after=x%2By%2Fz HTTP")
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_followed_nowhere(canned: Serve, door: Door, status: int) -> None:
+    elsewhere = await canned(http(200, b'{"who": "nobody we know"}'))
+    server = await canned(http(status, b"", f"Location: {elsewhere.origin}/a/1"))
+    assert isinstance(await failure(read(door(server.origin))), IncompleteError)
+    assert elsewhere.heads == []
+
+
 async def test_a_long_answer_is_cut_off(canned: Serve, door: Door) -> None:
     packed = gzip.compress(b"[" + b" " * 3_000_000 + b"]")
     server = await canned(http(200, packed, "Content-Encoding: gzip"))
@@ -451,6 +459,25 @@ async def test_figures_and_logs_name_operations_only(
     assert REGISTRY.get_sample_value("hooks_vendor_calls_total", labels) == before + 1
     assert not [each for each in caplog.records if each.name.split(".")[0] in ("aiohttp", "httpx")]
     assert PERSONAL not in caplog.text
+
+
+async def test_a_message_names_the_operation_and_not_whom(canned: Serve, door: Door) -> None:
+    for status in (202, 400, 403, 404, 429, 500):
+        server = await canned(http(status))
+        error = await failure(read(door(server.origin), f"/a/{PERSONAL}?q={PERSONAL}"))
+        assert str(error) == f"vendor answered {status} to GET thing"
+
+
+@pytest.mark.parametrize("library", ["aiohttp.client", "httpx", "httpcore.http11"])
+async def test_what_an_http_library_says_is_not_logged(
+    caplog: pytest.LogCaptureFixture, library: str
+) -> None:
+    """They log URLs and headers, whatever level the root is set to."""
+    logging.getLogger(library.split(".", maxsplit=1)[0]).setLevel(logging.NOTSET)
+    caplog.set_level(logging.DEBUG)
+    async with wire.open_client():
+        logging.getLogger(library).error("GET https://vendor.example/users/%s", PERSONAL)
+    assert caplog.text == ""
 
 
 async def test_a_crowd_of_changes_takes_little_longer_than_one(canned: Serve, door: Door) -> None:

@@ -244,6 +244,15 @@ def test_an_approval_lets_one_plan_through_and_raises_no_limit(
     assert look(database, CAT, step(2)) == 1  # three others in this hour: a new hold
 
 
+def test_an_approval_is_used_up_though_something_else_was_left_open(database: Database) -> None:
+    fill(database)
+    look(database, CAT, step())
+    decide(database, 1, approve=True)
+    assert look(database, CAT, step(), judged=()) == 0
+    assert states(database) == [(CAT, "over")]
+    assert look(database, CAT, step(2)) == 1
+
+
 def test_a_rejection_holds_on_however_much_room_there_is(database: Database, wall: Wall) -> None:
     fill(database)
     look(database, CAT, step())

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hooks.store import line
 from tests.running import Time
 from tests.stories.company import STAFF, Company
 
@@ -119,3 +120,28 @@ async def test_too_many_requests_costs_nobody_anything_but_time(
         await run.settle(within=timedelta(hours=2))
         assert [company.groups(login) for login in leavers] == [set()] * 3
         assert company.groups(mover) == {"blue"}
+
+
+async def test_what_was_proved_outlasts_a_look_that_showed_nothing(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Seen to have left, then not seen at all, then deleted: the first still proves it."""
+    world = company.world
+    ann = company.hire("ann", "red")
+    async with company.service(sqlite_url, tmp_path) as run:
+        world.deactivate(ann)
+        await run.settle()
+        world.scim_add(company.directory, "red", ann)
+        fault = world.fault("okta", "GET", world.user(ann).id, status=500)
+        await run.house.database.write(
+            lambda tx: line.mark(
+                tx, [run.id(ann)], "user", lane=line.URGENT, due_at=tx.now, events=False
+            )
+        )
+        await run.work()
+        assert company.groups(ann) == {"red"}
+        world.clear(fault)
+        world.fault("okta", "GET", "/logs", status=403)
+        world.delete_user(ann)
+        await run.settle()
+        assert company.groups(ann) == set()

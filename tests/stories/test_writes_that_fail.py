@@ -11,6 +11,7 @@ import pytest
 
 from hooks.sandbox import delivery
 from hooks.sandbox.faults import Fault
+from hooks.store.line import LEASE
 from tests.running import SECRET
 from tests.stories.company import TEAMS, Company
 from tests.stories.test_traps_in_lists import NASTY
@@ -108,6 +109,36 @@ async def test_no_addition_is_sent_while_a_removal_fails(
         company.world.clear(fault)
         await run.settle(within=timedelta(hours=1))
         assert company.groups(ann) == {"red", "green"}
+
+
+async def test_what_was_taken_by_a_worker_that_died_is_given_back(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """It died between the change and its answer, so that only the journal knows."""
+    ann = company.hire("ann", "red")
+    applied, over = asyncio.Event(), asyncio.Event()
+
+    async def observe(phase: str, _vendor: str, method: str, _path: str, _n: int) -> None:
+        if (phase, method) == ("after", "PATCH"):
+            applied.set()
+            await over.wait()
+
+    async with company.service(sqlite_url, tmp_path) as run:
+        worker = run.house.worker
+        assert worker is not None
+        company.world.observer = observe
+        company.world.deactivate(ann)
+        await run.deliver()
+        await worker.take()
+        await applied.wait()
+        await worker.drain(patience=0)
+        company.world.observer = None
+        over.set()
+        assert company.groups(ann) == set()
+        run.time.push(LEASE)
+        company.world.activate(ann)
+        await run.settle()
+        assert company.groups(ann) == {"red"}
 
 
 async def test_a_directory_that_refuses_selectors(
