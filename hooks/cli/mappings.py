@@ -86,14 +86,13 @@ def _mappings(tx: Tx) -> list[Record]:
 
 @app.command("accept")
 def accept_mapping(
-    mapping: Annotated[
-        str, typer.Argument(metavar="ID", help="Of a mapping or a group, as listed.")
-    ],
+    mapping: Annotated[str, typer.Argument(metavar="ID", help="A mapping or a group, as listed.")],
     why: Why,
 ) -> None:
-    """Take a changed mapping, or a changed group of the organization, as it is now.
+    """Take a changed mapping or group as it is now.
 
-    For one that moved or was renamed, or became synced or local; check it first.
+    For a mapping that moved, or a group that was renamed or became synced or local; check it
+    first.
     """
     known = PushMappingId.maybe(mapping) or OrganizationGroupId.maybe(mapping)
     if known is None:

@@ -11,6 +11,14 @@ from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, PERSON
 from tests.cli.conftest import Desk
 
 NOBODY = "00u00000000000000000"
+LISTS = (
+    ["events"],
+    ["steps"],
+    ["steps", "--refused"],
+    ["mappings"],
+    ["held"],
+    ["dead"],
+)
 
 
 def test_events_are_listed_without_what_they_hold(desk: Desk) -> None:
@@ -91,10 +99,15 @@ def test_refusals_come_with_their_way_out(desk: Desk) -> None:
     desk.story.remove_from_old_group()
     desk.story.world.deactivate_app(desk.story.app)
     desk("look", PERSON)
-    (refused,) = desk("refused", "--json").json()
+    (refused,) = desk("steps", "--refused", "--json").json()
     assert refused["cause"] == Cause.APP_NOT_ACTIVE
     assert refused["way_out"] == WAY_OUT[Cause.APP_NOT_ACTIVE]
-    assert WAY_OUT[Cause.APP_NOT_ACTIVE] in desk("refused", desk.story.person.id).out
+    assert WAY_OUT[Cause.APP_NOT_ACTIVE] in desk("steps", "--refused", desk.story.person.id).out
+
+
+@pytest.mark.xfail(strict=True, reason="journal.list_steps does not correlate its latest outcome")
+def test_what_is_parked_is_listed(desk: Desk) -> None:
+    assert desk("steps", "--parked", "--json").json() == []
 
 
 def test_mappings_are_listed_and_a_change_is_accepted(desk: Desk) -> None:
@@ -133,7 +146,7 @@ def test_what_is_not_there_is_said_and_nothing_is_changed(desk: Desk) -> None:
 
 
 def test_empty_lists_are_empty_lists(desk: Desk) -> None:
-    for arguments in (["events"], ["steps"], ["refused"], ["mappings"], ["held"], ["dead"]):
+    for arguments in LISTS:
         assert desk(*arguments, "--json").json() == []
         assert desk(*arguments).code == 0
 
@@ -146,7 +159,7 @@ def test_the_same_commands_work_on_postgresql(
     assert desk("migrate").code == 0
     desk.story.remove_from_old_group()
     assert f"settled: remove {CONFLUENCE}" in desk("look", PERSON).out
-    for arguments in (["events"], ["steps"], ["refused"], ["mappings"], ["held"], ["dead"]):
+    for arguments in LISTS:
         assert desk(*arguments).code == 0
     assert len(desk("steps", "--json").json()) == 1
 

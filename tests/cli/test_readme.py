@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 import hooks
-from hooks import cli
+from hooks import cli, wiring
 from hooks.core.log_event import EVENT_TYPES
 from hooks.core.refusal import WAY_OUT
 from hooks.settings.demand import Holder
@@ -95,12 +96,16 @@ def test_the_readme_says_which_settings_are_acted_on() -> None:
     house = Path(hooks.__path__[0])
     rooms = [each for each in house.rglob("*.py") if "settings" not in each.parts]
     code = "\n".join(each.read_text() for each in rooms)
+    rule = inspect.getsource(wiring.policy_of)
     read = ("policy", "scope", "protect", "brake", "look_again", "catch_up", "audit", "retention",
-            "notify", "okta")  # fmt: skip
+            "notify", "okta", "atlassian")  # fmt: skip
     for place, (_, _, acted) in rows("### hooks.toml").items():
-        table, _, key = place.strip("[").partition("] ")
+        table, _, key = place.strip("[").replace("]]", "]").partition("] ")
         if table in read:
             used = re.search(rf"settings\.{table}\.{key}\b", code) is not None
+            assert acted == ("yes" if used else "not yet"), place
+        if table == "local_group":
+            used = re.search(rf"\beach\.{key}\b", rule) is not None
             assert acted == ("yes" if used else "not yet"), place
 
 
