@@ -243,8 +243,7 @@ class Observer:
             case AskAccount(account):
                 return await answer_of(organization.account(account))
             case AskAccountGroups(account):
-                listed = await answer_of(organization.groups_of(account))
-                return listed if isinstance(listed, Missing | Unread) else await self._known(listed)
+                return await self._groups_of(organization, account)
             case AskOrganizationGroup(group):
                 found = await answer_of(organization.group(group))
                 if isinstance(found, Missing | Unread):
@@ -254,6 +253,14 @@ class Observer:
                 return await answer_of(organization.links(account))
             case AskActiveMembers(group):
                 return await answer_of(organization.active_members(group))
+
+    async def _groups_of(self, organization: Organization, account: AccountId) -> Answer:
+        tried, listed = await asyncio.gather(
+            answer_of(organization.try_filter()), answer_of(organization.groups_of(account))
+        )
+        if isinstance(tried, Unread):
+            return tried
+        return listed if isinstance(listed, Missing | Unread) else await self._known(listed)
 
     async def _known(self, seen: tuple[OrganizationGroup, ...]) -> tuple[KnownGroup, ...]:
         ids = [each.id for each in seen]

@@ -28,7 +28,7 @@ from hooks.core.membership import (
 )
 from hooks.core.plan import Because, DirectoryPlan, Kept, Reason, Step
 from hooks.core.policy import Policy, Rule, Suspended
-from hooks.core.protection import Guard, administers, role_guard
+from hooks.core.protection import Guard, role_guard
 from hooks.core.reading import (
     Account,
     AppUser,
@@ -222,13 +222,10 @@ def _parked(scene: LocalScene, group: OrganizationGroup) -> bool:
 
 def _recheck(scene: LocalScene, group: OrganizationGroup, rules: tuple[Rule, ...]) -> Result:
     """Answers only a removal rests on, asked for once nothing else speaks against it."""
-    in_force = scene.standing in (Standing.PRESENT, Standing.RETURNING)
-    role = role_guard(scene.reading, scene.policy, scene.account.id, in_force=in_force)
-    if isinstance(role, Guard):
-        return scene.refuse(role.cause, group)
     others: frozenset[AccountId] | None = None
-    asks: set[Ask] = set(role.asks) if role else set()
-    for check in (_links(scene), _successors(scene), _last(scene, group, rules)):
+    asks: set[Ask] = set()
+    checks = (_role(scene), _links(scene), _successors(scene), _last(scene, group, rules))
+    for check in checks:
         match check:
             case Refusal():
                 return replace(check, group=group.id)
@@ -274,6 +271,17 @@ def evidence(scene: LocalScene, rules: Iterable[Rule]) -> tuple[str, ...]:
         f"account:{scene.account.id} {scene.account.status or 'unknown'}",
         *(f"rule:{rule.text}" for rule in rules),
     )
+
+
+def _role(scene: LocalScene) -> Refusal | Asking | None:
+    """Somebody in force loses nothing while it is not known whether they hold an admin role."""
+    in_force = scene.standing in (Standing.PRESENT, Standing.RETURNING)
+    role = role_guard(scene.reading, scene.policy, scene.account.id, in_force=in_force)
+    if isinstance(role, Guard):
+        return scene.refuse(role.cause)
+    if in_force and scene.account.roles is None and scene.reading.account_before is None:
+        return scene.refuse(Cause.ROLES_UNREAD)
+    return role
 
 
 def _links(scene: LocalScene) -> Refusal | Asking | None:
@@ -330,18 +338,3 @@ def _last(
         return scene.refuse(Cause.MEMBERS_UNREAD, unread=unread)
     others = answer - {scene.account.id}
     return others or scene.refuse(Cause.LAST_ADMIN)
-
-
-# -- alarms ------------------------------------------------------------------------------------
-
-
-def alarms(scene: LocalScene, groups: Iterable[KnownGroup]) -> list[Refusal]:
-    """A person who left and still administers Atlassian is alarmed at once. Design 3.4."""
-    if not scene.standing.absent:
-        return []
-    alarms = [scene.refuse(Cause.ADMIN_LEFT)] if administers(scene.account) else []
-    for each in groups:
-        rules = rules_for(scene.policy, each.group, each.group.name)
-        if never(each.group.name) and not any(rule.admin for rule in rules):
-            alarms.append(scene.refuse(Cause.ADMIN_LEFT, each.group))
-    return alarms

@@ -10,16 +10,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.asks import Ask, AskAccount, AskAccountGroups, Asking
+from hooks.core.change import never
 from hooks.core.ledger import UNWANTED, Resolved, settle
-from hooks.core.local import LocalScene, Result, Succeeded, alarms, removal
+from hooks.core.local import LocalScene, Result, Succeeded, removal
 from hooks.core.membership import ORGANIZATION, Mode, Standing, State
 from hooks.core.plan import DirectoryPlan, Kept, LocalPlan, Step
-from hooks.core.reading import Account, DirectoryReading, KnownGroup, Reading, Unread
+from hooks.core.protection import administers
+from hooks.core.reading import MISSING, Account, DirectoryReading, KnownGroup, Reading, Unread
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.regain import addition
 from hooks.core.returning import Undecided, back, best, derived
+from hooks.core.rules import rules_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hooks.core.claims import Contradiction
     from hooks.core.ids import AccountId, OktaAppId, OktaUserId
     from hooks.core.memory import Memory
@@ -83,7 +88,7 @@ def decide(
     return _with_account(frame, plan)
 
 
-def _unclear(plan: LocalPlan, cause: Cause, unread: Unread | None) -> Decided:
+def _unclear(plan: LocalPlan, cause: Cause, unread: Unread | None = None) -> Decided:
     refusal = Refusal(ORGANIZATION, cause, unread=unread)
     return Decided(replace(plan, standing=Standing.UNCLEAR, refusals=(refusal,)))
 
@@ -131,9 +136,12 @@ def _with_groups(frame: _Frame, plan: LocalPlan, account: AccountId) -> Decided:
     for answer in (groups, shown):
         if isinstance(answer, Unread):
             return _unclear(plan, Cause.ORGANIZATION_UNREAD, answer)
+    if groups is MISSING:  # no such account there, or so it says: no proof of anything
+        return _unclear(plan, Cause.ACCOUNT_UNKNOWN)
     listed = groups if isinstance(groups, tuple) else ()
     known = tuple(each for each in listed if isinstance(each, KnownGroup))
-    about = shown if isinstance(shown, Account) else Account(account)
+    # A search may leave deactivated accounts out; their groups are there all the same.
+    about = shown if isinstance(shown, Account) else Account(account, roles=None)
     ledger = settle(frame.memory.history, frozenset(each.group.id for each in known))
     active = any(
         each.record and each.record.active for _, each in frame.there if not each.standing.absent
@@ -160,7 +168,7 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
     results: list[Result | None] = [
         *(removal(scene, each) for each in sorted(plan.groups, key=lambda each: each.group)),
         *(addition(scene, each) for each in scene.ledger.taken),
-        *alarms(scene, plan.groups),
+        *_alarms(scene, plan.groups),
     ]
     kept = tuple(each for each in results if isinstance(each, Kept))
     staying = {each.group.id for each in kept}
@@ -183,3 +191,18 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
             other for each in results if isinstance(each, Succeeded) for other in each.others
         ),
     )
+
+
+# -- alarms ------------------------------------------------------------------------------------
+
+
+def _alarms(scene: LocalScene, groups: Iterable[KnownGroup]) -> list[Refusal]:
+    """A person who left and still administers Atlassian is alarmed at once. Design 3.4."""
+    if not scene.standing.absent:
+        return []
+    alarms = [scene.refuse(Cause.ADMIN_LEFT)] if administers(scene.account) else []
+    for each in groups:
+        rules = rules_for(scene.policy, each.group, each.group.name)
+        if never(each.group.name) and not any(rule.admin for rule in rules):
+            alarms.append(scene.refuse(Cause.ADMIN_LEFT, each.group))
+    return alarms

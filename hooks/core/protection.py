@@ -5,7 +5,7 @@ Must live here: every rule that protects a person. Must not know: single groups,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.asks import AskAccount, Asking, AskOktaGroup
@@ -58,16 +58,21 @@ def role_guard(
         answer = reading.answers.get(AskAccount(account))
         if answer is None:
             return Asking(frozenset({AskAccount(account)}))
-        known = answer if isinstance(answer, Account) else known
+        known = _told(answer, known) if isinstance(answer, Account) else known
     if known is None:
         return None
     odd = known.type not in (None, _PERSON)
     return Guard(Cause.PROTECTED) if odd or (in_force and administers(known)) else None
 
 
+def _told(now: Account, before: Account | None) -> Account:
+    """What is told now, with the roles as they were last told."""
+    return replace(now, roles=before.roles) if now.roles is None and before else now
+
+
 def administers(account: Account) -> bool:
     """Whether a platform role of the account is one of an administrator."""
-    return any("admin" in role.casefold() for role in account.roles)
+    return any("admin" in role.casefold() for role in account.roles or ())
 
 
 def _protection(reading: Reading, policy: Policy) -> Guard | Asking | None:

@@ -76,11 +76,19 @@ class OktaUser:
 
 @dataclass(frozen=True, slots=True)
 class OktaGroup:
-    """``GET /groups/{id}``; ``type`` is OKTA_GROUP, APP_GROUP or BUILT_IN."""
+    """``GET /groups/{id}``; ``type`` is OKTA_GROUP, APP_GROUP or BUILT_IN.
+
+    ``app`` is where an APP_GROUP comes from, if that is told.
+    """
 
     id: OktaGroupId
     name: str
     type: str = "OKTA_GROUP"
+    app: OktaAppId | None = None
+
+    def counts(self, apps: frozenset[OktaAppId]) -> bool:
+        """Whether the policy may name it: an APP_GROUP of a configured app never counts."""
+        return self.type != "APP_GROUP" or (self.app is not None and self.app not in apps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +150,14 @@ class Account:
     """An Atlassian account as the organization shows it.
 
     ``status`` is ``accountStatus``: active, inactive or closed, ``None`` if it was not sent;
-    ``type`` is ``accountType``: atlassian, app or customer. Source: organization API v2.
+    ``type`` is ``accountType``: atlassian, app or customer; ``roles`` are ``None`` if they were
+    not told. Source: organization API v2.
     """
 
     id: AccountId
     type: str | None = None
     status: str | None = None
-    roles: frozenset[str] = frozenset()
+    roles: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

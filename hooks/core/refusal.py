@@ -48,6 +48,7 @@ class Cause(StrEnum):
     NO_EFFECT = "no_effect"
     ROLES_UNREAD = "roles_unread"
     ACCOUNT_NONE = "account_none"
+    ACCOUNT_UNKNOWN = "account_unknown"
     ACCOUNT_SEVERAL = "account_several"
     ACCOUNT_INACTIVE = "account_inactive"
     ORGANIZATION_UNREAD = "organization_unread"
@@ -98,6 +99,7 @@ WAY_OUT = {
     Cause.NO_EFFECT: "Atlassian accepted the removal several times and still shows the member.",
     Cause.ROLES_UNREAD: "The organization did not say who holds admin roles; asked again.",
     Cause.ACCOUNT_NONE: "The SCIM record is linked to no Atlassian account; see ACCESS-1003.",
+    Cause.ACCOUNT_UNKNOWN: "The organization knows no such account; check organization_id.",
     Cause.ACCOUNT_SEVERAL: "The directories name several Atlassian accounts for this user.",
     Cause.ACCOUNT_INACTIVE: "Given back once Atlassian shows the account as active.",
     Cause.ORGANIZATION_UNREAD: "The organization did not answer; it is asked again by itself.",

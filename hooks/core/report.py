@@ -247,7 +247,7 @@ def _told_local(each: LocalPlan, known: Mapping[Uuid, str]) -> dict[str, object]
         "mode": each.mode,
         "account": each.account.id if each.account else None,
         "account_status": each.account.status if each.account else None,
-        "roles": sorted(each.account.roles) if each.account else [],
+        "roles": sorted(each.account.roles or ()) if each.account else [],
         "groups": _told_groups(each, known),
     }
 

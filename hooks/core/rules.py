@@ -10,11 +10,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from hooks.core.asks import Asking, AskOktaGroup
-from hooks.core.protection import group_ids
 from hooks.core.reading import MISSING, OktaGroup, Reading, Unread, Why
 
 if TYPE_CHECKING:
-    from hooks.core.ids import OktaGroupId
+    from hooks.core.ids import OktaAppId, OktaGroupId
     from hooks.core.membership import OrganizationGroup
     from hooks.core.policy import Policy, Rule
 
@@ -34,18 +33,18 @@ def satisfied(reading: Reading, rule: Rule) -> list[OktaGroupId]:
     """Groups of the rule's condition that the person is in; those of a configured app never."""
     if rule.while_member_of is None:
         return []
-    mine = group_ids(reading) - _app_groups(reading)
+    groups = reading.okta_groups
+    apps = _apps(reading)
+    mine = (
+        {each.id for each in groups if each.counts(apps)}
+        if isinstance(groups, frozenset)
+        else set()
+    )
     return sorted(rule.while_member_of.ids & mine)
 
 
-def _app_groups(reading: Reading) -> frozenset[OktaGroupId]:
-    """What our apps' mappings push to: Okta shows these to no purpose of ours."""
-    return frozenset(
-        each.target
-        for directory in reading.directories
-        if not isinstance(directory.mappings, Unread)
-        for each in directory.mappings
-    )
+def _apps(reading: Reading) -> frozenset[OktaAppId]:
+    return frozenset(each.app_id for each in reading.directories)
 
 
 def resolved(reading: Reading, rule: Rule) -> bool | Unread | Asking:
@@ -53,15 +52,20 @@ def resolved(reading: Reading, rule: Rule) -> bool | Unread | Asking:
     named = rule.while_member_of
     if named is None:
         return True
-    if named.unresolved or not named.ids.isdisjoint(_app_groups(reading)):
+    if named.unresolved:
         return False
     asks = {AskOktaGroup(group) for group in named.ids}
     if missing := asks - reading.answers.keys():
         return Asking(frozenset(missing))
     answers = [reading.answers[ask] for ask in sorted(asks, key=repr)]
-    if any(answer is MISSING for answer in answers):
+    apps = _apps(reading)
+    if any(answer is MISSING or _ours(answer, apps) for answer in answers):
         return False
     unread = next((each for each in answers if not isinstance(each, OktaGroup)), None)
     if unread is None:
         return True
     return unread if isinstance(unread, Unread) else Unread(Why.INCOMPLETE)
+
+
+def _ours(answer: object, apps: frozenset[OktaAppId]) -> bool:
+    return isinstance(answer, OktaGroup) and not answer.counts(apps)

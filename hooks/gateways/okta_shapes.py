@@ -54,12 +54,21 @@ class _GroupProfile(_Camel):
     name: str
 
 
+class _Href(_Camel):
+    href: str | None = None
+
+
+class _GroupLinks(_Camel):
+    source: _Href | None = None
+
+
 class GroupShape(_Camel):
     """``GET /groups/{id}``, and an entry of every list of groups."""
 
     id: str
     type: str
     profile: _GroupProfile
+    links: _GroupLinks | None = msgspec.field(default=None, name="_links")
 
 
 class AppShape(_Camel):
@@ -140,8 +149,14 @@ def user_of(item: UserShape) -> OktaUser:
 
 
 def group_of(item: GroupShape) -> OktaGroup:
-    """The noun."""
-    return OktaGroup(checked(OktaGroupId, item.id, "groups"), item.profile.name, item.type)
+    """The noun; only an app's own group links to its source."""
+    source = item.links.source.href if item.links and item.links.source else None
+    return OktaGroup(
+        checked(OktaGroupId, item.id, "groups"),
+        item.profile.name,
+        item.type,
+        OktaAppId.maybe((source or "").rstrip("/").rpartition("/")[2]),
+    )
 
 
 def app_user_of(item: AppUserShape) -> AppUser:

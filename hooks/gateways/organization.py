@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from hooks.core.errors import IncompleteError, NotFoundError
+from hooks.clock import elapsed
+from hooks.core.errors import IncompleteError, NotFoundError, RejectedError
 from hooks.core.ids import AccountId, OrganizationGroupId, OrganizationId
 from hooks.core.reading import MISSING, Account, Missing, ScimLink
 from hooks.gateways.breaker import Breaker
@@ -58,6 +59,9 @@ T = TypeVar("T")
 AT_ONCE = 16
 #: Entries asked for in one page. Source: baton-atlassian, who measured 100 as the most.
 PAGE = 100
+#: An account nobody has, and for how many seconds its answer is believed.
+_NOBODY = "0" * 24
+_HEEDED = 3600.0
 #: Pages of one list after which something goes round in circles: 250,000 groups are the most an
 #: organization can have. Source: support.atlassian.com, users and groups limits.
 MOST_PAGES = 2_500
@@ -113,6 +117,7 @@ class Organization:
             probes=(path("admin", "v1", "orgs", self._id),),
             methods=METHODS,
         )
+        self._heeded_until = 0.0
         self._writes = Writes(self.door, self._root, credential, clock)
 
     # -- people --------------------------------------------------------------------------------
@@ -131,7 +136,7 @@ class Organization:
     async def groups_of(self, account: AccountId) -> tuple[OrganizationGroup, ...]:
         """All groups of an account, synced and local. Raises: NotFoundError if there is none.
 
-        Whether the filter was heeded the answer does not show.
+        Whether the filter was heeded the answer does not show; see ``try_filter``.
         """
         question = {"accountIds": [str(AccountId(account))]}
         found: dict[OrganizationGroupId, OrganizationGroup] = {}
@@ -142,6 +147,23 @@ class Organization:
             _missing(error)
             raise
         return tuple(found.values())
+
+    async def try_filter(self) -> None:
+        """Ask for the groups of nobody, now and then. Raises: IncompleteError if there are any.
+
+        Then the filter is ignored, and what was not there could be taken and given back.
+        """
+        if elapsed() < self._heeded_until:
+            return
+        question = {"accountIds": [_NOBODY], "limit": 1}
+        try:
+            page = await self._page(_GROUPS, self._path("groups", "search"), question)
+        except (NotFoundError, RejectedError):
+            pass
+        else:
+            if page.data:
+                raise IncompleteError("organization ignored the filter of POST groups search")
+        self._heeded_until = elapsed() + _HEEDED
 
     async def links(self, account: AccountId) -> tuple[ScimLink, ...] | Missing:
         """The SCIM users linked with an account, in directories we manage or not.

@@ -111,27 +111,26 @@ class LinkShape(_Camel):
 def account_of(items: Sequence[UserShape], asked: AccountId) -> Account | Missing:
     """The one account all entries are about; there may be one for each directory.
 
-    Where they differ about its status it has none that could be named.
-    Raises: IncompleteError if an entry is about another (the filter was ignored), if entries
-    contradict each other, or if one came without the roles that were asked for: no roles told is
-    not the same as none held.
+    Where they differ about its status it has none that could be named; where one came without
+    the roles that were asked for, they are not known: no roles told is not the same as none held.
+    Raises: IncompleteError if an entry is about another (the filter was ignored), or if entries
+    contradict each other.
     """
     if any(item.account_id != asked for item in items):
         raise IncompleteError("organization ignored the filter of POST users search")
     if not items:
         return MISSING
-    if any(item.platform_roles is None for item in items):
-        raise IncompleteError("organization gave an account without its platformRoles")
     types = {item.account_type for item in items if item.account_type is not None}
     if len(types) > 1:
         raise IncompleteError("organization gave one account two types")
     statuses = {item.account_status for item in items}
+    told = all(item.platform_roles is not None for item in items)
     roles = (role_names(item.platform_roles or ()) for item in items)
     return Account(
         asked,
         types.pop() if types else None,
         statuses.pop() if len(statuses) == 1 else None,
-        frozenset().union(*roles),
+        frozenset[str]().union(*roles) if told else None,
     )
 
 

@@ -259,7 +259,8 @@ def _upsert_person(
         changes["account"] = linked
     if account:
         changes["account_type"] = (account.type or "")[:16] or None
-        changes["roles"] = json.dumps(sorted(account.roles))
+        if account.roles is not None:
+            changes["roles"] = json.dumps(sorted(account.roles))
     row: dict[str, object] = {
         "user": user,
         "account": linked,

@@ -158,7 +158,8 @@ def account_json(
     }
     if account.deactivated is not None and status == "inactive":
         body["deactivatedOn"] = instant(account.deactivated)
-    if "platformRoles" in expand or switches.roles_without_expand:
+    wanted = "platformRoles" in expand or switches.roles_without_expand
+    if wanted and (account.roles or switches.empty_roles_shown):
         body["platformRoles"] = list(account.roles)
     groups = [g for g in organization.groups_at(account, at) if organization.known(g, at)]
     if "groups" in expand and switches.expand_groups_given:

@@ -56,6 +56,8 @@ class OrganizationSwitches:
     """Whether ``groups/search`` finds the groups of a deactivated account. Unknown."""
     roles_without_expand: bool = False
     """``platformRoles`` come without ``expand``. Unknown."""
+    empty_roles_shown: bool = True
+    """Whether ``platformRoles`` is there for an account without any. Every field is optional."""
     expand_groups_given: bool = True
     """Whether ``expand=groups`` is honoured. Source: spec texts of users/search."""
     managed_by_shown: bool = True
