@@ -18,7 +18,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     worker                                leases, looks, settles
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
     submit                                writes, and the proof of them
-    observe                               everything one plan rests on
+    observe  inquire                      everything one plan rests on; what an answer is worth
     gateways/                             whom we talk to
         okta okta_key                     reads; the proof of who asks
         scim organization                 a directory; accounts and local groups

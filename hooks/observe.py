@@ -6,10 +6,10 @@ Must live here: what is read, in which phase, and what is shared. Must not know:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from hooks.core.asks import (
     Ask,
@@ -27,17 +27,12 @@ from hooks.core.asks import (
 )
 from hooks.core.decide import decide
 from hooks.core.errors import (
-    BreakerOpenError,
-    CredentialError,
-    ForbiddenError,
     HooksError,
-    NotFoundError,
-    TransientError,
 )
 from hooks.core.membership import ORGANIZATION
-from hooks.core.memory import Claim, Claimed, Memory
+from hooks.core.memory import Claimed, Memory
 from hooks.core.reading import (
-    MISSING,
+    Account,
     Answer,
     DirectoryReading,
     KnownGroup,
@@ -47,6 +42,7 @@ from hooks.core.reading import (
     Why,
 )
 from hooks.gateways.together import Together
+from hooks.inquire import answer_of, anticipated, anticipated_there, list_of
 from hooks.store import cursor, groups, journal, looks, mappings, people
 
 if TYPE_CHECKING:
@@ -61,8 +57,6 @@ if TYPE_CHECKING:
     from hooks.gateways.scim import Scim
     from hooks.store.database import Database
     from hooks.store.sealing import Sealer
-
-T = TypeVar("T")
 
 #: The System Log keeps 90 days. Source: Okta OpenAPI listLogEvents.
 LOG_KEEPS = timedelta(days=90)
@@ -176,7 +170,7 @@ class Observer:
             user_id=user,
             at=at,
             user=okta_user,
-            okta_groups=_list(okta_groups),
+            okta_groups=list_of(okta_groups),
             directories=tuple(directories),
             answers=answers,
         )
@@ -195,7 +189,7 @@ class Observer:
             app_id,
             app,
             app_user,
-            _list(mappings),
+            list_of(mappings),
             links,
             memory,
             directory.scim_directory,
@@ -218,17 +212,17 @@ class Observer:
                 record = await answer_of(self.directories[name].scim.user(scim_id))
                 return record if isinstance(record, Missing | Unread) else (record,)
             case AskRecordsByExternalId(name):
-                return _list(
+                return list_of(
                     await answer_of(self.directories[name].scim.users_by_external_id(user))
                 )
             case AskRecordsByUserName(name, user_name):
-                return _list(
+                return list_of(
                     await answer_of(self.directories[name].scim.users_by_user_name(user_name))
                 )
             case AskSuccessor(name, user_name):
                 app = self.directories[name].app
                 found = self.okta.successors(app, user_name, other_than=user)
-                return _list(await answer_of(found))
+                return list_of(await answer_of(found))
             case _:
                 return await self._of_organization(ask)
 
@@ -241,7 +235,7 @@ class Observer:
             return Unread(Why.FORBIDDEN, detail="no organization is configured")
         match ask:
             case AskAccount(account):
-                return await answer_of(organization.account(account))
+                return await self._account(organization, account)
             case AskAccountGroups(account):
                 return await self._groups_of(organization, account)
             case AskOrganizationGroup(group):
@@ -253,6 +247,14 @@ class Observer:
                 return await answer_of(organization.links(account))
             case AskActiveMembers(group):
                 return await answer_of(organization.active_members(group))
+
+    async def _account(self, organization: Organization, account: AccountId) -> Answer:
+        """Where the organization shows roles at all, an account without any has none."""
+        found = await answer_of(organization.account(account))
+        if isinstance(found, Account) and found.roles is None:
+            shown = await self._database.read(people.roles_shown)
+            return replace(found, roles=frozenset()) if shown else found
+        return found
 
     async def _groups_of(self, organization: Organization, account: AccountId) -> Answer:
         tried, listed = await asyncio.gather(
@@ -278,66 +280,3 @@ class Observer:
         else:
             self._groups[ask] = (now, found)
         return found
-
-
-# -- answers -----------------------------------------------------------------------------------
-
-
-async def answer_of(call: Awaitable[T]) -> T | Missing | Unread:
-    """What a vendor said, or why there is no answer that may be believed."""
-    try:
-        return await call
-    except NotFoundError:
-        return MISSING
-    except (BreakerOpenError, CredentialError) as error:
-        return Unread(Why.CREDENTIAL, getattr(error, "retry_at", None), str(error))
-    except TransientError as error:
-        return Unread(Why.UNAVAILABLE, error.retry_at, str(error))
-    except ForbiddenError as error:
-        return Unread(Why.FORBIDDEN, detail=str(error))
-    except HooksError as error:
-        return Unread(Why.INCOMPLETE, detail=str(error))
-
-
-def _list(answer: T | Missing | Unread) -> T | Unread:
-    """A list whose parent is not there is no empty list."""
-    if isinstance(answer, Missing):
-        return Unread(Why.INCOMPLETE, detail="404")
-    return answer
-
-
-def anticipated(
-    name: DirectoryName, memory: Memory, links: Iterable[Link], claims: Iterable[Claimed]
-) -> set[Ask]:
-    """What the plan will most likely ask, so that it is read in the first phase already."""
-    asks: set[Ask] = {AskRecordsByExternalId(name)}
-    if memory.scim_id:
-        asks.add(AskRecordById(name, memory.scim_id))
-    said = {(each.claim, each.about) for each in claims}
-    leaving = {claim for claim, _ in said} & {Claim.DEACTIVATED, Claim.UNASSIGNED}
-    if leaving and memory.user_name:
-        asks.add(AskSuccessor(name, memory.user_name))
-    for link in links:
-        if link.group in memory.groups and (leaving or (Claim.LEFT, link.source) in said):
-            asks.add(AskOktaGroup(link.target))
-        if (Claim.LEFT, link.source) in said:
-            asks.add(AskOktaGroup(link.source))
-    return asks
-
-
-def anticipated_there(
-    account: AccountId | None, policy: Policy, claims: Iterable[Claimed]
-) -> set[Ask]:
-    """The same of the groups the policy names, and of an account that is known already."""
-    named = [policy.protected_okta_groups]
-    named += [rule.while_member_of for rule in policy.rules if rule.while_member_of]
-    asks: set[Ask] = {AskOktaGroup(group) for each in named for group in each.ids}
-    if account is None:
-        return asks
-    asks.add(AskAccount(account))
-    leaving = any(each.claim in (Claim.DEACTIVATED, Claim.UNASSIGNED) for each in claims)
-    if policy.rules or leaving:
-        asks.add(AskAccountGroups(account))
-    if policy.rules and leaving:
-        asks.add(AskScimLinks(account))
-    return asks

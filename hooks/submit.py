@@ -24,7 +24,7 @@ from hooks.core.ledger import Resolved, settle
 from hooks.core.membership import ORGANIZATION, Action, OrganizationGroup, State
 from hooks.core.memory import PastStep
 from hooks.core.reading import Missing, Unread
-from hooks.observe import answer_of
+from hooks.inquire import answer_of
 
 if TYPE_CHECKING:
     from hooks.core.ids import DirectoryName, Uuid

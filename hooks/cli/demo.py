@@ -26,6 +26,9 @@ The story (Atlassian community: reactivation does not remove old groups):
           Okta tells Atlassian only: active = false. Every membership stays.
   back    They come back, into Production-StatusPage and nothing else.
 
+And its comment of 2023: whoever is in jira-software-users, a group that is kept
+in Atlassian itself (local), is in it again after HR has reactivated them.
+
 Everything below happens on this machine: stand-ins for Okta and Atlassian, the
 real service as a process of its own, HTTP on loopback, a database that is
 deleted afterwards."""
@@ -88,16 +91,20 @@ def judged(before: Sequence[Play], after: Sequence[Play]) -> list[Check]:
     found = []
     for deactivates, play in enumerate(before):
         last = play.moments[-1]
-        kept = bool(last.groups - last.entitled)
-        found.append(Check(kept, f"without: the stale group is back, {_TITLES[bool(deactivates)]}"))
+        kept = bool(last.groups - last.entitled) and last.local == play.moments[0].local
+        words = f"without: whatever is stale is back, {_TITLES[bool(deactivates)]}"
+        found.append(Check(kept, words))
     for deactivates, play in enumerate(after):
-        right = len(play.moments) == _MOMENTS and all(_right(each) for each in play.moments)
+        right = len(play.moments) == _MOMENTS and not any(_stale(play, x) for x in play.moments)
         found.append(
             Check(right, f"with: never more than Okta implies, {_TITLES[bool(deactivates)]}")
         )
+    local = [each.local for each in after[-1].moments]
+    gone = bool(local[0]) and not any(local[1:])
+    found.append(Check(gone, "with: the local group is gone, and does not come back"))
     moments = [each for play in (*before, *after) for each in play.moments]
-    same = len({each.colleague for each in moments}) == 1 and bool(moments[0].colleague)
-    found.append(Check(same, "the colleague kept their group all the time"))
+    same = all(_same(play) for play in (*before, *after)) and bool(moments[0].colleague)
+    found.append(Check(same, "the colleague kept their groups all the time"))
     minded = [each for play in after for each in play.violations]
     found.append(Check(not minded, "no call that a careful client never makes"))
     return found
@@ -106,8 +113,15 @@ def judged(before: Sequence[Play], after: Sequence[Play]) -> list[Check]:
 _MOMENTS = 3
 
 
-def _right(moment: Moment) -> bool:
-    return moment.groups == moment.entitled
+def _stale(play: Play, moment: Moment) -> frozenset[str]:
+    """Synced groups Okta does not imply, and local ones from before they left."""
+    first = play.moments[0]
+    local = moment.local & first.local if moment is not first else frozenset()
+    return (moment.groups - moment.entitled) | local
+
+
+def _same(play: Play) -> bool:
+    return len({each.colleague for each in play.moments}) == 1
 
 
 # -- how it looks ------------------------------------------------------------------------------
@@ -124,20 +138,18 @@ def _heading(words: str) -> None:
 def _moments(play: Play) -> None:
     rows = [["", "account", "groups of testexample in Atlassian", ""]]
     for each in play.moments:
-        stale = each.groups - each.entitled
-        rows.append(
-            [
-                f"  {each.name}",
-                "active" if each.active else "inactive",
-                ", ".join(sorted(each.groups)) or "none",
-                "<- stale" if stale else "",
-            ]
-        )
+        stale = _stale(play, each)
+        names = [(name, name) for name in sorted(each.groups)]
+        names += [(name, f"{name} (local)") for name in sorted(each.local)]
+        head = [f"  {each.name}", "active" if each.active else "inactive"]
+        for name, words in names or [("", "none")]:
+            rows.append([*head, words, "<- stale" if name in stale else ""])
+            head = ["", ""]
     for row, line in zip(rows, text.plain(rows), strict=True):
         text.say(line, "red" if row[-1] else "")
     colleagues = {", ".join(sorted(each.colleague)) for each in play.moments}
-    said = "unchanged" if len(colleagues) == 1 else "CHANGED"
-    text.say(f"  a colleague, all the time: {'; '.join(sorted(colleagues))} ({said})")
+    said = "unchanged" if _same(play) else "CHANGED"
+    text.say(f"  a colleague all along: {'; '.join(sorted(colleagues))} ({said})")
 
 
 def _journal(play: Play) -> None:

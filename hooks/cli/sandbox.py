@@ -28,6 +28,8 @@ _PEOPLE = {
 }
 #: Seconds between deliveries.
 _EVERY = 0.05
+#: A group the organization keeps itself, of the story (its ``JIRA_USERS``).
+_LOCAL_GROUP = "jira-software-users"
 _LOCAL = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
 Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="0 is any free one.")]
@@ -95,8 +97,13 @@ def small_org() -> World:
 # -- the settings that match -------------------------------------------------------------------
 
 
-def matching_toml(directory: Directory, okta_url: str, atlassian_url: str, *more: str) -> str:
-    """A hooks.toml for one directory of a sandbox; ``more`` stands before its tables."""
+def matching_toml(
+    world: World, directory: Directory, okta_url: str, atlassian_url: str, *more: str
+) -> str:
+    """A hooks.toml for one directory of a sandbox and its organization.
+
+    ``more`` stands before its tables.
+    """
     return "\n".join(
         [
             'mode = "enforce"',
@@ -107,11 +114,15 @@ def matching_toml(directory: Directory, okta_url: str, atlassian_url: str, *more
             "",
             "[atlassian]",
             f'api_url = "{atlassian_url}"',
+            f'organization_id = "{world.organization.id}"',
             "",
             "[[directory]]",
             f'name = "{directory.name}"',
             f'okta_app_id = "{directory.app_id}"',
             f'scim_directory_id = "{directory.id}"',
+            "",
+            "[[local_group]]",
+            f'name = "{_LOCAL_GROUP}"',
             "",
         ]
     )
@@ -127,6 +138,7 @@ def matching_environ(
         "HOOKS_HOOK_SECRET": hook_secret,
         "HOOKS_OKTA_API_TOKEN": world.credentials.api_token,
         "HOOKS_SCIM_KEY": directory.key,
+        "HOOKS_ORG_API_KEY": world.organization.api_key,
         "HOOKS_SEALING_KEYS": new_key(),
     }
 
@@ -135,7 +147,7 @@ def _told(running: Sandbox, hook_secret: str) -> str:
     """Where everything is, and what to copy."""
     world = running.world
     directory = world.directory("main")
-    toml = matching_toml(directory, running.okta_url, running.atlassian_url)
+    toml = matching_toml(world, directory, running.okta_url, running.atlassian_url)
     environ = matching_environ(
         world,
         directory,
@@ -169,6 +181,7 @@ curl -s $url/remove_from_group -d '["{_FIRST}", "Production-Confluence"]'
 curl -s $url/deactivate -d '["{_FIRST}"]'
 curl -s $url/activate -d '["{_FIRST}"]'
 curl -s $url/add_to_group -d '["{_FIRST}", "Production-StatusPage"]'
+curl -s $url/local_add -d '["{_LOCAL_GROUP}", "{_FIRST}"]'
 curl -s $url/log
 
 Ctrl-C ends it."""

@@ -46,12 +46,13 @@ SERVE = (sys.executable, "-m", "hooks", "serve")
 
 @dataclass(frozen=True)
 class Moment:
-    """Who was in which group of the stand-in, and what Okta then implied."""
+    """Who was in which group of the stand-in, synced and local, and what Okta then implied."""
 
     name: str
     active: bool
     groups: frozenset[str]
     entitled: frozenset[str]
+    local: frozenset[str]
     colleague: frozenset[str]
 
 
@@ -71,7 +72,10 @@ def _seen(story: Story0, name: str) -> Moment:
         active=world.record(directory, PERSON).active,
         groups=frozenset(story.groups),
         entitled=frozenset(world.entitled(directory, PERSON)),
-        colleague=frozenset(world.groups_of(directory, COLLEAGUE)),
+        local=frozenset(story.local_groups),
+        colleague=frozenset(
+            world.groups_of(directory, COLLEAGUE) | world.local_groups_of(COLLEAGUE)
+        ),
     )
 
 
@@ -80,7 +84,7 @@ _NAMES = ("before", "away", "back")
 
 def without(*, deactivates: bool) -> Play:
     """The story with nobody listening."""
-    story = Story0(deactivates=deactivates)
+    story = _story(deactivates=deactivates)
     moments = [_seen(story, _NAMES[0])]
     for name, step in zip(_NAMES[1:], story.steps, strict=True):
         step.act()
@@ -99,7 +103,7 @@ async def beside(
 
     Stories that share ``turn`` do not disturb each other's times.
     """
-    story = Story0(deactivates=deactivates)
+    story = _story(deactivates=deactivates)
     play = Play([_seen(story, _NAMES[0])])
     with tempfile.TemporaryDirectory(prefix="hooks-demo-") as folder:
         async with (
@@ -125,9 +129,14 @@ async def beside(
     return play
 
 
+def _story(*, deactivates: bool) -> Story0:
+    """Local groups only where HR deactivates: an absence as brief as a demo is none otherwise."""
+    return Story0(deactivates=deactivates, local=deactivates)
+
+
 def _as_implied(story: Story0) -> bool:
     seen = _seen(story, "")
-    return seen.groups == seen.entitled
+    return seen.groups == seen.entitled and not seen.local
 
 
 async def _until(done: Callable[[], bool], patience: float) -> None:
@@ -146,7 +155,7 @@ async def _service(
     """A service of its own process, ready; yields its URL and what to open its store with."""
     config = folder / "hooks.toml"
     listen = '[listen]\npublic = "127.0.0.1:0"\noperations = "127.0.0.1:0"'
-    config.write_text(matching_toml(story.directory, *urls, listen, _LOOK_AGAIN))
+    config.write_text(matching_toml(story.world, story.directory, *urls, listen, _LOOK_AGAIN))
     environ = matching_environ(
         story.world,
         story.directory,

@@ -222,6 +222,12 @@ def waiting_long(tx: Tx, since: int) -> int:
     return int(tx.execute(query).scalar_one())
 
 
+def roles_shown(tx: Tx) -> bool:
+    """Whether the organization has ever shown anybody's role."""
+    query = select(_person.c.user).where(_person.c.roles.is_not(None), _person.c.roles != "[]")
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def owners(
     tx: Tx, directory: DirectoryName, records: Iterable[ScimUserId]
 ) -> dict[str, tuple[OktaUserId, ...]]:
