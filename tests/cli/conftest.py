@@ -28,6 +28,9 @@ from hooks.store.intake import Origin, put
 from hooks.store.sealing import Sealer
 
 
+SECRETS = ("HOOKS_SEALING_KEYS", "HOOKS_SCIM_KEY", "HOOKS_ORG_API_KEY", "HOOKS_OKTA_API_TOKEN")
+
+
 @dataclass
 class Ran:
     """What a command left behind."""
@@ -55,7 +58,7 @@ class Desk:
         code = cli.main(arguments)
         shown = self.capture.readouterr()
         assert "Traceback" not in shown.err
-        for secret in (HOOK_SECRET, self.environ["HOOKS_SEALING_KEYS"], self.story.directory.key):
+        for secret in (HOOK_SECRET, *(self.environ[name] for name in SECRETS)):
             assert secret not in shown.out + shown.err
         return Ran(code, shown.out, shown.err)
 
@@ -153,7 +156,9 @@ def desk(
     """A configured command line with an empty, migrated store."""
     told, sandbox = story
     config = tmp_path / "hooks.toml"
-    config.write_text(matching_toml(told.directory, sandbox.okta_url, sandbox.atlassian_url))
+    config.write_text(
+        matching_toml(told.world, told.directory, sandbox.okta_url, sandbox.atlassian_url)
+    )
     environ = matching_environ(
         told.world,
         told.directory,

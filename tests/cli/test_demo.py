@@ -34,9 +34,14 @@ def test_the_demo_ends_well_and_reads_well(tmp_path: Path) -> None:
     assert max(map(len, lines)) <= 80
     assert "\x1b" not in ran.stdout
     assert lines[-1].startswith("Exactly what was stale was removed, and nothing else.")
-    assert sum(line.startswith("  ok") for line in lines) == 6
+    assert sum(line.startswith("  ok") for line in lines) == 7
     assert "    why       unassigned: the user is no longer assigned to the app" in lines
     assert "    why       left: the user is deactivated or gone" in lines
+    assert "  remove jira-software-users" in lines
+    stale = [
+        line for line in lines if line.endswith("jira-software-users (local)         <- stale")
+    ]
+    assert len(stale) == 2, "away and back, without the service only"
 
 
 #: Says that it serves, answers every delivery 204, and does nothing.
@@ -73,7 +78,7 @@ def test_the_verdict_comes_from_the_world(
     monkeypatch.setattr(stage, "beside", idle)
     assert cli.main(["demo"]) == 1
     out = capsys.readouterr().out
-    assert out.count("  WRONG") == 2
+    assert out.count("  WRONG") == 3
     assert "empty: nothing was done" in out
     assert out.splitlines()[-1].startswith("The end is wrong")
 
@@ -132,7 +137,10 @@ def test_the_sandbox_prints_settings_that_are_taken(sandbox: str, tmp_path: Path
     exports = [line for line in sandbox.splitlines() if line.startswith("export ")]
     pairs = (line.removeprefix("export ").split("=", 1) for line in exports)
     environ = {name: value.strip("'") for name, value in pairs}
-    load(environ | {"HOOKS_CONFIG": str(path)}, need=Role.SERVE)
+    settings = load(environ | {"HOOKS_CONFIG": str(path)}, need=Role.SERVE)
+    assert settings.atlassian.organization_id
+    assert [each.name for each in settings.local_groups] == ["jira-software-users"]
+    assert settings.secrets.organization_key
 
 
 def test_the_sandbox_is_played_with_through_its_door(sandbox: str) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from hooks.core.refusal import WAY_OUT, Cause
-from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, PERSON
+from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, JIRA_USERS, PERSON
 from tests.cli.conftest import Desk
 
 NOBODY = "00u00000000000000000"
@@ -85,8 +85,9 @@ def test_steps_tell_every_outcome(desk: Desk) -> None:
     desk.story.remove_from_old_group()
     desk("look", PERSON)
     user = desk.story.person.id
-    (step,) = desk("steps", user, "--json").json()
+    local, step = desk("steps", user, "--json").json()
     assert (step["action"], step["name"], step["state"]) == ("remove", CONFLUENCE, "settled")
+    assert (local["via"], local["name"], local["state"]) == ("organization", JIRA_USERS, "settled")
     assert [each["state"] for each in step["outcomes"]] == ["open", "settled"]
     assert step["at"].endswith("Z")
     plain = desk("steps")
@@ -161,7 +162,7 @@ def test_the_same_commands_work_on_postgresql(
     assert f"settled: remove {CONFLUENCE}" in desk("look", PERSON).out
     for arguments in LISTS:
         assert desk(*arguments).code == 0
-    assert len(desk("steps", "--json").json()) == 1
+    assert len(desk("steps", "--json").json()) == 2
 
 
 def test_a_name_cannot_move_the_cursor(desk: Desk) -> None:
