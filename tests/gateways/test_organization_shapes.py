@@ -62,7 +62,6 @@ def test_an_entry_for_each_directory_is_one_account() -> None:
     "items",
     [
         pytest.param([user(), user(OTHER)], id="somebody else among them"),
-        pytest.param([user(platformRoles=None)], id="roles not told"),
         pytest.param([user(), user(accountType="app")], id="person and app"),
         pytest.param([user(platformRoles=[7])], id="a role that is a number"),
     ],
@@ -70,6 +69,11 @@ def test_an_entry_for_each_directory_is_one_account() -> None:
 def test_an_account_that_must_not_be_believed(items: list[dict[str, Any]]) -> None:
     with pytest.raises(IncompleteError):
         account_of(users(*items), PERSON)
+
+
+def test_roles_that_were_not_told_are_not_known() -> None:
+    items = users(user(platformRoles=["org-admin"]), user(platformRoles=None))
+    assert account_of(items, PERSON) == Account(PERSON, "atlassian", "active", None)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hooks.core.errors import (
 )
 from hooks.core.reading import MISSING, Unread, Why
 from hooks.gateways.together import Together
-from hooks.observe import _list, answer_of
+from hooks.inquire import answer_of, list_of
 
 
 class Vendor:
@@ -88,5 +88,5 @@ async def test_only_a_404_is_missing() -> None:
 
 
 def test_a_list_whose_parent_is_not_there_is_no_empty_list() -> None:
-    assert isinstance(_list(MISSING), Unread)
-    assert _list(()) == ()
+    assert isinstance(list_of(MISSING), Unread)
+    assert list_of(()) == ()
