@@ -27,7 +27,6 @@ from hooks.store.database import Database, Tx
 from hooks.store.intake import Origin, put
 from hooks.store.sealing import Sealer
 
-
 SECRETS = ("HOOKS_SEALING_KEYS", "HOOKS_SCIM_KEY", "HOOKS_ORG_API_KEY", "HOOKS_OKTA_API_TOKEN")
 
 
