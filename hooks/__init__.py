@@ -5,7 +5,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
 
     __main__                              python -m hooks
     cli/  serve                           doors for people; sockets, signals, tasks
-        look lists mappings               one person; what is stored; which group is which
+        look explain timeline             one person, now; why; their past
+        lists mappings                    what is stored; which group is which
         decisions keys                    what waits for somebody; seals
         demo stage sandbox                the story; how it is played; both stand-ins
         opening ends text                 what commands open; how they end; how lists look

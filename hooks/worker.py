@@ -331,7 +331,7 @@ def _told(look: Look) -> dict[str, object]:
     verdict = {Idle: "settled", LookAgain: "look_again", Retry: "retry", DeadLetter: "dead"}
     return {
         "verdict": verdict[type(look.then)],
-        "standing": {each.name: each.standing.value for each in look.plan.directories},
+        "standing": {each.name: each.standing.value for each in look.plan.places},
         "planned": sum(1 for _ in look.plan.steps),
         "steps": {state: states.count(state) for state in sorted(set(states))},
         "held": look.held,

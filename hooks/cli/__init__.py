@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import decisions, demo, keys, lists, look, mappings, sandbox
+from hooks.cli import decisions, demo, explain, keys, lists, look, mappings, sandbox
 from hooks.cli.ends import FAILED, INTERRUPTED, OK, WRONG, code_of
 from hooks.core.errors import HooksError
 from hooks.release import release
@@ -71,6 +71,7 @@ def serve(context: typer.Context) -> None:
 app.command(short_help="Play the story on this machine, and judge the end.")(demo.demo)
 app.command(short_help="Run stand-ins for Okta and Atlassian here.")(sandbox.sandbox)
 app.command(short_help="Look at one person now, or with --dry-run only plan.")(look.look)
+app.command(short_help="One person's past, and why each group stays or goes.")(explain.explain)
 app.add_typer(lists.events, name="events", short_help="Stored events: list, show.")
 app.command(short_help="The journal: every change, why, what became of it.")(lists.steps)
 app.add_typer(mappings.app, name="mappings", short_help="Push mappings: list, accept.")

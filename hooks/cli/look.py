@@ -50,35 +50,37 @@ def look(
 
 async def _look(name: str, *, dry_run: bool, as_json: bool) -> None:
     async with opening.opened(Role.LOOK, vendors=True) as house:
-        user = OktaUserId.maybe(name) or await _resolved(house, name)
+        user = OktaUserId.maybe(name) or await resolved(house, name, "look")
         if dry_run:
             await _planned(house, user, as_json=as_json)
         else:
             await _done(house, user, as_json=as_json)
 
 
-async def _resolved(house: House, login: str) -> OktaUserId:
+async def resolved(house: House, login: str, command: str) -> OktaUserId:
     """Whose login this is."""
     from hooks.core.errors import IncompleteError
     from hooks.core.reading import Missing
 
     if house.observer is None:
-        raise FailedError("look: no vendors are open")
+        raise FailedError(f"{command}: no vendors are open")
     try:
         found = await house.observer.okta.user_named(login)
     except IncompleteError:
         raise FailedError(
-            "look: Okta answered with another login; give the whole login or the id"
+            f"{command}: Okta answered with another login; give the whole login or the id"
         ) from None
     if isinstance(found, Missing):
-        raise FailedError("look: Okta knows nobody of this login; check it, or give the Okta id")
+        words = "Okta knows nobody of this login; check it, or give the Okta id"
+        raise FailedError(f"{command}: {words}")
     return found.id
 
 
 # -- dry ---------------------------------------------------------------------------------------
 
 
-async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
+async def planned(house: House, user: OktaUserId) -> tuple[Reading, Plan, dict[Uuid, str]]:
+    """What would be done now, and what the groups are called; changes nothing."""
     from hooks.store import inbox, mappings
 
     if house.observer is None or house.policy is None:
@@ -86,7 +88,11 @@ async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
     claims = await house.database.read(lambda tx: inbox.claims(tx, user))
     reading, plan = await house.observer.read(user, claims, await house.policy())
     links = await house.database.read(mappings.remembered)
-    known = report.names(reading, (link for each in links.values() for link in each))
+    return reading, plan, report.names(reading, (link for each in links.values() for link in each))
+
+
+async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
+    reading, plan, known = await planned(house, user)
     if as_json:
         text.as_json({"dry_run": True, **report.told(plan, known, reading=reading)})
         return

@@ -81,12 +81,15 @@ def absences(facts: LogFacts, apps: frozenset[OktaAppId]) -> tuple[Absence, ...]
     """The absences from all of these apps together, oldest first.
 
     An app the log says nothing about was all the time as its neighbours were; one whose first
-    line is an assignment was not assigned before it.
+    line is an assignment was not assigned before it, and nobody is away who was never there.
+    Of lines of one millisecond the taking came first, or an instant would look like an absence.
     """
     lines = [each for each in facts.moments if each.app is None or each.app in apps]
+    lines.sort(key=lambda each: (each.at, each.what in (Logged.ACTIVATED, Logged.ASSIGNED)))
     first = {each.app: each.what for each in reversed(lines) if each.app}
     assigned = {app: what is Logged.UNASSIGNED for app, what in first.items()}
     silent = bool(apps - assigned.keys())
+    been = silent or any(assigned.values())
     active, began, left = True, None, False
     found: list[Absence] = []
     for each in lines:
@@ -98,9 +101,10 @@ def absences(facts: LogFacts, apps: frozenset[OktaAppId]) -> tuple[Absence, ...]
         if here and began:
             found.append(Absence(began, each.at, left))
             began, left = None, False
-        elif not here:
+        elif not here and been:
             began = began or each.at
             left = left or not active
+        been = been or here
     if began:
         found.append(Absence(began, None, left))
     return tuple(found)

@@ -20,13 +20,12 @@ from hooks.core.reading import MISSING, Account, DirectoryReading, KnownGroup, R
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.regain import addition
 from hooks.core.returning import Undecided, back, best, derived
-from hooks.core.rules import rules_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import AccountId, OktaAppId, OktaUserId
+    from hooks.core.ids import AccountId, OktaAppId, OktaUserId, Uuid
     from hooks.core.memory import Memory
     from hooks.core.policy import Policy
     from hooks.core.protection import Guard
@@ -168,8 +167,8 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
     results: list[Result | None] = [
         *(removal(scene, each) for each in sorted(plan.groups, key=lambda each: each.group)),
         *(addition(scene, each) for each in scene.ledger.taken),
-        *_alarms(scene, plan.groups),
     ]
+    results += _alarms(scene, {each.group.id for each in results if isinstance(each, Step)})
     kept = tuple(each for each in results if isinstance(each, Kept))
     staying = {each.group.id for each in kept}
     unwanted = tuple(
@@ -196,13 +195,13 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
 # -- alarms ------------------------------------------------------------------------------------
 
 
-def _alarms(scene: LocalScene, groups: Iterable[KnownGroup]) -> list[Refusal]:
+def _alarms(scene: LocalScene, going: Collection[Uuid]) -> list[Refusal]:
     """A person who left and still administers Atlassian is alarmed at once. Design 3.4."""
     if not scene.standing.absent:
         return []
-    alarms = [scene.refuse(Cause.ADMIN_LEFT)] if administers(scene.account) else []
-    for each in groups:
-        rules = rules_for(scene.policy, each.group, each.group.name)
-        if never(each.group.name) and not any(rule.admin for rule in rules):
-            alarms.append(scene.refuse(Cause.ADMIN_LEFT, each.group))
-    return alarms
+    staying = [each.group for each in scene.groups if each.group.id not in going]
+    held = [None] if administers(scene.account) else []
+    return [
+        scene.refuse(Cause.ADMIN_LEFT, group)
+        for group in (*held, *(each for each in staying if never(each.name)))
+    ]

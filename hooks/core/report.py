@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hooks.core.membership import ORGANIZATION, Action, Mode, Standing
+from hooks.core.membership import ORGANIZATION, Action, Mode, Standing, State
 from hooks.core.plan import Because, DirectoryPlan, LocalPlan, Reason
 from hooks.core.reading import AppUser, KnownGroup, Missing, OktaUser, Reading, ScimRecord, Unread
 
@@ -55,6 +55,15 @@ KEPT = {
     Because.SILENT: "its rule takes it from people who left or returned, not from people in force",
     Because.UNNAMED: "no [[local_group]] names it: never touched",
     Because.SYNCED: "kept by the identity provider: changed over SCIM only",
+}
+BECAME = {
+    State.OPEN: "perhaps sent; the next look reads what became of it",
+    State.OBSERVED: "mode observe: journalled and not sent",
+    State.SUBMITTED: "Atlassian accepted it; nobody has seen it to be so yet",
+    State.SETTLED: "seen to be so",
+    State.PARKED: "Atlassian refuses to change an inactive account; done when it is active",
+    State.FAILED: "refused or not answered; tried again by itself",
+    State.ABANDONED: "given up; a later look plans anew",
 }
 _UNMANAGED = (Because.UNMANAGED, Because.UNNAMED)
 _ORDER = ("remove", "add", "refused", "keep", "unmanaged")

@@ -124,10 +124,13 @@ def _told(
         return _seen_away(reading, memory, every, brief, patient=patient)
     if going_on is None:
         return Back(Standing.PRESENT)
-    if _later(going_on.began, over):  # over now, and the log does not show it yet
-        short = _brief(going_on, reading.at, brief)
-        return Back(Standing.PRESENT) if short else Back(Standing.RETURNING, forfeits=True)
-    return Undecided(Cause.HISTORY_LATE) if patient else Back(Standing.PRESENT)
+    # It is over now, and the log does not show that yet, or never will.
+    if _later(going_on.began, over) and _brief(going_on, reading.at, brief):
+        return Back(Standing.PRESENT)
+    if patient:
+        return Undecided(Cause.HISTORY_LATE)
+    ended_before = not _later(going_on.began, over) or _later(memory.standing_at, going_on.began)
+    return Back(Standing.PRESENT) if ended_before else Back(Standing.RETURNING, forfeits=True)
 
 
 def _seen_away(

@@ -1,4 +1,4 @@
-"""Stored events and dead letters, as people ask for them."""
+"""Stored events, dead letters and orders, as people ask for them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from sqlalchemy import func, select
 
 from hooks.clock import moment
 from hooks.core.memory import Claim, Claimed
-from hooks.store.tables import Due, Event
+from hooks.store.tables import Due, Event, Order
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hooks.store.database import Tx
     from hooks.store.sealing import Sealer
 
 _event = Event.__table__  # type: ignore[attr-defined]
 _due = Due.__table__  # type: ignore[attr-defined]
+_order = Order.__table__  # type: ignore[attr-defined]
 
 _COLUMNS = (
     "id",
@@ -134,3 +137,10 @@ def place(tx: Tx, subject: str) -> Place | None:
     query = select(*(_due.c[name] for name in names)).where(_due.c.subject == subject)
     row = tx.execute(query).one_or_none()
     return Place(row.fence, row.due_at, row.lease_until, row.dead) if row else None
+
+
+def orders(tx: Tx, refs: Iterable[str]) -> list[dict[str, object]]:
+    """What operators ordered about these people and holds, oldest first."""
+    names = ("id", "kind", "ref", "who", "why", "at")
+    query = select(*(_order.c[name] for name in names)).where(_order.c.ref.in_(sorted(refs)))
+    return [dict(row) for row in tx.execute(query.order_by(_order.c.id)).mappings()]

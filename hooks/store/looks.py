@@ -31,14 +31,13 @@ _MOST = 100
 def remember(tx: Tx, user: OktaUserId, told: Mapping[str, object]) -> None:
     """Keep what a look told, unless the look before told the same."""
     text = json.dumps(told, sort_keys=True)
-    rows = tx.execute(
-        select(_look.c.id, _look.c.told).where(_look.c.user == user).order_by(_look.c.id.desc())
-    ).all()
-    if rows and rows[0].told == text:
+    mine = select(_look.c.id).where(_look.c.user == user).order_by(_look.c.id.desc())
+    last = select(_look.c.told).where(_look.c.id == mine.limit(1).scalar_subquery())
+    if tx.execute(last).scalar_one_or_none() == text:
         return
     tx.execute(_look.insert().values(user=user, told=text, at=tx.now))
-    if len(rows) >= _MOST:
-        old = [row.id for row in rows[_MOST - 1 :]]
+    old = tx.execute(mine.offset(_MOST)).scalars().all()
+    if old:
         tx.execute(delete(_look).where(_look.c.id.in_(old)))
 
 

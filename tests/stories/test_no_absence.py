@@ -42,10 +42,6 @@ def away(company: Company) -> None:
     company.world.activate(ANN)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the time between the activation and the first assignment counts as an absence",
-)
 @pytest.mark.parametrize("by_hand", [True, False], ids=["granted by hand", "granted at login"])
 @pytest.mark.parametrize("watched", [True, False], ids=["before our eyes", "before we came"])
 @pytest.mark.parametrize("before", [hired, away])
@@ -87,10 +83,6 @@ async def test_assigned_for_the_first_time_hours_after_an_activation(
     assert world.local_groups_of(ANN) == {JIRA}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="lines of one millisecond are sorted by name: assigned goes before unassigned",
-)
 @pytest.mark.parametrize("looked", [True, False], ids=["seen present since", "not seen since"])
 async def test_unassigned_and_assigned_again_in_one_millisecond(
     company: Company,
