@@ -53,6 +53,11 @@ LOOK_SECONDS = Histogram(
     ["kind"],
     buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6),
 )
+CONTRADICTED = Counter(
+    "hooks_contradictions",
+    "Looks at which a young event said otherwise than the reading, by what it said.",
+    ["claim"],
+)
 
 # -- deliveries --------------------------------------------------------------------------------
 
@@ -80,10 +85,7 @@ UNSETTLED_SECONDS = Gauge(
 )
 HELD = Gauge("hooks_held", "Holds that wait for somebody's decision.")
 REFUSED = Gauge(
-    "hooks_refused", "Things left alone now, each with its reason in `hooks steps --refused`."
-)
-ADMINS_LEFT = Gauge(
-    "hooks_admins_left", "Admin roles and groups still held by people who left; revoke them now."
+    "hooks_refused", "Things left alone now, by reason; see `hooks steps --refused`.", ["cause"]
 )
 WAITING_LONG = Gauge(
     "hooks_people_waiting_over_an_hour",

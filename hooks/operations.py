@@ -52,7 +52,7 @@ class Counts(TypedDict):
     oldest_unsettled_seconds: float
     held: int
     refused: int
-    admins_left: int
+    refused_by_cause: dict[str, int]
     waiting_over_an_hour: int
     stored: int
 
@@ -88,6 +88,7 @@ class Tally:
         if now >= self._stored_until:
             self._stored, self._stored_until = inbox.counted(tx), now + _STORED_FRESH_SECONDS
         queue = line.waiting(tx)
+        causes = refusals.counted(tx)
         return {
             "waiting": queue["waiting"],
             "leased": queue["leased"],
@@ -96,8 +97,8 @@ class Tally:
             "oldest_waiting_seconds": queue["oldest_us"] / 1_000_000,
             "oldest_unsettled_seconds": queue["unsettled_us"] / 1_000_000,
             "held": holds.waiting(tx),
-            "refused": refusals.count(tx),
-            "admins_left": refusals.count(tx, Cause.ADMIN_LEFT),
+            "refused": sum(causes.values()),
+            "refused_by_cause": causes,
             "waiting_over_an_hour": people.waiting_long(tx, tx.now - _AN_HOUR_US),
             "stored": self._stored,
         }
@@ -158,7 +159,9 @@ def _tell(counts: Counts | None) -> None:
     figures.OLDEST_SECONDS.set(counts["oldest_waiting_seconds"] if counts else nan)
     figures.UNSETTLED_SECONDS.set(counts["oldest_unsettled_seconds"] if counts else nan)
     figures.HELD.set(counts["held"] if counts else nan)
-    figures.REFUSED.set(counts["refused"] if counts else nan)
-    figures.ADMINS_LEFT.set(counts["admins_left"] if counts else nan)
+    # All causes are there from the start, or an alarm would not see the first one as a rise.
+    for cause in Cause:
+        known = counts["refused_by_cause"].get(cause, 0) if counts else nan
+        figures.REFUSED.labels(cause).set(known)
     figures.WAITING_LONG.set(counts["waiting_over_an_hour"] if counts else nan)
     figures.STORED.set(counts["stored"] if counts else nan)

@@ -249,6 +249,8 @@ class Worker:
                 look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
                 if look.held:
                     log.warning("brake", subject=held.subject, steps=look.held)
+                for contradiction in look.plan.contradictions:
+                    figures.CONTRADICTED.labels(contradiction.claimed.claim).inc()
                 if any(each.cause is Cause.ADMIN_LEFT for each in look.plan.refusals):
                     log.error("admin_left", subject=held.subject)
                 return _told(look)

@@ -258,7 +258,8 @@ def _lines(now: Record) -> Iterator[str]:
     elif now["live"]:
         yield "now, as Okta and Atlassian say; nothing was changed:"
     else:
-        yield f"now, as every look has found it since {text.short(now['read'])} UTC:"
+        since = text.short(now["read"])
+        yield f"now, as every look since {since} UTC found it (--live reads anew):"
     if now["protected"]:
         yield "protected by the policy: nothing is removed"
     for place in timeline.items(now["places"]):
@@ -290,4 +291,4 @@ def _place(place: Record) -> Iterator[str]:
         if each["more"]:
             yield f"            {each['more']}"
         for one in timeline.items(each["evidence"]):
-            yield f"            {one}"
+            yield f"            rests on {one}"

@@ -259,6 +259,7 @@ def _evidence(scene: Scene, group: Group) -> tuple[str, ...]:
         f"app_user:{app_user.status if isinstance(app_user, AppUser) else 'missing'}",
         f"record:{scene.record.id}",
         *links,
+        *claims.lost(scene.found),
     )
 
 

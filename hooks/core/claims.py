@@ -80,6 +80,11 @@ def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
     return tuple(sorted(found, key=lambda each: (each.claimed.published, each.claimed.uuid)))
 
 
+def lost(found: Iterable[Contradiction]) -> tuple[str, ...]:
+    """As evidence: the events over which the reading won."""
+    return tuple(f"contradicted:{each.claimed.uuid}" for each in found if each.look is None)
+
+
 def withheld(
     found: Sequence[Contradiction],
     apps: frozenset[OktaAppId],

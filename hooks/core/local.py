@@ -270,6 +270,7 @@ def evidence(scene: LocalScene, rules: Iterable[Rule]) -> tuple[str, ...]:
         *assigned,
         f"account:{scene.account.id} {scene.account.status or 'unknown'}",
         *(f"rule:{rule.text}" for rule in rules),
+        *claims.lost(scene.found),
     )
 
 

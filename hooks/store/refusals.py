@@ -15,18 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hooks.core.ids import DirectoryName, OktaUserId
-    from hooks.core.refusal import Cause, Refusal
+    from hooks.core.refusal import Refusal
     from hooks.store.database import Tx
 
 _refused = Refused.__table__  # type: ignore[attr-defined]
 
 
-def count(tx: Tx, cause: Cause | None = None) -> int:
-    """How many refusals stand now, of one cause or of any."""
-    query = select(func.count()).select_from(_refused).where(_refused.c.until.is_(None))
-    if cause:
-        query = query.where(_refused.c.cause == cause)
-    return int(tx.execute(query).scalar_one())
+def counted(tx: Tx) -> dict[str, int]:
+    """How many refusals stand now, by their causes."""
+    query = select(_refused.c.cause, func.count()).where(_refused.c.until.is_(None))
+    rows = tx.execute(query.group_by(_refused.c.cause).order_by(_refused.c.cause)).all()
+    return {str(cause): int(number) for cause, number in rows}
 
 
 def listed(tx: Tx, *, user: str | None = None, limit: int = 1000) -> list[dict[str, object]]:
