@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
-from hooks.core.errors import ForbiddenError, IncompleteError
+from hooks.core.errors import ForbiddenError, HooksError, IncompleteError, StoreError
 from hooks.core.ids import OktaGroupId, OktaUserId
 from hooks.core.memory import Link
 from hooks.core.reading import Missing, OktaGroup, PushMapping
-from hooks.store import looks, mappings, people
+from hooks.store import groups, looks, mappings, people
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -41,12 +41,13 @@ class Survey:
     def __init__(self, *, observer: Observer, database: Database, sealer: Sealer) -> None:
         """Shares the gateways of the observer."""
         self._okta = observer.okta
+        self._organization = observer.organization
         self.directories = observer.directories
         self._database = database
         self._sealer = sealer
 
     async def census(self, directory: Directory, fence: Callable[[Tx], object]) -> int:
-        """Remember who is assigned to the app, and which groups its mappings lead to.
+        """Remember who is assigned to the app, which groups its mappings lead to, and all groups.
 
         After it a later 404 is proof, and a name that changes is noticed. Returns the people
         read. ``fence`` is compared before each page is stored. Raises HooksErrors of the gateways:
@@ -63,7 +64,23 @@ class Survey:
             read += await self._database.write(store)
         await self._database.write(lambda tx: people.end_census(tx, directory.name, began))
         await self._match(directory)
+        await self._groups()
         return read
+
+    async def _groups(self) -> None:
+        """Remember what the organization's groups are called and who keeps them, at first sight.
+
+        Its failure is none of the directory's: what is not seen here is seen with its members.
+        """
+        if self._organization is None:
+            return
+        try:
+            async for page in self._organization.groups():
+                await self._database.write(lambda tx, page=page: groups.remember(tx, page))  # type: ignore[misc]
+        except StoreError:
+            raise
+        except HooksError as error:
+            log.warning("groups_not_read", error=str(error))
 
     async def history(self, since: datetime, fence: Callable[[Tx], object]) -> int:
         """Remember what the System Log shows from ``since`` on; how many lines that are."""

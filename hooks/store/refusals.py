@@ -25,7 +25,7 @@ def counted(tx: Tx) -> dict[str, int]:
     """How many refusals stand now, by their causes."""
     query = select(_refused.c.cause, func.count()).where(_refused.c.until.is_(None))
     rows = tx.execute(query.group_by(_refused.c.cause).order_by(_refused.c.cause)).all()
-    return {str(cause): int(number) for cause, number in rows}
+    return {str(row[0]): int(row[1]) for row in rows}
 
 
 def listed(tx: Tx, *, user: str | None = None, limit: int = 1000) -> list[dict[str, object]]:
