@@ -23,9 +23,10 @@ _refused = Refused.__table__  # type: ignore[attr-defined]
 
 def counted(tx: Tx) -> dict[str, int]:
     """How many refusals stand now, by their causes."""
-    query = select(_refused.c.cause, func.count()).where(_refused.c.until.is_(None))
-    rows = tx.execute(query.group_by(_refused.c.cause).order_by(_refused.c.cause)).all()
-    return {str(row[0]): int(row[1]) for row in rows}
+    query = select(_refused.c.cause, func.count().label("people"))
+    query = query.where(_refused.c.until.is_(None)).group_by(_refused.c.cause)
+    rows = tx.execute(query.order_by(_refused.c.cause)).mappings()
+    return {str(row["cause"]): int(row["people"]) for row in rows}
 
 
 def listed(tx: Tx, *, user: str | None = None, limit: int = 1000) -> list[dict[str, object]]:
