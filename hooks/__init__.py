@@ -7,6 +7,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     cli/  serve                           doors for people; sockets, signals, tasks
         look explain timeline             one person, now; why; their past
         lists mappings                    what is stored; which group is which
+        policy findings                   judges hooks.toml; what is found in it
         decisions keys                    what waits for somebody; seals
         demo stage sandbox                the story; how it is played; both stand-ins
         opening ends text                 what commands open; how they end; how lists look
