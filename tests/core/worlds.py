@@ -2,13 +2,15 @@
 
 The person is Ann. She is in the Okta group behind ``team-1`` and not in the one behind
 ``team-2``; in Atlassian she is in both, so that a look at ``PRESENT`` removes ``team-2``.
+Of the organization's own groups she is in ``local-1`` and ``local-2``; no rule names them yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hooks.core.asks import (
     Ask,
@@ -27,30 +29,36 @@ from hooks.core.asks import (
 from hooks.core.decide import decide
 from hooks.core.history import LogFacts, Logged, Moment
 from hooks.core.ids import (
+    AccountId,
     DirectoryName,
     OktaAppId,
     OktaGroupId,
     OktaUserId,
+    OrganizationDirectoryId,
+    OrganizationGroupId,
     PushMappingId,
     ScimGroupId,
     ScimUserId,
     Uuid,
 )
-from hooks.core.membership import Action, Group, Standing, State
+from hooks.core.membership import Action, Group, Mode, OrganizationGroup, Standing, State
 from hooks.core.memory import Claimed, Link, Memory, PastStep
-from hooks.core.plan import Plan
-from hooks.core.policy import Policy
+from hooks.core.plan import LocalPlan, Plan, Reason
+from hooks.core.policy import Named, Policy, Rule
 from hooks.core.reading import (
     MISSING,
+    Account,
     Answer,
     App,
     AppUser,
     DirectoryReading,
+    KnownGroup,
     Missing,
     OktaGroup,
     OktaUser,
     PushMapping,
     Reading,
+    ScimLink,
     ScimRecord,
     Successor,
     Unread,
@@ -60,8 +68,10 @@ from hooks.core.refusal import Cause, Refusal
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MAIN = DirectoryName("main")
+BESIDE = DirectoryName("beside")
 LOGIN = "ann@example.com"
-ROUNDS = 6
+#: As many as the worker's observer has patience for.
+ROUNDS = 8
 
 DOWN = Unread(Why.UNAVAILABLE)
 FORBIDDEN = Unread(Why.FORBIDDEN)
@@ -87,9 +97,18 @@ def scim_group(number: int) -> ScimGroupId:
     return ScimGroupId(f"00000000-0000-4000-9000-{number:012}")
 
 
+def account(number: int) -> AccountId:
+    return AccountId(f"712020:00000000-0000-4000-a000-{number:012}")
+
+
+def local_id(number: int) -> OrganizationGroupId:
+    return OrganizationGroupId(f"00000000-0000-4000-b000-{number:012}")
+
+
 ANN, BOB = okta_user(1), okta_user(2)
 APP = app_id(1)
 RECORD = scim_user(1)
+ANNS, BOBS = account(1), account(2)
 EVERYONE = okta_group(0)
 
 
@@ -127,9 +146,43 @@ def record(
     *groups: Group,
     number: int = 1,
     external_id: str | None = ANN,
+    account: AccountId | None = ANNS,
 ) -> ScimRecord:
     known = frozenset(groups)
-    return ScimRecord(scim_user(number), LOGIN, external_id, active=True, groups=known)
+    return ScimRecord(scim_user(number), LOGIN, external_id, True, account, known)  # noqa: FBT003
+
+
+def local(
+    number: int, name: str | None = None, *, synced: bool = False, modifiable: bool = True
+) -> OrganizationGroup:
+    """A group the organization keeps itself, ``local-1`` unless told."""
+    called = f"local-{number}" if name is None else name
+    return OrganizationGroup(local_id(number), called, _THERE, synced, modifiable)
+
+
+_THERE = OrganizationDirectoryId("organization-directory")
+
+
+def known(group: OrganizationGroup, *, was: tuple[str, bool] | None = None) -> KnownGroup:
+    """The group as the store remembers it: as it is now, unless told."""
+    return KnownGroup(group, (group.name, group.synced) if was is None else was)
+
+
+def rule(text: str, *while_member_of: OktaGroupId, unresolved: tuple[str, ...] = ()) -> Rule:
+    """A rule for a glob; without any Okta group it has no condition."""
+    named = Named(frozenset(while_member_of), frozenset(unresolved))
+    return Rule(text, while_member_of=named if named.given else None)
+
+
+def rule_by_id(number: int, *while_member_of: OktaGroupId, admin: bool = False) -> Rule:
+    named = rule("", *while_member_of).while_member_of
+    return Rule(str(local_id(number)), local_id(number), named, admin)
+
+
+def organized(*rules: Rule, **more: Any) -> Policy:
+    """A policy with an organization; both directories enforce."""
+    modes = {MAIN: Mode.ENFORCE, BESIDE: Mode.ENFORCE}
+    return replace(Policy(organization=True, rules=rules, modes=modes), **more)
 
 
 NAMES: Mapping[OktaGroupId, str] = {
@@ -143,6 +196,7 @@ ASSIGNED = AppUser(ANN, "ACTIVE", RECORD, LOGIN)
 RUNNING = App(APP, "ACTIVE")
 KNOWN = Memory(scim_id=RECORD, user_name=LOGIN, ever_in_force=True)
 QUIET = LogFacts()
+PERSON = Account(ANNS, "atlassian", "active")
 
 
 def logged(
@@ -168,7 +222,12 @@ def logged(
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """``names`` are the Okta groups the credential can read; ``says`` overrides any answer."""
+    """``names`` are the Okta groups the credential can read; ``says`` overrides any answer.
+
+    What is said of the organization counts in the first world of a look. ``organization`` are its
+    groups, ``account_in`` those the account is in; ``scim_links`` are what the records say unless
+    told; ``local`` is what is remembered of her there.
+    """
 
     name: DirectoryName = MAIN
     app_id: OktaAppId = APP
@@ -186,6 +245,19 @@ class World:
     claims: tuple[Claimed, ...] = ()
     protected_before: bool = False
     says: Mapping[Ask, Answer] = field(default_factory=dict)
+    at: datetime = NOW
+    scim_directory: str = "directory-of-main"
+    account: Account | Missing | Unread = PERSON
+    account_before: Account | None = None
+    organization: tuple[KnownGroup, ...] = tuple(known(local(each)) for each in (1, 2, 3))
+    account_in: frozenset[OrganizationGroupId] | Missing | Unread = frozenset(
+        {local_id(1), local_id(2)}
+    )
+    scim_links: tuple[ScimLink, ...] | Missing | Unread | None = None
+    active_members: frozenset[AccountId] | Unread = frozenset({ANNS, BOBS})
+    local: Memory | None = None
+    watched_since: datetime | None = None
+    history: LogFacts = QUIET
 
 
 PRESENT = World()
@@ -212,6 +284,33 @@ def with_memory(
     return replace(world, memory=changed)
 
 
+def there(world: World, *groups: OrganizationGroup | KnownGroup) -> World:
+    """The same world with only these groups in the organization, and her in all of them."""
+    all_known = [each if isinstance(each, KnownGroup) else known(each) for each in groups]
+    inside = frozenset(each.group.id for each in all_known)
+    return replace(world, organization=tuple(all_known), account_in=inside)
+
+
+def beside(world: World = PRESENT, **more: Any) -> World:
+    """The world of another directory, where her record has another id and the same account."""
+    assigned = world.app_user
+    if isinstance(assigned, AppUser):
+        assigned = replace(assigned, external_id=scim_user(2))
+    elsewhere = replace(
+        world,
+        name=BESIDE,
+        app_id=app_id(2),
+        app=App(app_id(2), "ACTIVE"),
+        app_user=assigned,
+        mappings=(),
+        links=(),
+        records=(record(number=2),),
+        memory=replace(world.memory, scim_id=scim_user(2)),
+        scim_directory="directory-of-beside",
+    )
+    return replace(elsewhere, **more)
+
+
 def stranger(world: World) -> World:
     """The same world before any census: nothing is remembered of her."""
     return replace(world, memory=Memory())
@@ -225,6 +324,19 @@ def past(*entries: tuple[Action, int, str], code: str = "") -> tuple[PastStep, .
     )
 
 
+def past_local(
+    *entries: tuple[Action, int, str],
+    why: Reason = Reason.LEFT,
+    at: datetime = NOW - timedelta(days=1),
+    code: str = "",
+) -> tuple[PastStep, ...]:
+    """The same for groups of the organization, all planned ``at`` one instant."""
+    return tuple(
+        PastStep(place, action, local_id(number), State(state), code, why, at, f"local-{number}")
+        for place, (action, number, state) in enumerate(entries, 1)
+    )
+
+
 # -- a look ------------------------------------------------------------------------------------
 
 
@@ -234,7 +346,7 @@ def reading(*worlds: World, answers: Mapping[Ask, Answer] | None = None) -> Read
     groups = first.member_of
     return Reading(
         user_id=ANN,
-        at=NOW,
+        at=first.at,
         user=first.user,
         okta_groups=groups
         if isinstance(groups, Unread)
@@ -248,11 +360,16 @@ def reading(*worlds: World, answers: Mapping[Ask, Answer] | None = None) -> Read
                 world.mappings,
                 world.links,
                 world.memory,
+                world.scim_directory,
             )
             for world in worlds
         ),
         claims=first.claims,
         protected_before=first.protected_before,
+        account_before=first.account_before,
+        local=first.local,
+        history=first.history,
+        watched_since=first.watched_since,
         answers=answers or {},
     )
 
@@ -267,16 +384,10 @@ def answer(ask: Ask, *worlds: World) -> Answer:
             return MISSING if name is None else OktaGroup(ask.group, name)
         case AskLog():
             return worlds[0].log
-        case (
-            AskAccount()
-            | AskAccountGroups()
-            | AskScimLinks()
-            | AskActiveMembers()
-            | AskOrganizationGroup()
-        ):
-            return Unread(Why.FORBIDDEN)
-        case _:
+        case AskRecordById() | AskRecordsByExternalId() | AskRecordsByUserName() | AskSuccessor():
             return _of_directory(ask, next(each for each in worlds if each.name == ask.directory))
+        case _:
+            return _of_organization(ask, *worlds)
 
 
 def _of_directory(
@@ -291,6 +402,38 @@ def _of_directory(
             return tuple(each for each in world.records if each.user_name == ask.user_name)
         case AskSuccessor():
             return world.successors
+
+
+def _of_organization(
+    ask: AskAccount | AskAccountGroups | AskOrganizationGroup | AskScimLinks | AskActiveMembers,
+    *worlds: World,
+) -> Answer:
+    first = worlds[0]
+    match ask:
+        case AskAccount():
+            return first.account
+        case AskAccountGroups():
+            inside = first.account_in
+            if not isinstance(inside, frozenset):
+                return inside
+            return tuple(each for each in first.organization if each.group.id in inside)
+        case AskOrganizationGroup():
+            named = (each for each in first.organization if each.group.id == ask.group)
+            return next(named, MISSING)
+        case AskScimLinks():
+            return linked(ask.account, *worlds) if first.scim_links is None else first.scim_links
+        case AskActiveMembers():
+            return first.active_members
+
+
+def linked(to: AccountId, *worlds: World) -> tuple[ScimLink, ...]:
+    """The SCIM users linked with an account, as the records tell."""
+    return tuple(
+        ScimLink(world.scim_directory, each.id)
+        for world in worlds
+        for each in world.records
+        if each.account == to
+    )
 
 
 def look_closely(*worlds: World, policy: Policy | None = None) -> tuple[Plan, Reading]:
@@ -323,6 +466,22 @@ def refusal(plan: Plan) -> Refusal:
     """The only one."""
     (only,) = plan.refusals
     return only
+
+
+def local_plan(plan: Plan) -> LocalPlan:
+    """What is planned for the organization."""
+    assert plan.local
+    return plan.local
+
+
+def local_changes(plan: Plan) -> list[str]:
+    """As ``changes``, of the organization alone."""
+    return [f"{'-' if s.action is Action.REMOVE else '+'}{s.group.display}"
+            for s in local_plan(plan).steps]  # fmt: skip
+
+
+def local_causes(plan: Plan) -> set[Cause]:
+    return {each.cause for each in local_plan(plan).refusals}
 
 
 def removed(plan: Plan) -> set[tuple[DirectoryName, Uuid]]:
