@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import multiprocessing
 import os
@@ -106,13 +107,13 @@ def main() -> int:
 def _take_away(chosen: list[Guard]) -> int:
     tests = sorted({test for guard in chosen for test in guard.tests})
     whole = run_pytest("-n", str(_AT_ONCE), *tests)
-    print(whole.stdout, whole.stderr)
     if whole.returncode != pytest.ExitCode.OK:
-        print("with all guards in place these tests must pass")
+        print(whole.stdout, whole.stderr, "with all guards in place these tests must pass")
         return 1
+    print("with all guards in place:", whole.stdout.splitlines()[-1], flush=True)
     for each in _HEAVY:
         importlib.import_module(each)
-    # Not by threads, which must not fork; and each run in a process of its own.
+    gc.freeze()  # or pytest's last look for garbage goes through all of it, in each run
     with multiprocessing.get_context("fork").Pool(_AT_ONCE, maxtasksperchild=1) as pool:
         noticed = [_told(*verdict) for verdict in pool.imap(_without, chosen, chunksize=1)]
     print(f"{sum(noticed)} of {len(chosen)} guards noticed")
@@ -122,7 +123,7 @@ def _take_away(chosen: list[Guard]) -> int:
 def _without(guard: Guard) -> tuple[Guard, int, str, float]:
     """Run the guard's tests without it, in this process; what came of it, and the seconds."""
     began = time.monotonic()
-    arguments = _arguments("--without-guard", guard.name, "-n0", "-x", "-rfE", "--tb=short")
+    arguments = _arguments("--without-guard", guard.name, "-n0", "-x", "-rfE", "--tb=line")
     with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as said:
         os.environ |= _environment(scratch)
         os.chdir(ROOT)
