@@ -150,6 +150,8 @@ class _Done:
             (wish.step.directory, wish.step.group.id, wish.step.action): resolved
             for wish, resolved in seen.sent
         }
+        local = {seen.plan.local.name: seen.plan.local.mode} if seen.plan.local else {}
+        modes = {**modes, **local}
         found = []
         for step in seen.plan.steps:
             resolved = became.get((step.directory, step.group.id, step.action))

@@ -8,7 +8,7 @@ import pytest
 
 from hooks.cli import look as room
 from hooks.core.ids import OktaUserId
-from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, PERSON, STATUSPAGE
+from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, JIRA_USERS, PERSON, STATUSPAGE
 from hooks.store import line
 from tests.cli.conftest import Desk
 
@@ -52,8 +52,9 @@ def test_a_look_removes_what_is_stale_and_says_what_comes_next(desk: Desk) -> No
     ran = desk("look", PERSON)
     assert ran.code == 0
     assert f"settled: remove {CONFLUENCE}" in ran.out
+    assert f"settled: remove {JIRA_USERS}" in ran.out
     assert "next: " in ran.out
-    assert desk.story.groups == set()
+    assert (desk.story.groups, desk.story.local_groups) == (set(), set())
     assert desk.story.world.groups_of(desk.story.directory, COLLEAGUE) == {CONFLUENCE}
     again = desk("look", PERSON, "--json").json()
     assert again["steps"] == []
@@ -74,9 +75,10 @@ def test_in_observe_mode_nothing_is_sent(desk: Desk) -> None:
     desk.story.remove_from_old_group()
     ran = desk("look", PERSON)
     assert ran.code == 0
-    assert "observed: remove" in ran.out
+    assert f"observed: remove {CONFLUENCE}" in ran.out
+    assert f"observed: remove {JIRA_USERS}" in ran.out
     assert "mode observe" in ran.out
-    assert desk.story.groups == {CONFLUENCE}
+    assert (desk.story.groups, desk.story.local_groups) == ({CONFLUENCE}, {JIRA_USERS})
 
 
 def test_over_the_brake_the_removal_is_held(desk: Desk) -> None:
