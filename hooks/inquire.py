@@ -74,8 +74,8 @@ def anticipated(
     for link in links:
         if link.group in memory.groups and (leaving or (Claim.LEFT, link.source) in said):
             asks.add(AskOktaGroup(link.target))
-        if (Claim.LEFT, link.source) in said:
-            asks.add(AskOktaGroup(link.source))
+    # Not the source: it must be read after the person's own groups, or a group deleted between
+    # the two would be one that they are not in.
     return asks
 
 
@@ -83,9 +83,8 @@ def anticipated_there(
     account: AccountId | None, policy: Policy, claims: Iterable[Claimed]
 ) -> set[Ask]:
     """The same of the groups the policy names, and of an account that is known already."""
-    named = [policy.protected_okta_groups]
-    named += [rule.while_member_of for rule in policy.rules if rule.while_member_of]
-    asks: set[Ask] = {AskOktaGroup(group) for each in named for group in each.ids}
+    protected = policy.protected_okta_groups.ids
+    asks: set[Ask] = {AskOktaGroup(group, fresh=True) for group in protected}
     if account is None:
         return asks
     asks.add(AskAccount(account))
@@ -94,4 +93,6 @@ def anticipated_there(
         asks.add(AskAccountGroups(account))
     if policy.rules and leaving:
         asks.add(AskScimLinks(account))
+        named = [rule.while_member_of for rule in policy.rules if rule.while_member_of]
+        asks |= {AskOktaGroup(group, fresh=True) for each in named for group in each.ids}
     return asks

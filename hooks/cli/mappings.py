@@ -100,11 +100,11 @@ def accept_mapping(
     reason = opening.reason(why)
     marked = opening.change(lambda tx: _accept(tx, known, reason))
     print(f"accepted: {known} is taken as it is at the next look")
-    print(f"{marked} of the people refused for it are looked at now")
+    print(f"{marked} of the people refused for it are looked at within a minute")
 
 
 def _accept(tx: Tx, known: PushMappingId | OrganizationGroupId, why: str) -> int:
-    from hooks.store import groups, holds, line
+    from hooks.store import groups, holds
     from hooks.store import mappings as remembered
 
     room = remembered if isinstance(known, PushMappingId) else groups
@@ -112,5 +112,4 @@ def _accept(tx: Tx, known: PushMappingId | OrganizationGroupId, why: str) -> int
     if concerned is None:
         raise FailedError(f"mappings: {known} is not remembered; `hooks mappings` lists them")
     holds.order(tx, "accept", known, who=opening.who(), why=why)
-    line.mark(tx, concerned, "user", lane=line.BULK, due_at=tx.now, events=False)
     return len(concerned)

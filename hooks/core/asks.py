@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AskOktaGroup:
-    """Can this credential read the Okta group, and what is it called now?"""
+    """Can this credential read the Okta group, and what is it called now?
+
+    ``fresh``: a removal rests on somebody not being in the group, so it must be asked in this
+    look; an older answer may be of a time before the group was deleted or hidden.
+    """
 
     group: OktaGroupId
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ NEVER = (
 #: Removals Atlassian accepted without effect before we stop and say so.
 NO_EFFECT_AFTER = 3
 
-_REASONS = {
+REASONS = {
     Standing.LEFT: Reason.LEFT,
     Standing.UNASSIGNED: Reason.UNASSIGNED,
     Standing.SUSPENDED: Reason.SUSPENDED,
@@ -123,7 +123,7 @@ def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded |
 
 def _reason(scene: Scene) -> Reason:
     """A suspended person under ``keep`` counts as present. Design 3.3."""
-    return Reason.LOST_GROUP if scene.suspended_kept else _REASONS[scene.standing]
+    return Reason.LOST_GROUP if scene.suspended_kept else REASONS[scene.standing]
 
 
 def _unread(scene: Scene, cause: Cause) -> Unread | None:
@@ -190,10 +190,9 @@ def shielded(policy: Policy, group: str, names: Iterable[str]) -> bool:
 def _recheck(scene: Scene, group: Group, managed: Managed) -> Refusal | Asking | Succeeded | None:
     """Answers only this removal rests on, asked for once nothing else speaks against it."""
     answers = scene.reading.answers
-    in_force = scene.standing in (Standing.PRESENT, Standing.RETURNING)
     account = scene.record.account
     checks: list[tuple[object, Cause]] = [
-        (role_guard(scene.reading, scene.policy, account, in_force=in_force), Cause.PROTECTED),
+        (role_guard(scene.reading, scene.policy, account, in_force=scene.wanting), Cause.PROTECTED),
         (mapping.check_targets(group, scene.mappings, answers), Cause.MAPPING_UNREADABLE),
     ]
     if scene.wanting:

@@ -141,16 +141,16 @@ def _stranger(reading: Reading, directory: DirectoryReading, standing: Standing)
 def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decided:
     record, reading = identity.record, frame.reading
     groups = record.groups
-    if groups is None:
-        return frame.refused(plan, Cause.MEMBERSHIPS_UNREAD)
     seen = Record(
         record.id,
         identity.how,
         record.active,
         record.user_name,
-        frozenset(group.id for group in groups),
+        frozenset(group.id for group in groups or ()),
         record.account,
     )
+    if groups is None:
+        return frame.refused(replace(plan, record=seen), Cause.MEMBERSHIPS_UNREAD)
     ledger = settle(frame.directory.memory.history, seen.groups)
     plan = replace(plan, record=seen, ledger=ledger)
     mappings = mapping.read(frame.directory, groups, reading.answers)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from hooks.core.ids import OktaAppId
@@ -24,7 +25,7 @@ class Logged(StrEnum):
     UNASSIGNED = "unassigned"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Moment:
     """One line of the log about a person; ``app`` for an assignment or its end."""
 
@@ -57,9 +58,16 @@ class LogFacts:
         """Apps to which the person was assigned, or from which they were unassigned."""
         return frozenset(each.app for each in self.moments if each.app)
 
+    @classmethod
+    def of(cls, moments: Iterable[Moment]) -> LogFacts:
+        """These lines, each once, oldest first."""
+        return cls(
+            tuple(sorted(set(moments), key=lambda each: (each.at, each.what, each.app or "")))
+        )
+
     def __or__(self, other: LogFacts) -> LogFacts:
         """Both together."""
-        return LogFacts(tuple(sorted({*self.moments, *other.moments})))
+        return LogFacts.of((*self.moments, *other.moments))
 
     def _newest(self, what: Logged) -> datetime | None:
         return max((each.at for each in self.moments if each.what is what), default=None)

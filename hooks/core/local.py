@@ -17,7 +17,7 @@ from hooks.core.asks import (
     Asking,
     AskScimLinks,
 )
-from hooks.core.change import NO_EFFECT_AFTER, never, shielded, succeeded
+from hooks.core.change import NO_EFFECT_AFTER, REASONS, Succeeded, never, shielded, succeeded
 from hooks.core.ledger import Ledger
 from hooks.core.membership import (
     ORGANIZATION,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import AccountId, DirectoryName, OktaAppId, OktaUserId
+    from hooks.core.ids import AccountId, DirectoryName, OktaAppId, ScimUserId
     from hooks.core.memory import Memory, PastStep
 
 #: Named by their id with ``admin = true``, these two may be touched after all. Design 3.4.
@@ -58,20 +58,7 @@ RECENT = timedelta(days=30)
 #: Grants after our removals, that recent, before we stop. Design 3.4.
 _GRANTED_AGAIN = 2
 
-_REASONS = {
-    Standing.LEFT: Reason.LEFT,
-    Standing.UNASSIGNED: Reason.UNASSIGNED,
-    Standing.SUSPENDED: Reason.SUSPENDED,
-    Standing.RETURNING: Reason.RETURNED,
-    Standing.PRESENT: Reason.LOST_RULE,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """Somebody else in force holds the record now; they are looked at instead."""
-
-    others: frozenset[OktaUserId]
+_REASONS = {**REASONS, Standing.PRESENT: Reason.LOST_RULE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +98,8 @@ class LocalScene:
 
     @property
     def apps(self) -> frozenset[OktaAppId]:
-        """Those of the directories that count."""
-        return frozenset(directory.app_id for directory, _ in self.there)
+        """Those of all directories: a claim about one that does not count yet counts too."""
+        return frozenset(directory.app_id for directory in self.reading.directories)
 
     def refuse(
         self, cause: Cause, group: OrganizationGroup | None = None, unread: Unread | None = None
@@ -140,7 +127,7 @@ def removal(scene: LocalScene, known: KnownGroup) -> Result:
         return Kept(group, Because.SYNCED)
     return (
         _spared(scene, group, rules)
-        or _objection(scene, group, rules)
+        or _objection(scene, known, rules)
         or _recheck(scene, group, rules)
     )
 
@@ -153,8 +140,7 @@ def _spared(scene: LocalScene, group: OrganizationGroup, rules: tuple[Rule, ...]
         return Asking(asks)
     if not scene.here:
         # Nothing is wanted; but a rule that lost one of its groups removes nothing.
-        lost = all(each is False for each in answers)
-        return scene.refuse(Cause.RULE_UNRESOLVED, group) if lost else None
+        return None if any(each is True for each in answers) else _unsettled(scene, group, answers)
     if rules[0].while_member_of is None:
         returning = scene.standing is Standing.RETURNING
         return None if returning else Kept(group, Because.SILENT, (f"rule:{rules[0].text}",))
@@ -173,24 +159,30 @@ def _unsatisfied(
         return scene.refuse(Cause.GROUPS_UNREAD, group, mine)
     if not mine:
         return scene.refuse(Cause.GROUPS_EMPTY, group)
-    if any(each is False for each in answers):
-        return scene.refuse(Cause.RULE_UNRESOLVED, group)
+    return None if all(each is True for each in answers) else _unsettled(scene, group, answers)
+
+
+def _unsettled(
+    scene: LocalScene, group: OrganizationGroup, answers: Iterable[bool | Unread | Asking]
+) -> Refusal:
+    """Some condition cannot be judged: an answer is missing, or else a group."""
     unread = next((each for each in answers if isinstance(each, Unread)), None)
-    return scene.refuse(Cause.SOURCE_UNREADABLE, group, unread) if unread else None
+    cause = Cause.SOURCE_UNREADABLE if unread else Cause.RULE_UNRESOLVED
+    return scene.refuse(cause, group, unread)
 
 
-def _objection(
-    scene: LocalScene, group: OrganizationGroup, rules: tuple[Rule, ...]
-) -> Refusal | None:
+def _objection(scene: LocalScene, known: KnownGroup, rules: tuple[Rule, ...]) -> Refusal | None:
     """What speaks against this removal on the answers there are."""
-    name = group.name.casefold()
-    ours = name in _ADMIN and any(rule.admin and rule.id == group.id for rule in rules)
+    group = known.group
+    names = {group.name, known.before[0]} if known.before else {group.name}
+    built_in = {name.casefold() for name in names if never(name)}
+    ours = built_in <= _ADMIN and any(rule.admin and rule.id == group.id for rule in rules)
     sources = [each for rule in rules if rule.while_member_of for each in rule.while_member_of.ids]
     taken = scene.ledger.of(group.id)
     back_again = [each for each in scene.ledger.back if _counts(scene, each, group)]
     causes = (
-        (never(group.name) and not ours, Cause.NEVER),
-        (shielded(scene.policy, group.id, [group.name]), Cause.PROTECTED),
+        (bool(built_in) and not ours, Cause.NEVER),
+        (shielded(scene.policy, group.id, names), Cause.PROTECTED),
         (not group.modifiable, Cause.NOT_MODIFIABLE),
         (
             bool(claims.withheld(scene.found, scene.apps, sources, removing=True)),
@@ -230,7 +222,7 @@ def _recheck(scene: LocalScene, group: OrganizationGroup, rules: tuple[Rule, ...
             case Refusal():
                 return replace(check, group=group.id)
             case Succeeded():
-                return check
+                return replace(check, refusal=replace(check.refusal, group=group.id))
             case Asking():
                 asks |= check.asks
             case frozenset():
@@ -276,11 +268,10 @@ def evidence(scene: LocalScene, rules: Iterable[Rule]) -> tuple[str, ...]:
 
 def _role(scene: LocalScene) -> Refusal | Asking | None:
     """Somebody in force loses nothing while it is not known whether they hold an admin role."""
-    in_force = scene.standing in (Standing.PRESENT, Standing.RETURNING)
-    role = role_guard(scene.reading, scene.policy, scene.account.id, in_force=in_force)
+    role = role_guard(scene.reading, scene.policy, scene.account.id, in_force=scene.here)
     if isinstance(role, Guard):
         return scene.refuse(role.cause)
-    if in_force and scene.account.roles is None and scene.reading.account_before is None:
+    if scene.here and scene.account.roles is None and scene.reading.account_before is None:
         return scene.refuse(Cause.ROLES_UNREAD)
     return role
 
@@ -298,29 +289,39 @@ def _links(scene: LocalScene) -> Refusal | Asking | None:
         return scene.refuse(Cause.LINKS_UNREAD, unread=answer)
     if not isinstance(answer, tuple):
         return None
-    shown = {(each.directory, each.scim_id) for each in answer if isinstance(each, ScimLink)}
-    managed = {directory.scim_directory for directory in scene.reading.directories}
-    ours = {
-        (directory.scim_directory, plan.record.id) for directory, plan in scene.there if plan.record
+    shown = {
+        (each.directory.lower(), each.scim_id.lower())
+        for each in answer
+        if isinstance(each, ScimLink)
     }
-    foreign = {each for each in shown if each[0] not in managed}
-    return scene.refuse(Cause.LINKED_ELSEWHERE) if foreign or not ours <= shown else None
+    ours = {_place(each, plan.record.id) for each, plan in scene.there if plan.record}
+    remembered = {
+        _place(each, known) for each in scene.reading.directories if (known := each.memory.scim_id)
+    }
+    contradicts = not ours <= shown or not shown <= ours | remembered
+    return scene.refuse(Cause.LINKED_ELSEWHERE) if contradicts else None
+
+
+def _place(directory: DirectoryReading, record: ScimUserId) -> tuple[str, str]:
+    return directory.scim_directory.lower(), record.lower()
 
 
 def _successors(scene: LocalScene) -> Refusal | Asking | Succeeded | None:
-    """Somebody else in force holds the record, or its userName, in a directory that counts."""
+    """Somebody else in force holds the record, or its userName, in whatever directory."""
+    records = {plan.name: plan.record.user_name for _, plan in scene.there if plan.record}
     asks: frozenset[Ask] = frozenset()
-    for directory, plan in scene.there:
-        shared = directory.memory.shared_with
-        if plan.record is None or not (plan.standing.absent or shared):
+    for directory in scene.reading.directories:
+        if scene.here and not directory.memory.shared_with:
             continue
-        found = succeeded(scene.reading, directory, plan.record.user_name)
+        known = records.get(directory.name) or directory.memory.user_name
+        name = known or next(iter(records.values()))
+        found = succeeded(scene.reading, directory, name)
         if isinstance(found, Unread):
             return scene.refuse(Cause.SUCCESSOR_UNREAD, unread=found)
         if isinstance(found, Asking):
             asks |= found.asks
         elif found:
-            return Succeeded(found)
+            return Succeeded(scene.refuse(Cause.SUCCESSOR), found)
     return Asking(asks) if asks else None
 
 

@@ -218,9 +218,10 @@ def check_sources(
     """
     asks: set[Ask] = set()
     for source in managed.sources:
-        answer = answers.get(AskOktaGroup(source.group))
+        ask = AskOktaGroup(source.group, fresh=True)
+        answer = answers.get(ask)
         if answer is None:
-            asks.add(AskOktaGroup(source.group))
+            asks.add(ask)
         elif isinstance(answer, Unread):
             return answer if answer.passing else Cause.SOURCE_UNREADABLE
         elif answer is MISSING and source.listed:

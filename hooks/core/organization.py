@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.asks import Ask, AskAccount, AskAccountGroups, Asking
-from hooks.core.change import never
+from hooks.core.change import Succeeded, never
 from hooks.core.ledger import UNWANTED, Resolved, settle
-from hooks.core.local import LocalScene, Result, Succeeded, removal
+from hooks.core.local import LocalScene, Result, removal
 from hooks.core.membership import ORGANIZATION, Mode, Standing, State
 from hooks.core.plan import DirectoryPlan, Kept, LocalPlan, Step
 from hooks.core.protection import administers
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import AccountId, OktaAppId, OktaUserId, Uuid
+    from hooks.core.ids import AccountId, OktaUserId, Uuid
     from hooks.core.memory import Memory
     from hooks.core.policy import Policy
     from hooks.core.protection import Guard
@@ -76,7 +76,9 @@ def decide(
     if standing in (Standing.UNCLEAR, Standing.OUTSIDE):
         return Decided(plan)
     if standing in (Standing.PRESENT, Standing.RETURNING):
-        judged = back(reading, frame.memory, _apps(reading, there), policy.brief_absence)
+        here = frozenset(each.app_id for each, plan in there if not plan.standing.absent)
+        counted = frozenset(each.app_id for each, _ in there)
+        judged = back(reading, frame.memory, here, counted, policy.brief_absence)
         if isinstance(judged, Asking):
             return Decided(replace(plan, standing=Standing.UNCLEAR), judged.asks)
         if isinstance(judged, Undecided):
@@ -97,29 +99,25 @@ def _stranger(plan: DirectoryPlan) -> bool:
     return plan.standing.absent and plan.record is None and not plan.refusals
 
 
+def _without_record(plan: DirectoryPlan) -> bool:
+    """There is no record, and so no account of another name."""
+    causes = {refusal.cause for refusal in plan.refusals}
+    return bool(causes) and causes <= {Cause.RECORD_NONE, Cause.RECORD_GONE}
+
+
 def _mode(policy: Policy, there: _There) -> Mode:
     """Local writes need every directory that counts to enforce."""
     modes = [policy.modes.get(plan.name) for _, plan in there]
     return Mode.ENFORCE if all(mode is Mode.ENFORCE for mode in modes) else Mode.OBSERVE
 
 
-def _apps(reading: Reading, there: _There) -> frozenset[OktaAppId]:
-    """The apps whose absences count together: in force now, or spoken of in the log."""
-    log = reading.log if not isinstance(reading.log, Unread) else None
-    told = (log or reading.history).assignments
-    return frozenset(
-        directory.app_id
-        for directory, plan in there
-        if not plan.standing.absent or directory.app_id in told
-    )
-
-
 def _with_account(frame: _Frame, plan: LocalPlan) -> Decided:
     records = [each.record for _, each in frame.there]
     accounts = {each.account for each in records if each and each.account}
+    if any(each.record is None and not _without_record(each) for _, each in frame.there):
+        # Refused, or still asked for: it may name another account, or be somebody else's now.
+        return Decided(replace(plan, standing=Standing.UNCLEAR))
     if len(accounts) != 1:
-        if None in records:  # refused, or still asked for
-            return Decided(replace(plan, standing=Standing.UNCLEAR))
         cause = Cause.ACCOUNT_SEVERAL if accounts else Cause.ACCOUNT_NONE
         return Decided(replace(plan, refusals=(Refusal(ORGANIZATION, cause),)))
     (account,) = accounts
@@ -181,7 +179,11 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
         replace(
             plan,
             steps=tuple(each for each in results if isinstance(each, Step)),
-            refusals=tuple(each for each in results if isinstance(each, Refusal)),
+            refusals=tuple(
+                each.refusal if isinstance(each, Succeeded) else each
+                for each in results
+                if isinstance(each, Refusal | Succeeded)
+            ),
             kept=kept,
             ledger=ledger,
         ),

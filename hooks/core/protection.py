@@ -96,7 +96,7 @@ def _protection(reading: Reading, policy: Policy) -> Guard | Asking | None:
 
 def _not_in(reading: Reading, groups: Iterable[OktaGroupId]) -> Guard | Asking | None:
     """Not being listed in a protected group counts only if the group can be read. Design 3.2."""
-    asks = {AskOktaGroup(group) for group in groups}
+    asks = {AskOktaGroup(group, fresh=True) for group in groups}
     if missing := asks - reading.answers.keys():
         return Asking(frozenset(missing))
     for ask in asks:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hooks.core import claims
 from hooks.core.asks import Asking, AskOrganizationGroup
-from hooks.core.change import NO_EFFECT_AFTER, never
+from hooks.core.change import NO_EFFECT_AFTER, never, shielded
 from hooks.core.ids import OrganizationGroupId
 from hooks.core.local import RECENT, LocalScene, Result, evidence
 from hooks.core.membership import ORGANIZATION, Action, Standing, Via
@@ -50,7 +50,8 @@ def _gain(scene: LocalScene, taken: Taken, known: KnownGroup, *, never_away: boo
     group = known.group
     rules = rules_for(scene.policy, group, group.name)
     mine = [each for rule in rules for each in satisfied(scene.reading, rule)]
-    if not rules or never(group.name) or (not never_away and not mine):
+    untouchable = never(group.name) or shielded(scene.policy, group.id, [group.name])
+    if not rules or untouchable or (not never_away and not mine):
         return None
     # A condition that does not hold would take it away again at the next look.
     if rules[0].while_member_of is not None and not mine:
@@ -59,7 +60,7 @@ def _gain(scene: LocalScene, taken: Taken, known: KnownGroup, *, never_away: boo
         known.before[0] != group.name or known.before[1] is not group.synced
     )
     causes = (
-        (changed or group.synced, Cause.GROUP_CHANGED),
+        (changed, Cause.GROUP_CHANGED),
         (not group.modifiable, Cause.NOT_MODIFIABLE),
         (taken.unseen >= NO_EFFECT_AFTER, Cause.NO_EFFECT),
         (
@@ -71,6 +72,8 @@ def _gain(scene: LocalScene, taken: Taken, known: KnownGroup, *, never_away: boo
     cause = next((cause for holds, cause in causes if holds), None)
     if cause:
         return scene.refuse(cause, group)
+    if group.synced:  # accepted so; what it holds is the identity provider's now
+        return None
     return Step(
         ORGANIZATION,
         Action.ADD,

@@ -85,12 +85,16 @@ class Undecided:
 
 
 def back(
-    reading: Reading, memory: Memory, apps: frozenset[OktaAppId], brief: timedelta
+    reading: Reading,
+    memory: Memory,
+    here: frozenset[OktaAppId],
+    counted: frozenset[OktaAppId],
+    brief: timedelta,
 ) -> Back | Undecided | Asking:
     """Judge somebody in force by what was remembered and what the log shows.
 
-    ``apps`` are those of the directories that count; ``brief`` is the length under which an
-    absence by unassignment is none.
+    ``here`` are the apps they are in force in, ``counted`` those of all directories that count;
+    ``brief`` is the length under which an absence by unassignment is none.
     """
     since = reading.watched_since
     was = memory.standing is not None and memory.standing.absent
@@ -99,13 +103,14 @@ def back(
         return Back(Standing.PRESENT, forfeits=True) if observed else Back(Standing.RETURNING)
     if memory.standing is Standing.LEFT and _later(memory.standing_at, since):
         return Back(Standing.RETURNING, forfeits=True)
-    if not was and not _stirred(reading, memory, apps):
+    if not was and not _stirred(reading, memory, here, counted):
         return Back(Standing.PRESENT)
     log = reading.log
     if log is None:
         return Asking(frozenset({AskLog()}))
     if isinstance(log, Unread):
         return Undecided(Cause.HISTORY_UNREAD, log)
+    apps = here | (counted & log.assignments)
     return _told(reading, memory, absences(log, apps), brief)
 
 
@@ -168,16 +173,19 @@ def _later(at: datetime | None, than: datetime | None) -> bool:
     return at is not None and (than is None or at > than)
 
 
-def _stirred(reading: Reading, memory: Memory, apps: frozenset[OktaAppId]) -> bool:
+def _stirred(
+    reading: Reading, memory: Memory, here: frozenset[OktaAppId], counted: frozenset[OktaAppId]
+) -> bool:
     """Whether the log is worth asking about somebody we did not see away.
 
     An event says that they came back; we wait for the log to show it; or, of somebody never
     settled, the log as read at the first start shows an absence without an end.
     """
     said = any(
-        each.claim is Claim.ACTIVE or (each.claim is Claim.ASSIGNED and each.about in apps)
+        each.claim is Claim.ACTIVE or (each.claim is Claim.ASSIGNED and each.about in counted)
         for each in reading.claims
     )
+    apps = here | (counted & reading.history.assignments)
     unsettled = memory.standing is None and any(
         each.ended is None for each in absences(reading.history, apps)
     )

@@ -54,7 +54,7 @@ def resolved(reading: Reading, rule: Rule) -> bool | Unread | Asking:
         return True
     if named.unresolved:
         return False
-    asks = {AskOktaGroup(group) for group in named.ids}
+    asks = {AskOktaGroup(group, fresh=True) for group in named.ids}
     if missing := asks - reading.answers.keys():
         return Asking(frozenset(missing))
     answers = [reading.answers[ask] for ask in sorted(asks, key=repr)]

@@ -209,7 +209,7 @@ def facts(events: Iterable[EventShape], user: OktaUserId) -> LogFacts:
         if user not in {each.id for each in event.target or ()}:
             raise IncompleteError("okta ignored the filter of GET log")
         found.update(moments(event))
-    return LogFacts(tuple(sorted(found, key=lambda each: (each.at, each.what, each.app or ""))))
+    return LogFacts.of(found)
 
 
 def _published(event: EventShape) -> datetime:

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from hooks.core.ids import OktaUserId, OrganizationGroupId
 from hooks.core.log_event import clean
 from hooks.core.refusal import Cause
+from hooks.store import line
 from hooks.store.tables import OrganizationGroup, Refused
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def changed(tx: Tx) -> list[dict[str, object]]:
 
 
 def accept(tx: Tx, group: str) -> list[OktaUserId] | None:
-    """Have a changed group remembered as it is now; the people refused over it.
+    """Have a changed group remembered as it is now; the people refused over it, looked at soon.
 
     ``None`` if no group of this id is remembered.
     """
@@ -104,4 +105,6 @@ def accept(tx: Tx, group: str) -> list[OktaUserId] | None:
         )
         .distinct()
     )
-    return sorted(OktaUserId(user) for user in waiting.scalars())
+    concerned = sorted(OktaUserId(user) for user in waiting.scalars())
+    line.mark(tx, concerned, "user", lane=line.BULK, due_at=tx.now, events=False)
+    return concerned

@@ -22,6 +22,8 @@ from hooks.store.tables import Outcome, Step
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from sqlalchemy import ScalarSelect
+
     from hooks.core.ids import AccountId, OktaUserId, ScimUserId
     from hooks.core.ledger import Resolved
     from hooks.core.plan import Step as Planned
@@ -143,19 +145,21 @@ def _another_remains(tx: Tx, wish: Wish) -> bool:
     if wish.step.others is None:
         return True
     holds.lock(tx, f"group/{wish.step.group.id}")
-    latest = select(func.max(_outcome.c.id)).where(_outcome.c.step == _step.c.id).scalar_subquery()
     leaving = tx.execute(
-        select(_step.c.account)
-        .join(_outcome, _outcome.c.step == _step.c.id)
-        .where(
+        select(_step.c.account).where(
             _step.c.group == wish.step.group.id,
             _step.c.action == Action.REMOVE,
             _step.c.account.in_(sorted(wish.step.others)),
-            _outcome.c.id == latest,
-            _outcome.c.state.in_([State.OPEN, State.SUBMITTED]),
+            _last_state().in_([State.OPEN, State.SUBMITTED]),
         )
     ).scalars()
     return bool(wish.step.others - set(leaving))
+
+
+def _last_state() -> ScalarSelect[str]:
+    """The latest outcome's state, of each step of the query around."""
+    mine = select(_outcome.c.state).where(_outcome.c.step == _step.c.id)
+    return mine.order_by(_outcome.c.id.desc()).limit(1).correlate(_step).scalar_subquery()
 
 
 def _observed_before(tx: Tx, user: str, wish: Wish) -> bool:
@@ -229,10 +233,7 @@ def list_steps(
     """Steps, newest first, each with its outcomes in order; of those in one state, or all."""
     query = select(_step).order_by(_step.c.id.desc()).limit(limit)
     if state:
-        latest = select(func.max(_outcome.c.id)).where(_outcome.c.step == _step.c.id)
-        query = query.join(_outcome, _outcome.c.id == latest.scalar_subquery()).where(
-            _outcome.c.state == state
-        )
+        query = query.where(_last_state() == state)
     if user:
         query = query.where(_step.c.user == user)
     if before:

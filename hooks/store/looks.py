@@ -52,12 +52,8 @@ def of(tx: Tx, user: OktaUserId, *, limit: int = 20) -> list[tuple[int, dict[str
 def log(tx: Tx, user: OktaUserId) -> LogFacts:
     """What the System Log, as read at the first start, told about a person."""
     rows = tx.execute(select(_moment).where(_moment.c.user == user))
-    return LogFacts(
-        tuple(
-            sorted(
-                Moment(moment(row.at), Logged(row.what), OktaAppId.maybe(row.app)) for row in rows
-            )
-        )
+    return LogFacts.of(
+        Moment(moment(row.at), Logged(row.what), OktaAppId.maybe(row.app)) for row in rows
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from hooks.core.ids import DirectoryName, OktaGroupId, OktaUserId, PushMappingId, ScimGroupId
 from hooks.core.log_event import clean
 from hooks.core.memory import Link
+from hooks.store import line
 from hooks.store.tables import Mapping, Refused
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _mapping = Mapping.__table__  # type: ignore[attr-defined]
 _refused = Refused.__table__  # type: ignore[attr-defined]
 
+#: Microseconds for a census to begin and match.
+_CENSUS = 30_000_000
 #: Characters of a group's name; PostgreSQL takes no NUL, which vendors' JSON can hold.
 _LONGEST_NAME = 10_000
 
@@ -75,7 +78,9 @@ def remember(tx: Tx, directory: DirectoryName, fresh: Iterable[Link]) -> None:
 
 
 def accept(tx: Tx, mapping: str) -> list[OktaUserId] | None:
-    """Have a changed mapping matched anew; the people whose removals were refused over it.
+    """Have a changed mapping matched anew; the people who were refused over it, looked at soon.
+
+    First the census matches it: by their own look only those who are in the group are matched.
 
     ``None`` if no mapping of this id is remembered.
     """
@@ -92,7 +97,10 @@ def accept(tx: Tx, mapping: str) -> list[OktaUserId] | None:
         )
         .distinct()
     )
-    return sorted(OktaUserId(user) for user in waiting.scalars())
+    concerned = sorted(OktaUserId(user) for user in waiting.scalars())
+    line.hasten(tx, "census")
+    line.mark(tx, concerned, "user", lane=line.BULK, due_at=tx.now + _CENSUS, events=False)
+    return concerned
 
 
 def refused(tx: Tx) -> dict[tuple[str, str], tuple[str, tuple[str, ...]]]:

@@ -106,7 +106,6 @@ def test_refusals_come_with_their_way_out(desk: Desk) -> None:
     assert WAY_OUT[Cause.APP_NOT_ACTIVE] in desk("steps", "--refused", desk.story.person.id).out
 
 
-@pytest.mark.xfail(strict=True, reason="journal.list_steps does not correlate its latest outcome")
 def test_what_is_parked_is_listed(desk: Desk) -> None:
     assert desk("steps", "--parked", "--json").json() == []
 

@@ -84,7 +84,6 @@ def test_two_accounts_leave_the_groups_of_both_alone() -> None:
         ),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="a directory without a record is passed over")
 def test_a_record_that_cannot_be_told_in_one_directory_leaves_local_groups_alone(
     other: World,
 ) -> None:
@@ -92,7 +91,6 @@ def test_a_record_that_cannot_be_told_in_one_directory_leaves_local_groups_alone
     assert local_changes(look(LEAVER, other, policy=ONE)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="a directory without a record is passed over")
 def test_an_unread_record_in_one_directory_leaves_local_groups_alone() -> None:
     """It may name another account, or be another's: read, nothing would go."""
     first = replace(LEAVER, says={AskRecordById(BESIDE, scim_user(2)): DOWN})
@@ -109,7 +107,6 @@ HIRED_AGAIN = stranger(replace(LEFT_BESIDE, records=()))
         pytest.param(replace(LEFT_BESIDE, records=()), id="her record there is gone"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="successors are asked for only where a record is")
 def test_a_successor_in_a_directory_without_a_record_of_hers_keeps_the_account(
     other: World,
 ) -> None:
@@ -118,7 +115,6 @@ def test_a_successor_in_a_directory_without_a_record_of_hers_keeps_the_account(
     assert local_changes(look(LEAVER, succeeded, policy=ONE)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="only directories not managed here count as elsewhere")
 def test_a_link_with_a_record_in_a_managed_directory_that_is_not_hers_keeps_the_account() -> None:
     links = (
         ScimLink(LEAVER.scim_directory, RECORD),
@@ -131,7 +127,6 @@ def test_a_link_with_a_record_in_a_managed_directory_that_is_not_hers_keeps_the_
 # -- an event says otherwise -------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="claims about apps of directories that do not count pass")
 def test_an_assignment_elsewhere_that_is_not_shown_yet_withholds_local_removals() -> None:
     """Moved from one app to the other, and Okta's read of the second lags behind its event."""
     said = Claimed("u", Claim.ASSIGNED, app_id(2), NOW - timedelta(seconds=3), NOW)
@@ -143,7 +138,6 @@ def test_an_assignment_elsewhere_that_is_not_shown_yet_withholds_local_removals(
 # -- who is protected --------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="only the present and the returning count as in force")
 def test_an_administrator_who_is_suspended_and_kept_loses_nothing() -> None:
     """Suspended with ``keep`` is treated as present, and the assignment is in force."""
     admin = replace(PERSON, roles=frozenset({"org-admin"}))
@@ -152,7 +146,6 @@ def test_an_administrator_who_is_suspended_and_kept_loses_nothing() -> None:
     assert changes(plan) == []
 
 
-@pytest.mark.xfail(strict=True, reason="only the name it has now is compared")
 def test_a_group_protected_under_the_name_it_had_before_stays_protected() -> None:
     renamed = there(LEAVER, known(local(1), was=("finance", False)))
     policy = organized(rule_by_id(1), protected_groups=("finance",))
@@ -170,9 +163,6 @@ def test_a_group_protected_under_the_name_it_had_before_stays_protected() -> Non
             pytest.param(
                 each,
                 id=each.why,
-                marks=pytest.mark.xfail(
-                    strict=True, reason="only a 404 of the condition spares the absent"
-                ),
             )
             for each in (DOWN, FORBIDDEN)
         ),

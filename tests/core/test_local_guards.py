@@ -260,7 +260,7 @@ def test_any_satisfied_condition_keeps(rules: tuple[Rule, ...], standing: Standi
 def test_a_condition_that_fails_takes_only_what_could_be_read() -> None:
     assert signs(plan_of(house(PRESENT), policy(NOT_IN))) == REMOVED
     for said, cause in ((DOWN, Cause.SOURCE_UNREADABLE), (FORBIDDEN, Cause.SOURCE_UNREADABLE)):
-        hidden = house(PRESENT, says={AskOktaGroup(source(2)): said})
+        hidden = house(PRESENT, says={AskOktaGroup(source(2), fresh=True): said})
         assert kept(hidden, policy(NOT_IN)) == {cause}
 
 
@@ -463,7 +463,8 @@ def test_what_the_policy_does_not_want_back_stays_away(changes: dict[str, object
     ("group", "cause"),
     [
         (KnownGroup(jira("org-admins")), None),
-        (KnownGroup(jira(synced=True)), Cause.GROUP_CHANGED),
+        (KnownGroup(jira(synced=True), (jira().name, False)), Cause.GROUP_CHANGED),
+        (KnownGroup(jira(synced=True)), None),
         (KnownGroup(jira(), ("jira-admins", False)), Cause.GROUP_CHANGED),
         (KnownGroup(jira(modifiable=False)), Cause.NOT_MODIFIABLE),
     ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +94,6 @@ def flips(worlds: Worlds, asked: list[Ask], why: Unread) -> Iterator[Worlds]:
     organized(rule("local-1")),
     DOWN,
 )
-@pytest.mark.xfail(strict=True, reason="a directory without a record is passed over")
 def test_not_knowing_one_thing_never_adds_a_local_removal(
     worlds: Worlds, policy: Policy, why: Unread
 ) -> None:

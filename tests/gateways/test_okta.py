@@ -17,7 +17,7 @@ from hooks.core.errors import (
     NotFoundError,
     TransientError,
 )
-from hooks.core.history import Logged, Moment
+from hooks.core.history import LogFacts, Logged, Moment
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId, ScimUserId
 from hooks.core.reading import MISSING, AppUser, OktaUser, Successor
 from hooks.gateways.okta import Okta
@@ -239,7 +239,7 @@ async def test_the_history_is_everybodys_and_in_order(okta: Okta, story: Story0)
     asked = story.world.requests[-1].query
     for user in (who(story), OktaUserId(story.colleague.id)):
         facts = await okta.log_about(user, datetime.now(UTC) - timedelta(days=90))
-        assert sorted(moment for each, moment in found if each == user) == list(facts.moments)
+        assert LogFacts.of(moment for each, moment in found if each == user) == facts
     assert [moment.at for _, moment in found] == sorted(moment.at for _, moment in found)
     query = unquote(asked)
     assert "target.id" not in query

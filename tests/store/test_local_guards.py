@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hooks.core.attempt import Idle
-from hooks.core.errors import StoreError
 from hooks.core.ids import AccountId, OrganizationDirectoryId, OrganizationGroupId
 from hooks.core.ledger import Resolved
 from hooks.core.membership import ORGANIZATION, Action, OrganizationGroup, State, Via
@@ -44,9 +41,6 @@ def leave(database: Database, who: str, *, left_behind: str) -> Admission:
     return found
 
 
-@pytest.mark.xfail(
-    raises=StoreError, reason="the newest outcome is looked for in no table: journal.py"
-)
 def test_of_two_last_admins_one_remains(database: Database) -> None:
     """Each was seen beside the other; what is under way to go counts as gone."""
     first = leave(database, ANN, left_behind=BOB)

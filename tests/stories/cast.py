@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from hooks.sandbox.org import Group
-from hooks.store import groups, line, mappings
+from hooks.store import groups, mappings
 from hooks.store.database import Tx
 from tests.running import Running, Time, _next_due
 from tests.stories.company import Company
@@ -146,7 +146,6 @@ class Cast:
             for each in ids:
                 concerned = mappings.accept(tx, each) or groups.accept(tx, each)
                 assert concerned, f"nobody waits for {each}"
-                line.mark(tx, concerned, "user", lane=line.BULK, due_at=tx.now, events=False)
 
         await self.run.house.database.write(both)
 
