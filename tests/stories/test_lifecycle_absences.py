@@ -115,6 +115,12 @@ def first_days() -> list[Row]:
     return rows
 
 
+def granted(pair: Pair) -> None:
+    """By an admin."""
+    pair.world.local_add(JIRA, pair.account)
+    pair.nudge(pair.ann)
+
+
 EVENTS = [
     Row("nothing is heard but the return", (lost(leaves), 2 * HOUR, comes_back), BACK),
     Row(
@@ -176,6 +182,90 @@ SLOWLY += [
         ("out of a team and in again", (quits("red"), joins("red")), ALL),
         ("in one more team", (joins("blue"),), ALL | {"blue"}),
     )
+]
+
+UNSEEN = "an activation the log does not show yet is not waited for: no absence is found later"
+WAITED = "our own look while we wait for the log counts as having seen her present before"
+SLOWLY += [
+    Row(
+        f"the log is {seconds:.0f} s late: {says}",
+        acts,
+        ends,
+        switches={"log_delay": seconds},
+        fault=fault,
+    )
+    for seconds, says, acts, ends, fault in (
+        (30.0, "leaves and is back", (leaves, comes_back), BACK, ""),
+        (30.0, "leaves and is back before anybody looks", (AT_ONCE,), BACK, UNSEEN),
+        (30.0, "unassigned and assigned at once", (both(unassigned, assigned),), ALL, ""),
+        (30.0, "only the return is heard", (lost(leaves), 2 * HOUR, comes_back), BACK, ""),
+        (1200.0, "leaves and is back", (leaves, comes_back), BACK, ""),
+        (1200.0, "unassigned and assigned", (unassigned, assigned), ALL, ""),
+        (1200.0, "unassigned for hours", (unassigned, 3 * HOUR, assigned), BACK, ""),
+        (1200.0, "only the return is heard", (lost(leaves), 2 * HOUR, comes_back), BACK, WAITED),
+        (1200.0, "only the new one is heard", (lost(unassigned), 5 * MINUTE, assigned), ALL, ""),
+    )
+]
+
+AGAIN = [
+    Row("leaves and is back, twice", (leaves, comes_back) * 2, BACK),
+    Row(
+        "away for longer than anything is given back",
+        (leaves, 100 * DAY, comes_back),
+        BACK - {WIKI},
+    ),
+    Row(
+        "back, granted again, and unassigned soon after",
+        (leaves, comes_back, DAY, nudged, granted, unassigned, assigned),
+        ALL,
+    ),
+    Row(
+        "back, and unassigned and assigned soon after",
+        (leaves, comes_back, DAY, nudged, unassigned, assigned),
+        BACK,
+    ),
+    Row(
+        "away for hours, and for minutes",
+        (unassigned, 3 * HOUR, assigned, unassigned, assigned),
+        BACK,
+    ),
+    Row(
+        "away for minutes, and for hours",
+        (unassigned, assigned, unassigned, 3 * HOUR, assigned),
+        BACK,
+    ),
+    Row("away for minutes, and leaves", (unassigned, leaves, comes_back, assigned), BACK),
+    Row(
+        "away for minutes, and leaves unheard",
+        (unassigned, lost(leaves), comes_back, assigned),
+        BACK,
+    ),
+    Row("leaves, and is granted a group by hand", (leaves, granted), GONE),
+    Row(
+        "leaves, and is granted a group again and again",
+        (leaves, granted, granted, granted, granted),
+        GONE | {JIRA},
+        {"granted_again"},
+    ),
+    *(
+        Row(f"{says}: {what}", acts, ends, switches=switches)
+        for says, switches in (
+            ("Okta takes its groups itself", {"granular_deprovisioning": 60}),
+            ("Okta deactivates nobody", {"deprovisioning": False}),
+            ("Okta forgets what it pushed", {"forget_pushed_on_unassign": True}),
+            ("Okta writes after us", {"provisioning_delay": 45}),
+        )
+        for what, acts, ends in (
+            ("leaves and is back", (leaves, comes_back), BACK),
+            ("unassigned and assigned", (unassigned, assigned), ALL),
+        )
+    ),
+    Row(
+        "Okta pushes long after us: out of a team and in again",
+        (quits("red"), joins("red")),
+        ALL,
+        switches={"group_push_delay": 240},
+    ),
 ]
 
 PARKING = {"inactive_remove": "400"}
@@ -335,6 +425,7 @@ EVERY = [
     *first_days(),
     *EVENTS,
     *SLOWLY,
+    *AGAIN,
     *PARKED,
     *DIRECTORIES,
     *NAMESAKES,

@@ -126,6 +126,33 @@ SUSPENDED = [
     ),
 ]
 
+SUSPENDED += [
+    Row(
+        "out of the app for hours while suspended and stripped",
+        (suspended, unassigned, 3 * HOUR, assigned, unsuspended),
+        BACK,
+        more=STRIP,
+    ),
+    Row(
+        "suspended and stripped, and out of a team meanwhile",
+        (suspended, quits("red"), unsuspended),
+        ALL - {"red", WIKI},
+        more=STRIP,
+    ),
+    Row(
+        "suspended and stripped, and back unheard",
+        (suspended, lost(unsuspended), nudged),
+        ALL,
+        more=STRIP,
+    ),
+    Row(
+        "suspended and stripped, leaves unheard and is back",
+        (suspended, lost(leaves), DAY, comes_back),
+        BACK,
+        more=STRIP,
+    ),
+]
+
 GROUPS = [
     Row("a rule flaps and ends in", (flaps("red", ends_in=True),), ALL),
     Row(
@@ -211,7 +238,7 @@ STATUSES = [
     Row("locks herself out", (lambda pair: pair.world.lock(pair.ann), nudged), ALL),
     *(
         Row(f"leaves while {name}", (status(name), leaves), GONE)
-        for name in ("PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY", "PROVISIONED")
+        for name in ("LOCKED_OUT", "RECOVERY")
     ),
     Row("is STAGED", (status("STAGED"), nudged), ALL),
     Row("has a status nobody knows", (status("NOVEL"), nudged), ALL, {"status_unknown"}),
@@ -225,6 +252,52 @@ STATUSES = [
         switches={"activation_delay": 40 * 3600},
         goes_on=True,
     ),
+]
+
+
+def assignment(name: str) -> Act:
+    """What Okta says of her assignment, by itself."""
+
+    def become(pair: Pair) -> None:
+        pair.world.set_app_user_status(pair.ann, pair.app, name)
+        pair.nudge(pair.ann)
+
+    return become
+
+
+STATUSES += [
+    Row(f"her assignment is {name}", (assignment(name),), ends)
+    for name, ends in (
+        ("PENDING", ALL), ("SUSPENDED", ALL), ("IMPORTED", ALL), ("REVOKED", GONE),
+    )
+]  # fmt: skip
+STATUSES += [
+    Row(
+        f"an ended assignment reads {name}: {says}",
+        acts,
+        ends,
+        switches={"unassigned_app_user": name},
+    )
+    for name in ("DEPROVISIONED", "UNASSIGNED")
+    for says, acts, ends in (
+        ("leaves and is back", (leaves, comes_back), BACK),
+        ("unassigned and assigned", (unassigned, assigned), ALL),
+        ("unassigned", (unassigned,), GONE),
+    )
+]
+
+
+def app_off(pair: Pair) -> None:
+    pair.world.deactivate_app(pair.app)
+
+
+def app_on(pair: Pair) -> None:
+    pair.world.activate_app(pair.app)
+
+
+STATUSES += [
+    Row("leaves while the app is off", (app_off, leaves, app_on), GONE),
+    Row("is moved while the app is off", (app_off, quits("red"), app_on), ALL - {"red", WIKI}),
 ]
 
 ACCOUNTS = [
