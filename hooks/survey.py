@@ -6,6 +6,7 @@ Must live here: reads over many people. Must not know: what any one of them shou
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -98,16 +99,22 @@ class Survey:
     async def _match(self, directory: Directory) -> None:
         """Match mappings never seen before by exact name."""
         known = await self._database.read(mappings.remembered)
-        remembered = {link.mapping for link in known.get(directory.name, ()) if not link.accept}
-        new = [
-            each for each in await self._okta.mappings(directory.app) if each.id not in remembered
-        ]
-        found = await _some_at_once(self._link(directory, each) for each in new)
+        before = {link.mapping: link for link in known.get(directory.name, ())}
+        listed = await self._okta.mappings(directory.app)
+        new = [each for each in listed if (was := before.get(each.id)) is None or was.accept]
+        found = await _some_at_once(
+            self._link(directory, each, before.get(each.id)) for each in new
+        )
         links = [each for each in found if each]
         await self._database.write(lambda tx: mappings.remember(tx, directory.name, links))
 
-    async def _link(self, directory: Directory, mapping: PushMapping) -> Link | None:
-        """Match one; one that cannot be must not keep the others from being remembered."""
+    async def _link(
+        self, directory: Directory, mapping: PushMapping, before: Link | None
+    ) -> Link | None:
+        """Match one; one that cannot be must not keep the others from being remembered.
+
+        An accepted one whose target was renamed, and not moved, keeps its group.
+        """
         try:
             target = await self._okta.group(mapping.target)
             if not isinstance(target, OktaGroup):
@@ -117,7 +124,9 @@ class Survey:
             log.warning("mapping_not_matched", mapping=mapping.id, error=str(error))
             return None
         if isinstance(group, Missing):
-            return None
+            if before is None or before.target != mapping.target:
+                return None
+            return replace(before, source=mapping.source, target_name=target.name, accept=False)
         return Link(
             mapping.id, mapping.source, mapping.target, group.id, group.display, target.name
         )

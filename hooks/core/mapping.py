@@ -144,7 +144,8 @@ class _Names:
         if before is None and (link := self.known.get(mapping.target)):
             return replace(link, mapping=mapping.id, source=mapping.source, accept=False)
         group, display = self.unique.get(name), name
-        if group is None and before is not None and before.group in self.ids:
+        renamed = before is not None and before.target == mapping.target
+        if group is None and before is not None and renamed and before.group in self.ids:
             group, display = before.group, self.ids[before.group]
         if group is None:
             return None
