@@ -110,7 +110,8 @@ class Reconciler:
             for memory, each in zip(_memories(reading), plan.places, strict=False)
         ]
         told = report.told(plan, report.names(reading, ()), reading=reading)
-        account = next((x for x in reading.answers.values() if isinstance(x, Account)), None)
+        accounts = [each for each in reading.answers.values() if isinstance(each, Account)]
+        account = accounts[0] if len(accounts) == 1 else None
 
         def finish(tx: Tx) -> None:
             journal.record(tx, held, [became for _, became in proved])
