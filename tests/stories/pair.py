@@ -100,6 +100,10 @@ class Pair:
         move = self.world.remove_from_group if joined else self.world.add_to_group
         move(login, self.choir)
 
+    async def _taken(self) -> set[str]:
+        steps = [step for each in self.ids for step in await self.run.steps(each)]
+        return {name for action, name, *_ in steps if action == "remove"}
+
     async def act(self, act: Act) -> None:
         """A minute later something happens to Ann, and Bob is looked at too."""
         self.time.push(MINUTE)
@@ -118,16 +122,18 @@ class Pair:
             "Bob's steps": await self.run.steps(self.bob),
             "her groups": self.hers(),
             "she is left alone for": await self.causes(),
+            "taken": await self._taken() if row.taken is not None else None,
             "dead letters": await self.run.dead(),
             "holds": await self.run.holds(),
             "goes on": bool(due or going_on) and not row.goes_on,
         }
-        expected = {
+        expected: dict[str, object] = {
             "Bob's groups": ALL,
             "Bob is left alone for": set(),
             "Bob's steps": [],
             "her groups": row.ends,
             "she is left alone for": row.causes,
+            "taken": row.taken,
             "dead letters": [],
             "holds": [],
             "goes on": False,
@@ -146,8 +152,8 @@ class Row:
     """A life: what happens, and how it ends.
 
     ``first`` is done before the service starts. After each of the acts all is settled; a length
-    of time just passes. ``goes_on``: the service has not done with her. ``fault`` says what is
-    wrong with the service as it is.
+    of time just passes. ``goes_on``: the service has not done with her. ``taken``:
+    all that was ever removed, if that is told. ``fault``: what is wrong with the service as it is.
     """
 
     says: str
@@ -159,6 +165,7 @@ class Row:
     rules: str | Callable[[Pair], str] = RULES
     more: str = ""
     goes_on: bool = False
+    taken: set[str] | None = None
     fault: str = ""
 
 

@@ -144,6 +144,7 @@ EVENTS = [
         "nothing is heard but a new assignment minutes later",
         (lost(unassigned), 5 * MINUTE, assigned),
         ALL,
+        taken=set(),
     ),
     Row("nothing is heard of a lost team", (lost(quits("red")), nudged), ALL - {"red", WIKI}),
     Row(
@@ -180,8 +181,17 @@ SLOWLY += [
         ("leaves and is back at once", (AT_ONCE,), BACK),
         ("unassigned and assigned", (unassigned, assigned), ALL),
         ("out of a team and in again", (quits("red"), joins("red")), ALL),
-        ("in one more team", (joins("blue"),), ALL | {"blue"}),
     )
+]
+SLOWLY += [
+    Row(
+        f"{name} is slow: in one more team",
+        (joins("blue"),),
+        ALL | {"blue"},
+        switches={name: 8.0},
+        taken=set(),
+    )
+    for name in SLOW
 ]
 
 UNSEEN = "an activation the log does not show yet is not waited for: no absence is found later"
@@ -310,7 +320,13 @@ def second(pair: Pair) -> None:
 partner, no_partner = joins("partners"), quits("partners")
 MOVED = LOCAL | {"red partners"}
 DIRECTORIES = [
-    Row("moves with an overlap", (partner, DAY, unassigned), MOVED, first=second),
+    Row(
+        "moves with an overlap",
+        (partner, DAY, unassigned),
+        MOVED,
+        first=second,
+        taken={"red", "green"},
+    ),
     Row("moves at once", (both(unassigned, partner),), MOVED, first=second),
     Row("moves with a brief gap", (unassigned, partner), MOVED, first=second),
     Row(
@@ -437,6 +453,21 @@ async def test_an_absence_ends_as_it_should(
     time: Time, sqlite_url: str, tmp_path: Path, row: Row
 ) -> None:
     await play(row, time, sqlite_url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "parked, and back hours later",
+        "moves with a long gap",
+        "all is slow: leaves and is back",
+    ],
+)
+async def test_an_absence_ends_as_it_should_on_postgresql(
+    time: Time, postgresql_url: str, tmp_path: Path, says: str
+) -> None:
+    (row,) = (each for each in EVERY if each.says == says)
+    await play(row, time, postgresql_url, tmp_path)
 
 
 # -- while we only observe ---------------------------------------------------------------------

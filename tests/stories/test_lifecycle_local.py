@@ -68,11 +68,14 @@ RULED = [
         LOCAL | {"red"},
         rules=jira("red", "green"),
     ),
-    Row(
-        "a rule without a condition says nothing beside one with",
-        (quits("red"),),
-        ALL - {"red", JIRA},
-        rules=jira("red", ""),
+    *(
+        Row(
+            f"a rule without a condition says nothing {where} one with",
+            (quits("red"),),
+            ALL - {"red", JIRA},
+            rules=rules,
+        )
+        for where, rules in (("after", jira("red", "")), ("before", jira("", "red")))
     ),
     Row(
         "a rule without a condition says nothing beside one with, after an absence",

@@ -83,9 +83,9 @@ def deleted(pair: Pair) -> None:
 
 
 SUSPENDED = [
-    Row("suspended and kept", (suspended, nudged), ALL),
+    Row("suspended and kept", (suspended, nudged), ALL, taken=set()),
     Row("suspended and stripped", (suspended, nudged), GONE, more=STRIP),
-    Row("suspended and kept, and back", (suspended, unsuspended), ALL),
+    Row("suspended and kept, and back", (suspended, unsuspended), ALL, taken=set()),
     Row("suspended and stripped, and back", (suspended, unsuspended), ALL, more=STRIP),
     Row(
         "suspended for forty days and stripped, and back",
@@ -154,12 +154,13 @@ SUSPENDED += [
 ]
 
 GROUPS = [
-    Row("a rule flaps and ends in", (flaps("red", ends_in=True),), ALL),
+    Row("a rule flaps and ends in", (flaps("red", ends_in=True),), ALL, taken=set()),
     Row(
         "a rule flaps and ends in, and Okta pushes slowly",
         (flaps("red", ends_in=True),),
         ALL,
         switches={"group_push_delay": 20},
+        taken=set(),
     ),
     Row("a rule flaps and ends out", (flaps("red", ends_in=False),), ALL - {"red", WIKI}),
     Row(
@@ -168,10 +169,10 @@ GROUPS = [
         ALL - {"red", WIKI},
         switches={"group_push_delay": 20},
     ),
-    Row("a rule of the app flaps and ends in", (flaps("staff", ends_in=True),), ALL),
+    Row("a rule of the app flaps and ends in", (flaps("staff", ends_in=True),), ALL, taken=set()),
     Row("a rule of the app flaps and ends out", (flaps("staff", ends_in=False),), GONE),
-    Row("assigned by hand too, and the group ends", (by_hand, unassigned), ALL),
-    Row("assigned by hand too, and the hand ends", (by_hand, no_more_by_hand), ALL),
+    Row("assigned by hand too, and the group ends", (by_hand, unassigned), ALL, taken=set()),
+    Row("assigned by hand too, and the hand ends", (by_hand, no_more_by_hand), ALL, taken=set()),
     Row(
         "assigned by hand too, and both end",
         (by_hand, unassigned, no_more_by_hand),
@@ -182,16 +183,19 @@ GROUPS = [
         "unassigned and assigned before anybody looks",
         (together(unassigned, assigned),),
         ALL,
+        taken=set(),
     ),
     Row(
         "unassigned and assigned, and only the first arrives",
         (together(unassigned, lost(assigned)),),
         ALL,
+        taken=set(),
     ),
     Row(
         "unassigned and assigned, and only the second arrives",
         (together(lost(unassigned), assigned),),
         ALL,
+        taken=set(),
     ),
     Row(
         "unassigned and seen so, assigned unheard, and looked at soon",
@@ -216,9 +220,9 @@ GROUPS = [
 ]
 
 NAMES = [
-    Row("another login", (renamed, nudged), ALL),
+    Row("another login", (renamed, nudged), ALL, taken=set()),
     Row("another login, and leaves", (renamed, leaves), GONE),
-    Row("marries", (married, nudged), ALL),
+    Row("marries", (married, nudged), ALL, taken=set()),
     Row("marries, and leaves", (married, leaves), GONE),
     Row("marries, leaves, and is back", (married, leaves, comes_back), BACK),
     Row(
@@ -231,17 +235,24 @@ NAMES = [
 
 STATUSES = [
     *(
-        Row(f"a person who is {name}", (status(name), nudged), ALL)
+        Row(f"a person who is {name}", (status(name), nudged), ALL, taken=set())
         for name in ("PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY", "PROVISIONED")
     ),
-    Row("her password expires", (lambda pair: pair.world.expire_password(pair.ann), nudged), ALL),
-    Row("locks herself out", (lambda pair: pair.world.lock(pair.ann), nudged), ALL),
+    Row(
+        "her password expires",
+        (lambda pair: pair.world.expire_password(pair.ann), nudged),
+        ALL,
+        taken=set(),
+    ),
+    Row("locks herself out", (lambda pair: pair.world.lock(pair.ann), nudged), ALL, taken=set()),
     *(
         Row(f"leaves while {name}", (status(name), leaves), GONE)
         for name in ("LOCKED_OUT", "RECOVERY")
     ),
-    Row("is STAGED", (status("STAGED"), nudged), ALL),
-    Row("has a status nobody knows", (status("NOVEL"), nudged), ALL, {"status_unknown"}),
+    Row("is STAGED", (status("STAGED"), nudged), ALL, taken=set()),
+    Row(
+        "has a status nobody knows", (status("NOVEL"), nudged), ALL, {"status_unknown"}, taken=set()
+    ),
     Row("leaves slowly", (leaves,), GONE, switches={"deactivation_delay": 120}),
     Row("comes back slowly", (leaves, comes_back), BACK, switches={"activation_delay": 120}),
     Row(
@@ -355,3 +366,18 @@ async def test_a_life_ends_as_it_should(
     time: Time, sqlite_url: str, tmp_path: Path, row: Row
 ) -> None:
     await play(row, time, sqlite_url, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "suspended and stripped, and back",
+        "unassigned and assigned within minutes",
+        "marries, and leaves",
+    ],
+)
+async def test_a_life_ends_as_it_should_on_postgresql(
+    time: Time, postgresql_url: str, tmp_path: Path, says: str
+) -> None:
+    (row,) = (each for each in EVERY if each.says == says)
+    await play(row, time, postgresql_url, tmp_path)
