@@ -95,6 +95,10 @@ def deactivated(began: float, ended: float | None = None) -> LogFacts:
 
 
 PRESENT_BEFORE = remembered(Standing.PRESENT, 200)
+#: Since when we wait, if it is long enough.
+LONG_WAITED = NOW - LATE
+#: The log has had its time to show whatever an event said.
+SETTLED_BEFORE = replace(PRESENT_BEFORE, waiting_since=LONG_WAITED)
 
 
 # -- the log is not asked ----------------------------------------------------------------------
@@ -202,28 +206,28 @@ def test_an_assignment_to_an_app_that_is_not_ours_asks_nothing() -> None:
     ],
 )
 def test_an_absence_that_ended(log: LogFacts, expected: Back) -> None:
-    assert judged(PRESENT_BEFORE, log, SAID) == expected
-    assert judged(remembered(None), log, SAID) == expected
+    assert judged(SETTLED_BEFORE, log, SAID) == expected
+    assert judged(replace(remembered(None), waiting_since=LONG_WAITED), log, SAID) == expected
 
 
 LONG = deactivated(9, 8)
 
 
 def test_an_absence_over_before_we_watched_has_no_consequence() -> None:
-    assert judged(PRESENT_BEFORE, LONG, SAID, watched=7) == STAYS
-    assert judged(PRESENT_BEFORE, LONG, SAID, watched=8) == STAYS
-    assert judged(PRESENT_BEFORE, LONG, SAID, watched=8.5) == RETURNS
+    assert judged(SETTLED_BEFORE, LONG, SAID, watched=7) == STAYS
+    assert judged(SETTLED_BEFORE, LONG, SAID, watched=8) == STAYS
+    assert judged(SETTLED_BEFORE, LONG, SAID, watched=8.5) == RETURNS
 
 
 def test_an_absence_counts_once() -> None:
-    counted = replace(PRESENT_BEFORE, accounted=ago(7))
+    counted = replace(SETTLED_BEFORE, accounted=ago(7))
     assert judged(counted, LONG, SAID) == STAYS
     assert judged(counted, LONG | deactivated(3, 2), SAID) == RETURNS, "another one"
     assert judged(replace(counted, accounted=ago(8.5)), LONG, SAID) == RETURNS
 
 
 def test_an_unassignment_without_an_end_that_began_just_now_is_brief() -> None:
-    assert judged(PRESENT_BEFORE, unassigned(0.5), SAID) == STAYS
+    assert judged(SETTLED_BEFORE, unassigned(0.5), SAID) == STAYS
 
 
 @pytest.mark.parametrize("log", [unassigned(3), deactivated(0.1)])
@@ -238,13 +242,10 @@ def test_a_log_that_does_not_show_the_end_is_waited_for_and_then_believed(log: L
 
 
 def test_a_log_that_shows_the_end_late_tells_how_long_it_was() -> None:
+    assert judged(SETTLED_BEFORE, unassigned(3, 2.5)) == STAYS
     waiting = replace(PRESENT_BEFORE, waiting_since=ago(0.1))
-    assert judged(waiting, unassigned(3, 2.5)) == STAYS
+    assert judged(waiting, unassigned(0.9, 0.1)) == STAYS
     assert judged(waiting, unassigned(3, 0.1)) == RETURNS
-
-
-#: Since when we wait, if it is long enough.
-LONG_WAITED = NOW - LATE
 
 
 def test_whom_we_saw_present_since_did_not_return_now() -> None:
@@ -266,7 +267,7 @@ def test_an_open_absence_in_the_history_of_the_first_start_is_over_since_before_
 
 
 def test_an_absence_that_was_accounted_for_and_has_no_end_does_not_count_again() -> None:
-    memory = replace(PRESENT_BEFORE, accounted=ago(2), waiting_since=LONG_WAITED)
+    memory = replace(SETTLED_BEFORE, accounted=ago(2))
     assert judged(memory, unassigned(3)) == STAYS
 
 
@@ -283,8 +284,9 @@ def test_an_unassignment_that_was_brief_by_the_log_is_none() -> None:
 def test_where_the_log_shows_no_end_our_own_readings_count() -> None:
     for log in (LogFacts(), unassigned(0.6)):
         assert judged(remembered(Standing.UNASSIGNED, 0.5), log) == STAYS
+    long = replace(remembered(Standing.UNASSIGNED, 1), waiting_since=LONG_WAITED)
     for log in (LogFacts(), unassigned(1.2)):
-        assert judged(remembered(Standing.UNASSIGNED, 1), log) == RETURNS
+        assert judged(long, log) == RETURNS
     assert judged(remembered(Standing.UNASSIGNED, 0.5), deactivated(0.6)) == RETURNS
 
 
@@ -292,7 +294,7 @@ def test_seen_away_without_an_instant_counts_from_the_settled_look() -> None:
     memory = replace(remembered(Standing.UNASSIGNED, 0.5), absent_since=None)
     assert judged(memory, LogFacts()) == STAYS
     memory = replace(remembered(Standing.UNASSIGNED, 3), absent_since=None)
-    assert judged(memory, LogFacts()) == RETURNS
+    assert judged(replace(memory, waiting_since=LONG_WAITED), LogFacts()) == RETURNS
     assert judged(Memory(standing=Standing.UNASSIGNED), LogFacts()) == STAYS, "as if just now"
 
 
@@ -331,6 +333,16 @@ def test_a_reading_that_lagged_behind_the_end_does_not_make_a_brief_absence_long
 
 
 @pytest.mark.xfail(
+    strict=True,
+    reason="a late log is waited for only by those whose absence we did not see ourselves",
+)
+def test_a_brief_absence_whose_end_the_log_shows_late_is_waited_for() -> None:
+    """Away for 55 minutes; seven minutes later we look, and the log is ten behind."""
+    minute = 1 / 60
+    assert judged(remembered(Standing.UNASSIGNED, 62 * minute), unassigned(62 * minute)) == WAITS
+
+
+@pytest.mark.xfail(
     strict=True, reason="a look that finds them unassigned forgets that they had been deactivated"
 )
 def test_a_deactivation_we_saw_ourselves_lies_inside_though_the_log_is_silent() -> None:
@@ -347,13 +359,13 @@ def test_only_apps_they_are_in_or_the_log_speaks_of_count() -> None:
     """In force in the second; the log speaks of the first only, out of which they moved."""
     moved = LogFacts.of([Moment(ago(9), Logged.UNASSIGNED, APP)])
     both = frozenset({APP, OTHER})
-    found = back(seen(moved, SAID), PRESENT_BEFORE, frozenset({OTHER}), both, BRIEF)
+    found = back(seen(moved, SAID), SETTLED_BEFORE, frozenset({OTHER}), both, BRIEF)
     assert found == STAYS
     gap = moved | LogFacts.of([Moment(ago(7), Logged.ASSIGNED, OTHER)])
-    found = back(seen(gap, SAID), PRESENT_BEFORE, frozenset({OTHER}), both, BRIEF)
+    found = back(seen(gap, SAID), SETTLED_BEFORE, frozenset({OTHER}), both, BRIEF)
     assert found == RETURNS
     silent = LogFacts.of([Moment(ago(9), Logged.UNASSIGNED, app_id(3))]) | deactivated(2, 1)
-    found = back(seen(silent, SAID), PRESENT_BEFORE, HERE, HERE, BRIEF)
+    found = back(seen(silent, SAID), SETTLED_BEFORE, HERE, HERE, BRIEF)
     assert found == RETURNS
 
 
