@@ -1,0 +1,537 @@
+"""Both answers of every doubtful behaviour of the vendors, and the same end after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hooks.core.errors import StoreError
+from hooks.sandbox.switches import Switches
+from tests.running import Time
+from tests.stories.cast import (
+    CLUB,
+    JIRA,
+    NOT_LOCAL,
+    NOTHING,
+    RULES,
+    WEEK,
+    WHO,
+    WIKI,
+    Cast,
+    Has,
+    Who,
+    playing,
+)
+
+Do = Callable[[Cast], object]
+
+
+def nothing(_: Cast) -> None:
+    """The switch is met without more."""
+
+
+DEFAULTS: Mapping[str, object] = {each.name: each.default for each in fields(Switches)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One switch, and each answer of it that is played.
+
+    ``also`` and ``first`` bring about what the switch is about, ``then`` does so once everybody
+    is known; without them the answer that is there by itself is played once for all.
+    ``later`` is done when nothing is due any more. ``ends``: for which answer who ends otherwise,
+    and why; ``goes_on``: for which answers the service has not done with it; ``faults``: for which
+    answers something is wrong in the service.
+    """
+
+    switch: str
+    values: tuple[object, ...]
+    also: Mapping[str, object] = field(default_factory=dict)
+    first: Do = nothing
+    then: Do = nothing
+    later: Do | None = None
+    ends: Mapping[object, Has] = field(default_factory=dict)
+    goes_on: tuple[object, ...] = ()
+    faults: Mapping[object, str] = field(default_factory=dict)
+    rules: str | Callable[[Cast], str] = RULES
+    patience: timedelta = timedelta(hours=1)
+
+
+class Switched(Cast):
+    """The four in a world that was so before they came; delays and lags begin later."""
+
+    def __init__(self, time: Time, switches: Mapping[str, object]) -> None:
+        self._switches = switches
+        super().__init__(time)
+        self.switch(every=True)
+
+    def hire(self, name: str) -> str:
+        self.switch(every=False)
+        return super().hire(name)
+
+    def switch(self, *, every: bool) -> None:
+        for name, value in self._switches.items():
+            if every or not isinstance(value, float):
+                setattr(self.world.switches, name, value)
+
+
+def of(who: str, *causes: str) -> dict[Who, set[str]]:
+    """These are left alone for these causes."""
+    return {each: set(causes) for each in WHO if each in who.split()}
+
+
+def everybody(cast: Cast, **changes: object) -> None:
+    for login in cast.login.values():
+        cast.world.set_account(login, **changes)
+
+
+def push_as_jira(cast: Cast) -> None:
+    """A synced group is to have the name of a group that gives access to an app."""
+    cast.world.switches.group_push_delay = None
+    cast.world.push_group(cast.red, cast.company.app, JIRA)
+    cast.world.switches.group_push_delay = WEEK
+
+
+def sign_in(cast: Cast) -> None:
+    for who in ("moved", "back"):
+        cast.world.log_in(cast.login[who])
+    cast.nudge("moved", "back")
+
+
+def lose_replies(vendor: str, method: str) -> Do:
+    """The first three changes are applied, and nobody hears of it."""
+
+    def then(cast: Cast) -> None:
+        cast.world.fault(vendor, method, drop_after=True, times=3)  # type: ignore[arg-type]
+
+    return then
+
+
+def busy(vendor: str, times: int = 5) -> Do:
+    return lambda cast: cast.world.throttle(vendor, 20, times=times)  # type: ignore[arg-type]
+
+
+def forgotten(cast: Cast) -> None:
+    """The organization has no account of who leaves any more."""
+    organization = cast.world.organization
+    organization.forget(cast.world.account(cast.login["left"]))
+
+
+def key_is(kind: str) -> Do:
+    return lambda cast: cast.world.set_org_key(kind)  # type: ignore[arg-type]
+
+
+def no_rate(cast: Cast) -> None:
+    cast.world.switches.okta_rate_remaining = None
+
+
+def lose_source(cast: Cast) -> None:
+    cast.run.time.push(timedelta(seconds=61))
+    cast.world.delete_group("green")
+
+
+def admins(cast: Cast) -> None:
+    group = cast.world.add_local_group("administrators")
+    cast.world.local_add(group, cast.login["left"], cast.login["stays"])
+
+
+def admin_rule(cast: Cast) -> str:
+    group = cast.world.local_group("administrators")
+    return f'{RULES}[[local_group]]\nid = "{group.id}"\nadmin = true\n'
+
+
+def jira_only(cast: Cast) -> None:
+    group = cast.world.add_local_group("system-administrators")
+    cast.world.local_add(group, *cast.login.values())
+
+
+def imported(cast: Cast) -> None:
+    """An HR system brings somebody back and sends them away again, then the admins act."""
+    cast.world.activate(cast.login["back"], imported=True)
+    cast.world.deactivate(cast.login["back"], imported=True)
+
+
+def refuse_first_deliveries(cast: Cast) -> None:
+    """The first try of each of the first deliveries fails in our store."""
+    intake = cast.run.house.intake
+    put = intake.put
+    failed: set[str] = set()
+
+    async def flaky(*given: object, **more: object) -> object:
+        if len(failed) < 3:
+            failed.add(str(len(failed)))
+            msg = "the store is away"
+            raise StoreError(msg)
+        return await put(*given, **more)  # type: ignore[arg-type]
+
+    intake.put = flaky  # type: ignore[assignment,method-assign]
+
+
+#: Long enough for everybody to be looked at.
+SOON = timedelta(minutes=2)
+PARKED = Has(more={"left": {JIRA, WIKI}}, causes=of("left", "parked"))
+#: A pushed group lost its source: what becomes of it is for a person to say.
+BROKEN = Has(less={"back": {"green"}}, causes=of("moved stays", "source_unreadable"))
+ORPHANED = Has(
+    more={"left": {"green"}},
+    less={"back": {"green"}},
+    causes=of("left moved stays", "orphaned"),
+)
+SYSTEM = {who: {"system-administrators"} for who in WHO}
+SMALL = {"org_page_maximum": 2, "org_limit_over": "clamp"}
+
+ROWS: tuple[Row, ...] = (
+    # -- Atlassian organization: what it is told, and when ---------------------------------------
+    Row("propagation_delay", (30.0, 600.0)),
+    Row("org_search_lag", (20.0, 120.0)),
+    Row("all_members_group", (False,)),
+    Row("default_name_create", ("unsynced", "409"), first=push_as_jira),
+    Row("auto_app_access", (False, True), later=sign_in),
+    Row(
+        "unmanaged_deactivation",
+        ("ignored", "deactivated"),
+        first=lambda cast: everybody(cast, claim="unmanaged"),
+    ),
+    # -- Atlassian organization: writes ----------------------------------------------------------
+    Row(
+        "inactive_remove",
+        ("400",),
+        ends={"400": PARKED},
+    ),
+    Row("inactive_add", ("400", "204"), also={"propagation_delay": 120.0}),
+    Row(
+        "org_remove_nonmember",
+        ("204", "404"),
+        also={"org_search_lag": 60.0},
+        then=lose_replies("org", "DELETE"),
+    ),
+    Row(
+        "org_add_member",
+        ("204", "409"),
+        also={"org_search_lag": 60.0},
+        then=lose_replies("org", "POST"),
+    ),
+    Row(
+        "licence_limit",
+        (True,),
+        ends={True: Has(less={"back": {JIRA}}, causes=of("back", "rejected"))},
+        goes_on=(True,),
+    ),
+    Row("org_write_reply", ("200",)),
+    # -- Atlassian organization: searches --------------------------------------------------------
+    Row(
+        "unknown_account_search",
+        ("empty", "404"),
+        then=forgotten,
+        ends={
+            "empty": Has(less={"left": {CLUB}}),
+            "404": Has(less={"left": {CLUB}}, causes=of("left", "account_unknown")),
+        },
+        goes_on=("404",),
+    ),
+    Row("deactivated_listed", (False,)),
+    Row(
+        "deactivated_groups_listed",
+        (False,),
+        ends={False: Has(more={"left": {JIRA, WIKI}}, causes=of("left", "organization_unread"))},
+        faults={False: "of an inactive account no group is shown, and that is believed"},
+        goes_on=(False,),
+    ),
+    Row("roles_without_expand", (True,)),
+    Row(
+        "empty_roles_shown",
+        (False,),
+        ends={
+            False: Has(
+                more={"moved": {JIRA}, "back": {WIKI}}, causes=of("moved back", "roles_unread")
+            )
+        },
+        goes_on=(False,),
+    ),
+    Row(
+        "expand_groups_given",
+        (True, False),
+        first=admins,
+        rules=admin_rule,
+        ends=dict.fromkeys((True, False), Has(more={"stays": {"administrators"}})),
+    ),
+    Row("managed_by_shown", (False,)),
+    Row("external_synced_shown", (False,)),
+    Row(
+        "management_access_shown",
+        (False,),
+        ends={False: Has(more=NOT_LOCAL, causes=of("left moved back", "not_modifiable"))},
+    ),
+    Row("counts_shown", (False,)),
+    Row(
+        "jira_only_groups_listed",
+        (True, False),
+        first=jira_only,
+        rules=f'{RULES}[[local_group]]\nname = "system-*"\n',
+        ends={
+            True: Has(more=SYSTEM, causes=of("left", "never", "admin_left") | of("back", "never")),
+            False: Has(more=SYSTEM),
+        },
+    ),
+    Row("org_page_maximum", (1, 3), also={"org_limit_over": "clamp"}),
+    Row(
+        "org_limit_over",
+        ("400", "clamp"),
+        also={"org_page_maximum": 2},
+        ends={
+            "400": Has(more=NOT_LOCAL, causes=of("left moved back stays", "organization_unread"))
+        },
+        goes_on=("400",),
+        patience=timedelta(minutes=10),
+    ),
+    Row("org_next", ("bare", "url", "query"), also=SMALL),
+    Row("org_cursor", ("offset",), also=SMALL),
+    # -- Atlassian organization: doors -----------------------------------------------------------
+    Row(
+        "org_401",
+        ("proxy", "errors"),
+        then=key_is("expired"),
+        later=key_is("unscoped"),
+        patience=SOON,
+    ),
+    Row(
+        "org_403",
+        ("errors", "recorded"),
+        then=key_is("revoked"),
+        later=key_is("unscoped"),
+        patience=SOON,
+    ),
+    Row("org_429", ("proxy", "errors"), also={"org_rate_limit": 20}),
+    Row("org_error_status", ("number",), also={"inactive_remove": "400"}, ends={"number": PARKED}),
+    Row("org_rate_headers", (True, False), also={"org_rate_limit": 20}),
+    Row("org_rate_limit", (15, 60)),
+    Row("scim_links", ("403", "404", "405")),
+    # -- Okta: what its jobs do to the directory, and when ---------------------------------------
+    Row("provisioning_delay", (5.0, 300.0)),
+    Row("group_push_delay", (0.0, 90.0)),
+    Row("deprovisioning", (False,)),
+    Row("push_inactive_app_users", (True, False), also={"group_push_delay": 10.0}),
+    Row("forget_pushed_on_unassign", (True,)),
+    Row("forget_pushed_on_skip", (True, False), also={"group_push_delay": 10.0}),
+    Row(
+        "mapping_on_group_delete",
+        ("ERROR", "INACTIVE", "vanish"),
+        then=lose_source,
+        ends={"ERROR": BROKEN, "INACTIVE": ORPHANED, "vanish": ORPHANED},
+        goes_on=("ERROR",),
+    ),
+    Row("deactivation_delay", (90.0,)),
+    Row("activation_delay", (90.0,)),
+    Row("granular_deprovisioning", (0.0, 30.0), also={"group_push_delay": 0.0}),
+    Row("import_reactivates", (True, False), then=imported),
+    Row(
+        "group_delete_logs_members", (True,), then=lose_source, ends={True: BROKEN}, goes_on=(True,)
+    ),
+    Row("events_carry_webhooks", (False,)),
+    Row("shuffle_targets", (True,)),
+    # -- Okta: AppUsers --------------------------------------------------------------------------
+    Row("app_user_status", ("ACTIVE",)),
+    Row("unassigned_app_user", ("DEPROVISIONED", "INACTIVE")),
+    Row("app_user_external_id", (False,)),
+    Row("app_user_alternate_id", ("unknown",)),
+    Row("app_user_id_reused", (False,)),
+    # -- Okta: reads -----------------------------------------------------------------------------
+    Row("user_lag", (20.0, 120.0)),
+    Row("groups_lag", (20.0, 120.0)),
+    Row("app_user_lag", (20.0, 120.0)),
+    Row("search_lag", (60.0,)),
+    Row("log_delay", (20.0, 300.0)),
+    Row("groups_page", (1, 3)),
+    # -- Okta: doors -----------------------------------------------------------------------------
+    Row(
+        "okta_rate_headers", (True, False), also={"okta_rate_limit": 30, "okta_rate_enforced": True}
+    ),
+    Row("okta_rate_limit", (20,), also={"okta_rate_enforced": True}),
+    Row("okta_rate_remaining", (0, 1), then=nothing, later=no_rate, patience=SOON),
+    Row("okta_rate_enforced", (True,)),
+    Row("okta_rate_window", (10,), also={"okta_rate_limit": 20, "okta_rate_enforced": True}),
+    Row("retry_keeps_event_id", (True, False), then=refuse_first_deliveries),
+    # -- Atlassian SCIM: resources ---------------------------------------------------------------
+    Row("scim_external_id", ("absent", "other")),
+    Row("scim_active_shown", (False,)),
+    Row(
+        "scim_groups_shown",
+        (False,),
+        ends={
+            False: Has(
+                more={"left": {"red", "green"}, "moved": {"red"}},
+                causes=of("left moved back stays", "memberships_unread"),
+            )
+        },
+        goes_on=(False,),
+    ),
+    Row(
+        "scim_groups_when_empty",
+        ("missing",),
+        ends={
+            "missing": Has(
+                less={"back": {"red", "green"}}, causes=of("left back", "memberships_unread")
+            )
+        },
+        goes_on=("missing",),
+    ),
+    Row(
+        "scim_groups_of_inactive",
+        (False,),
+        ends={False: Has(more={"left": {"red", "green"}}, causes=of("left", "memberships_unread"))},
+        faults={False: "of an inactive record no group is shown, and that is believed"},
+        goes_on=(False,),
+    ),
+    Row(
+        "scim_extension_shown",
+        (False,),
+        ends={False: Has(more=NOT_LOCAL, causes=of("left moved back stays", "account_none"))},
+    ),
+    Row("scim_page_size", (1,)),
+    Row("scim_page_maximum", (1,)),
+    Row("scim_paging_ignored", (True,)),
+    Row(
+        "filter_ignored",
+        (True,),
+        ends={True: Has(more=NOTHING, causes=of("left moved back stays", "record_unread"))},
+        goes_on=(True,),
+        patience=SOON,
+    ),
+    Row("scim_read_lag", (20.0, 120.0)),
+    Row("display_name_case_exact", (False,)),
+    # -- Atlassian SCIM: PATCH -------------------------------------------------------------------
+    Row("patch_reply", ("empty",)),
+    Row("patch_atomic", (False,)),
+    Row("remove_form", ("selector_only", "value_only")),
+    Row(
+        "refusal",
+        ("invalidPath", "invalidSyntax", "invalidFilter", "noTarget"),
+        also={"remove_form": "value_only"},
+        ends={
+            "noTarget": Has(
+                more={"left": {"red", "green"}, "moved": {"red"}},
+                causes=of("left moved back", "no_effect"),
+            )
+        },
+        goes_on=("noTarget",),
+    ),
+    Row(
+        "remove_nonmember",
+        ("ok", "noTarget", "404"),
+        also={"scim_read_lag": 60.0},
+        then=lose_replies("scim", "PATCH"),
+    ),
+    Row("selector_combines", (False,)),
+    # -- Atlassian SCIM: doors -------------------------------------------------------------------
+    Row("scim_rate_headers", (True,)),
+    Row("scim_rate_limit", (10,)),
+    Row("retry_after", ("seconds", "date", "absent"), then=busy("scim")),
+)
+
+#: What nothing here can meet, each with its reason.
+NOT_OURS: Mapping[str, str] = {
+    "synced_write": "no synced group is ever written through the organization",
+    "org_admins_remove": "org-admins is never touched",
+    "wildcard_write": "every write names its directory",
+    "org_users_page": "every search says its limit",
+    "org_groups_page": "every search says its limit",
+    "org_filter_values": "one account or group is asked for at a time",
+    "get_lists": "searches are used, not these lists",
+    "v1_endpoints": "nothing of v1 is called",
+    "org_events_per_minute": "events are not read",
+    "org_event_delay": "events are not read",
+    "limit_over_maximum": "no limit above the maximum is asked for",
+    "token_lifetime": "only with a private key; here an API token reads",
+    "require_dpop": "only the token endpoint asks for it",
+    "ssws_without_space": "only the vendor's library writes it so, and it does not read here",
+    "hooks_over_http": "only who registers a hook meets it",
+    "remove_unknown_user": "only a record that was just read is removed",
+    "add_unknown_user": "only a record that was just read is added",
+    "value_with_display": "no value has a display",
+    "value_bare_string": "a value is never a bare string",
+    "value_as_object": "values are always a list",
+}
+
+
+def played() -> Iterator[tuple[str, object]]:
+    for row in ROWS:
+        for value in row.values:
+            yield row.switch, value
+
+
+def test_every_switch_has_its_row_or_a_reason() -> None:
+    switches = [row.switch for row in ROWS]
+    assert sorted([*switches, *NOT_OURS]) == sorted(DEFAULTS)
+
+
+def test_every_answer_but_the_usual_is_played() -> None:
+    for switch, value in played():
+        row = next(each for each in ROWS if each.switch == switch)
+        staged = (
+            bool(row.also)
+            or row.first is not nothing
+            or row.then is not nothing
+            or row.later is not None
+        )
+        assert value is not DEFAULTS[switch] or staged
+
+
+async def ended(cast: Cast) -> Has:
+    """How they are; that a step is parked is a cause too."""
+    now = await cast.now()
+    causes = {who: set(now.causes.get(who, ())) for who in WHO}
+    for who, login in cast.login.items():
+        last = {group: state for _, group, _, state in await cast.run.steps(login)}
+        causes[who] |= {"parked"}.intersection(last.values())
+    return replace(now, causes={who: each for who, each in causes.items() if each})
+
+
+async def play(
+    time: Time, url: str, folder: Path, switches: Mapping[str, object], row: Row
+) -> tuple[Has, list[str]]:
+    """How they ended, and what is not done."""
+    cast = Switched(time, switches)
+    row.first(cast)
+    rules = row.rules if isinstance(row.rules, str) else row.rules(cast)
+    async with playing(cast, url, folder, rules=rules):
+        row.then(cast)
+        cast.act()
+        await cast.run.settle(row.patience)
+        if row.later:
+            row.later(cast)
+            await cast.run.settle(timedelta(hours=1))
+        return await ended(cast), await cast.unfinished()
+
+
+async def test_with_the_usual_answers_everybody_ends_right(
+    time: Time, sqlite_url: str, tmp_path: Path
+) -> None:
+    assert await play(time, sqlite_url, tmp_path, {}, Row("", ())) == (Has(), [])
+
+
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        pytest.param(
+            row,
+            value,
+            id=f"{row.switch}={value}",
+            marks=pytest.mark.xfail(strict=True, reason=row.faults[value])
+            if value in row.faults
+            else (),
+        )
+        for row in ROWS
+        for value in row.values
+    ],
+)
+async def test_with_any_other_answer_everybody_ends_the_same(
+    time: Time, sqlite_url: str, tmp_path: Path, row: Row, value: object
+) -> None:
+    switches = {**row.also, row.switch: value}
+    has, unfinished = await play(time, sqlite_url, tmp_path, switches, row)
+    assert has == row.ends.get(value, Has())
+    assert (unfinished != []) is (value in row.goes_on)
