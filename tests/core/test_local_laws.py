@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
+from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hooks.core.asks import Ask, AskScimLinks
+from hooks.core.asks import Ask, AskLog, AskScimLinks
+from hooks.core.decide import decide
 from hooks.core.membership import Action, Standing
 from hooks.core.plan import Plan
 from hooks.core.policy import Policy, Restore, Suspended
-from hooks.core.reading import Unread, Why
+from hooks.core.reading import MISSING, Account, Answer, App, AppUser, OktaUser, Unread, Why
+from hooks.core.refusal import Cause
 from tests.core.chance import (
     UNNAMED,
     UNTOUCHABLE,
@@ -20,16 +24,23 @@ from tests.core.chance import (
     rules,
     unread,
 )
+from tests.core.lives import sent
 from tests.core.worlds import (
+    ANN,
+    ANNS,
     BOBS,
     DOWN,
     LEAVER,
+    PERSON,
+    ROUNDS,
     World,
+    answer,
     beside,
     local_plan,
     look,
     look_closely,
     organized,
+    reading,
     record,
     rule,
 )
@@ -141,3 +152,212 @@ def test_the_present_lose_nothing_that_is_named_without_a_condition(
     plan = look(*worlds, policy=bare)
     if local_plan(plan).standing is Standing.PRESENT:
         assert not taken(plan)
+
+
+# -- order -------------------------------------------------------------------------------------
+
+
+def told(plan: Plan) -> tuple[object, ...]:
+    """What a plan comes to, for all places, in no order."""
+    directories = {
+        each.name: (
+            each.standing,
+            frozenset((step.action, step.group, step.reason) for step in each.steps),
+            frozenset((refusal.cause, refusal.group) for refusal in each.refusals),
+        )
+        for each in plan.directories
+    }
+    here = local_plan(plan)
+    return (
+        directories,
+        here.standing,
+        here.mode,
+        frozenset((step.action, step.group, step.reason) for step in here.steps),
+        frozenset((refusal.cause, refusal.group) for refusal in here.refusals),
+        frozenset((each.group, each.because) for each in here.kept),
+        plan.others,
+        plan.protected,
+    )
+
+
+def shuffled(said: Answer, dice: Random) -> Answer:
+    """The same list in another order; anything else as it is."""
+    if not isinstance(said, tuple):
+        return said
+    any_order: Any = tuple(dice.sample(said, len(said)))
+    answered: Answer = any_order
+    return answered
+
+
+@SOME
+@given(organized_worlds(), policies, st.randoms())
+def test_in_which_order_anything_is_listed_means_nothing(
+    worlds: Worlds, policy: Policy, dice: Random
+) -> None:
+    """Directories, groups and rules."""
+    plan, seen = look_closely(*worlds, policy=policy)
+    answers = {ask: shuffled(said, dice) for ask, said in seen.answers.items()}
+    directories = dice.sample(seen.directories, len(seen.directories))
+    rules = dice.sample(policy.rules, len(policy.rules))
+    other = replace(seen, answers=answers, directories=tuple(directories))
+    found = decide(other, replace(policy, rules=tuple(rules)))
+    assert not found.asks
+    assert told(found) == told(plan)
+
+
+@SOME
+@given(organized_worlds(), policies, st.randoms())
+def test_in_which_order_answers_come_means_nothing(
+    worlds: Worlds, policy: Policy, dice: Random
+) -> None:
+    at_once, seen = look_closely(*worlds, policy=policy)
+    answers: dict[Ask, Answer] = {}
+    while asks := sorted(decide(reading(*worlds, answers=answers), policy).asks, key=repr):
+        one = dice.choice(asks)
+        assert one not in answers, "asked again what was answered"
+        answers[one] = answer(one, *worlds)
+    assert told(decide(reading(*worlds, answers=answers), policy)) == told(at_once)
+    assert decide(seen, policy) == at_once, "and nothing but the reading counts"
+
+
+# -- total -------------------------------------------------------------------------------------
+
+statuses = st.sampled_from(["ACTIVE", "SUSPENDED", "DEPROVISIONED", "STAGED", "IMPORTED", "", "?"])
+nothing = st.just(MISSING) | unread
+
+
+@SOME
+@given(st.data(), organized_worlds(), policies)
+def test_any_mixture_of_answers_ends_in_a_plan(
+    data: st.DataObject, worlds: Worlds, policy: Policy
+) -> None:
+    """Whatever is missing: no exception, an end to asking, and each group in one place."""
+    draw = data.draw
+    odd = tuple(
+        replace(
+            world,
+            user=draw(st.just(world.user) | nothing | st.builds(OktaUser, st.just(ANN), statuses)),
+            member_of=draw(st.just(world.member_of) | unread | st.just(frozenset())),
+            app=draw(
+                st.just(world.app) | nothing | st.builds(App, st.just(world.app_id), statuses)
+            ),
+            app_user=draw(
+                st.just(world.app_user) | nothing | st.builds(AppUser, st.just(ANN), statuses)
+            ),
+            mappings=draw(st.just(world.mappings) | unread | st.just(())),
+        )
+        for world in worlds
+    )
+    answers: dict[Ask, Answer] = {}
+    for _ in range(ROUNDS):
+        plan = decide(reading(*odd, answers=dict(answers)), policy)
+        new = plan.asks - answers.keys()
+        if not new:
+            break
+        for ask in sorted(new, key=repr):
+            real = st.just(answer(ask, *odd))
+            answers[ask] = draw(real | real | (unread if ask == AskLog() else nothing))
+    assert not plan.asks
+    check_places(plan)
+
+
+def check_places(plan: Plan) -> None:
+    here = local_plan(plan)
+    stepped = [step.group.id for step in here.steps]
+    refused = {each.group for each in here.refusals if each.cause is not Cause.ADMIN_LEFT}
+    assert len(stepped) == len(set(stepped))
+    assert not set(stepped) & refused
+    gone = {step.group.id for step in here.steps if step.action is Action.REMOVE}
+    assert not gone & {each.group.id for each in here.kept}
+    if here.standing in (Standing.UNCLEAR, Standing.OUTSIDE) or None in refused:
+        assert not stepped
+    if here.standing.absent:
+        assert all(step.action is Action.REMOVE for step in here.steps)
+    if here.standing in (Standing.PRESENT, Standing.RETURNING, Standing.SUSPENDED):
+        assert any(each.standing is here.standing for each in plan.directories) or (
+            {here.standing} | {each.standing for each in plan.directories}
+        ) >= {Standing.PRESENT, Standing.RETURNING}
+
+
+# -- convergence -------------------------------------------------------------------------------
+
+#: Looks in a row after which nothing is left to do: a return settles in three.
+LOOKS = 3
+
+
+@SOME
+@given(worlds=organized_worlds(), policy=policies, lagging=st.booleans())
+def test_a_plan_that_was_sent_leaves_nothing_to_do(
+    worlds: Worlds, policy: Policy, *, lagging: bool
+) -> None:
+    """Also where the next reading still shows the groups as they were before."""
+    plan = look(*worlds, policy=policy)
+    now = sent(plan, *worlds)
+    if lagging:
+        late = tuple(
+            replace(each, records=before.records, account_in=before.account_in)
+            for each, before in zip(now, worlds, strict=True)
+        )
+        again = look(*late, policy=policy)
+        assert taken(again) <= taken(plan), "a reading that lags takes nothing more"
+        now = tuple(
+            replace(each, records=real.records, account_in=real.account_in)
+            for each, real in zip(sent(again, *late), now, strict=True)
+        )
+        now = sent(look(*now, policy=policy), *now)
+    inside = now[0].account_in
+    for _ in range(LOOKS):
+        plan = look(*now, policy=policy)
+        assert not [*plan.steps]
+        now = sent(plan, *now)
+    assert now[0].account_in == inside
+
+
+# -- one plane and the other -------------------------------------------------------------------
+
+
+def synced(plan: Plan) -> list[tuple[object, ...]]:
+    return [
+        (each.name, each.standing, each.steps, each.refusals, each.kept, each.ledger)
+        for each in plan.directories
+    ]
+
+
+@SOME
+@given(organized_worlds(), policies, st.sampled_from(["answers", "down", "unknown"]))
+def test_the_organization_changes_nothing_in_the_directories(
+    worlds: Worlds, policy: Policy, how: str
+) -> None:
+    """Of people who hold no admin role, as far as it ever said. Law 3."""
+    first = replace(worlds[0], account_before=None)
+    if how == "answers":
+        first = replace(first, account=PERSON)
+    else:
+        said = DOWN if how == "down" else MISSING
+        first = replace(first, account=said, account_in=said, scim_links=said, active_members=DOWN)
+    worlds = (first, *worlds[1:])
+    without = look(*worlds, policy=replace(policy, organization=False))
+    assert without.local is None
+    assert synced(look(*worlds, policy=policy)) == synced(without)
+
+
+@SOME
+@given(
+    organized_worlds(),
+    policies,
+    st.sampled_from(
+        [
+            Account(ANNS, "atlassian", "active", frozenset({"org-admin"})),
+            Account(ANNS, "app", "active"),
+        ]
+    ),
+)
+def test_an_account_that_must_not_lose_anything_makes_no_plan_take_more(
+    worlds: Worlds, policy: Policy, account: Account
+) -> None:
+    plain = (replace(worlds[0], account=PERSON, account_before=None), *worlds[1:])
+    holds = (replace(plain[0], account=account), *worlds[1:])
+    before, after = look(*plain, policy=policy), look(*holds, policy=policy)
+    took = {(s.directory, s.group) for s in before.steps if s.action is Action.REMOVE}
+    takes = {(s.directory, s.group) for s in after.steps if s.action is Action.REMOVE}
+    assert takes <= took
