@@ -16,7 +16,7 @@ from hooks.core.membership import Action, Group, Standing, State
 from hooks.core.memory import Claim, Claimed, Memory, PastStep
 from hooks.core.plan import DirectoryPlan, LocalPlan, PlacePlan, Plan, Step
 from hooks.core.policy import Policy
-from hooks.core.reading import MISSING, ScimRecord
+from hooks.core.reading import MISSING, Account, ScimRecord
 from hooks.core.returning import derived
 from tests.core.worlds import (
     APP,
@@ -24,6 +24,7 @@ from tests.core.worlds import (
     EVERYONE,
     KNOWN,
     NOW,
+    PERSON,
     USER,
     World,
     local_id,
@@ -47,8 +48,10 @@ _ASSIGNMENT = {"assign": Claim.ASSIGNED, "unassign": Claim.UNASSIGNED}
 _MEMBERSHIP = {"join": Claim.JOINED, "leave": Claim.LEFT}
 
 
-def remembered(memory: Memory, place: PlacePlan, at: datetime) -> Memory:
-    """What a look leaves of one place, with the steps it sent."""
+def remembered(
+    memory: Memory, place: PlacePlan, at: datetime, became_of_it: State = State.SUBMITTED
+) -> Memory:
+    """What a look leaves of one place, with the steps it sent, or found to be refused."""
     forfeits = isinstance(place, LocalPlan) and place.forfeits
     quiet = place.quiet and place.active
     left = returning.after(memory, place.standing, quiet=quiet, now=at, forfeits=forfeits)
@@ -63,7 +66,7 @@ def remembered(memory: Memory, place: PlacePlan, at: datetime) -> Memory:
         name = step.group.display
         number = len(history) + 1
         history.append(
-            PastStep(number, step.action, step.group.id, State.SUBMITTED, "", step.reason, at, name)
+            PastStep(number, step.action, step.group.id, became_of_it, "", step.reason, at, name)
         )
     waiting = (memory.waiting_since or at) if place.waiting else None
     kept = replace(memory, history=tuple(history), waiting_since=waiting)
@@ -81,7 +84,10 @@ def remembered(memory: Memory, place: PlacePlan, at: datetime) -> Memory:
 
 
 def sent(plan: Plan, *worlds: World) -> tuple[World, ...]:
-    """The worlds after the plan was sent, its outcomes journalled and the look remembered."""
+    """The worlds after the plan was sent, its outcomes journalled and the look remembered.
+
+    Atlassian refuses to change an account that is inactive.
+    """
     after = []
     for world, place in zip(worlds, plan.directories, strict=True):
         records = world.records
@@ -91,13 +97,15 @@ def sent(plan: Plan, *worlds: World) -> tuple[World, ...]:
         links = (*world.links, *place.fresh)
         after.append(replace(world, records=records, memory=memory, links=links))
     here = local_plan(plan)
-    inside = worlds[0].account_in
-    if isinstance(inside, frozenset):
+    account, inside = worlds[0].account, worlds[0].account_in
+    refused = isinstance(account, Account) and account.status == "inactive"
+    if isinstance(inside, frozenset) and not refused:
         for one in here.steps:
             change = {local_id(int(one.group.id[-12:]))}
             inside = inside - change if one.action is Action.REMOVE else inside | change
     before = derived(reading(*worlds))
-    local = remembered(before, here, worlds[0].at)
+    state = State.PARKED if refused else State.SUBMITTED
+    local = remembered(before, here, worlds[0].at, state)
     after[0] = replace(after[0], account_in=inside, local=local)
     return tuple(after)
 
@@ -113,9 +121,13 @@ def _changed(found: ScimRecord, step: Step, place: DirectoryPlan) -> ScimRecord:
 
 @dataclass
 class Life:
-    """``inside`` are the local groups she is in, by number."""
+    """``inside`` are the local groups she is in, by number.
+
+    ``freezes``: her account is inactive while she is away, and cannot be changed then.
+    """
 
     policy: Policy = RULES
+    freezes: bool = False
     at: datetime = NOW - timedelta(days=20)
     active: bool = True
     suspended: bool = False
@@ -206,9 +218,14 @@ class Life:
             claims=tuple(replace(each, first_look=self.at) for each in claims),
             memory=self.directory,
             local=self.local,
+            account=replace(PERSON, status="inactive" if self._frozen else "active"),
             account_in=frozenset(map(local_id, self.inside)),
             at=self.at,
         )
+
+    @property
+    def _frozen(self) -> bool:
+        return self.freezes and not (self.active and self.assigned and not self.suspended)
 
     def look(self, *claims: Claimed) -> Plan:
         """One look of ours, and what it sends."""

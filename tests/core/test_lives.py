@@ -27,9 +27,9 @@ lives = st.lists(
 suspended = st.sampled_from(Suspended)
 
 
-def watched_closely(events: list[Event], policy: Suspended) -> Life:
+def watched_closely(events: list[Event], policy: Suspended, *, freezes: bool = False) -> Life:
     """A look after each event, which comes."""
-    life = Life(replace(RULES, suspended=policy))
+    life = Life(replace(RULES, suspended=policy), freezes=freezes)
     for word, minutes, _, _ in events:
         claim = life.do(word)
         if claim:
@@ -38,9 +38,9 @@ def watched_closely(events: list[Event], policy: Suspended) -> Life:
     return life
 
 
-def watched_badly(events: list[Event], policy: Suspended) -> Life:
+def watched_badly(events: list[Event], policy: Suspended, *, freezes: bool = False) -> Life:
     """Looks here and there; some events never come."""
-    life = Life(replace(RULES, suspended=policy))
+    life = Life(replace(RULES, suspended=policy), freezes=freezes)
     waiting: list[Claimed] = []
     for word, minutes, comes, looks in events:
         claim = life.do(word)
@@ -51,6 +51,14 @@ def watched_badly(events: list[Event], policy: Suspended) -> Life:
             waiting.clear()
         life.wait(minutes)
     return life
+
+
+def returned(life: Life) -> frozenset[int]:
+    """Where she ends, in force, with an event that says so."""
+    life.comes_back()
+    life.wait(15)
+    life.settle(life.claim("activate"))
+    return life.inside
 
 
 @SOME
@@ -65,13 +73,22 @@ def test_however_little_we_saw_the_end_is_as_if_we_had_seen_everything(
     Nobody else changes her local groups meanwhile: what an admin grants before we hear of the
     return would go with it. Without that last event the log is not asked, and nothing is taken.
     """
-    ends = []
-    for life in (watched_closely(events, policy), watched_badly(events, policy)):
-        life.comes_back()
-        life.wait(15)
-        life.settle(life.claim("activate"))
-        ends.append(life.inside)
-    assert ends[0] == ends[1]
+    closely, badly = watched_closely(events, policy), watched_badly(events, policy)
+    assert returned(closely) == returned(badly)
+
+
+@FEW
+@given(lives, suspended)
+@example([("deactivate", 90, True, True), ("activate", 15, True, True)], Suspended.KEEP)
+@example([("unassign", 15, True, True), ("assign", 90, True, True)], Suspended.KEEP)
+@example([("suspend", 90, True, True), ("unsuspend", 15, True, True)], Suspended.STRIP)
+def test_an_account_that_is_frozen_while_she_is_away_ends_as_one_that_is_not(
+    events: list[Event], policy: Suspended
+) -> None:
+    """What Atlassian refuses is parked, and done on return if it is still wanted."""
+    expected = returned(watched_closely(events, policy))
+    assert returned(watched_closely(events, policy, freezes=True)) == expected
+    assert returned(watched_badly(events, policy, freezes=True)) == expected
 
 
 @FEW
