@@ -12,6 +12,7 @@ from hooks.core.asks import (
     Ask,
     AskAccount,
     AskAccountGroups,
+    AskHolders,
     AskOktaGroup,
     AskRecordById,
     AskRecordsByExternalId,
@@ -87,7 +88,7 @@ def anticipated_there(
     asks: set[Ask] = {AskOktaGroup(group, fresh=True) for group in protected}
     if account is None:
         return asks
-    asks.add(AskAccount(account))
+    asks |= {AskAccount(account), AskHolders(account)}
     leaving = any(each.claim in (Claim.DEACTIVATED, Claim.UNASSIGNED) for each in claims)
     if policy.rules or leaving:
         asks.add(AskAccountGroups(account))

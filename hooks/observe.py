@@ -16,6 +16,7 @@ from hooks.core.asks import (
     AskAccount,
     AskAccountGroups,
     AskActiveMembers,
+    AskHolders,
     AskLog,
     AskOktaGroup,
     AskOrganizationGroup,
@@ -38,6 +39,7 @@ from hooks.core.reading import (
     KnownGroup,
     Missing,
     Reading,
+    Successor,
     Unread,
     Why,
 )
@@ -47,7 +49,7 @@ from hooks.store import cursor, groups, journal, looks, mappings, people
 
 if TYPE_CHECKING:
     from hooks.clock import Clock
-    from hooks.core.ids import AccountId, DirectoryName, OktaAppId, OktaUserId
+    from hooks.core.ids import AccountId, DirectoryName, OktaAppId, OktaGroupId, OktaUserId
     from hooks.core.membership import OrganizationGroup
     from hooks.core.memory import Link
     from hooks.core.plan import Plan
@@ -98,7 +100,7 @@ class Observer:
         self._sealer = sealer
         self._clock = clock
         self._together = Together()
-        self._groups: dict[AskOktaGroup, tuple[datetime, Answer]] = {}
+        self._groups: dict[OktaGroupId, tuple[datetime, Answer]] = {}
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -224,8 +226,14 @@ class Observer:
                 app = self.directories[name].app
                 found = self.okta.successors(app, user_name, other_than=user)
                 return list_of(await answer_of(found))
+            case AskHolders(account):
+                return await self._holders(account, user)
             case _:
                 return await self._of_organization(ask)
+
+    async def _holders(self, account: AccountId, user: OktaUserId) -> tuple[Successor, ...]:
+        known = await self._database.read(lambda tx: people.holders(tx, account, other_than=user))
+        return tuple(Successor(each) for each in known)
 
     async def _of_organization(
         self,
@@ -272,12 +280,14 @@ class Observer:
 
     async def _group(self, ask: AskOktaGroup) -> Answer:
         now = self._clock.now()
-        known = None if ask.fresh else self._groups.get(ask)
+        known = None if ask.fresh else self._groups.get(ask.group)
         if known and now - known[0] < _GROUP_BELIEVED:
             return known[1]
-        found = await answer_of(self._together.read(ask, lambda: self.okta.group(ask.group)))
+        found = await answer_of(
+            self._together.read(("group", ask.group), lambda: self.okta.group(ask.group))
+        )
         if isinstance(found, Missing | Unread):
-            self._groups.pop(ask, None)
+            self._groups.pop(ask.group, None)
         else:
-            self._groups[ask] = (now, found)
+            self._groups[ask.group] = (now, found)
         return found

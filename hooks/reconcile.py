@@ -16,6 +16,7 @@ from hooks.core.membership import ORGANIZATION, Action, Mode, Standing, State
 from hooks.core.memory import Claim, Memory
 from hooks.core.plan import DirectoryPlan, LocalPlan
 from hooks.core.reading import Account, Why
+from hooks.core.refusal import Cause, Refusal
 from hooks.core.returning import derived
 from hooks.store import groups, journal, line, looks, mappings, people
 from hooks.store.journal import Wish
@@ -89,6 +90,7 @@ class Reconciler:
         admission = await self._admit(held, plan, policy)
         sent = await self._submit.write(admission.admitted, deadline)
         proved, unsettled = await self._submit.prove(plan, sent)
+        rejected = _rejected(proved)
         came = _came(
             reading, plan, proved, unsettled, held=held, contended=bool(admission.contended)
         )
@@ -99,15 +101,17 @@ class Reconciler:
             jitter=self._jitter(),
             look_again=policy.look_again,
         )
+        memories = _memories(reading)
         stood = [
             _stood(
-                memory,
+                memories[each.name],
                 each,
                 reading,
                 quiet=_quiet(policy, each) and not admission.held,
                 waits=bool(unsettled[each.name]),
+                rejected=[one for one in rejected if one.directory == each.name],
             )
-            for memory, each in zip(_memories(reading), plan.places, strict=False)
+            for each in plan.places
         ]
         told = report.told(plan, report.names(reading, ()), reading=reading)
         accounts = [each for each in reading.answers.values() if isinstance(each, Account)]
@@ -165,17 +169,23 @@ def _came(
     held: Lease,
     contended: bool,
 ) -> Came:
-    failures = [became.code for _, became in sent if became.state in _FAILED]
+    failures = [
+        became.code
+        for wish, became in sent
+        if became.state in _FAILED and not _refused_for_good(wish, became)
+    ]
+    rejected = {each.directory for each in _rejected(sent)}
     unread = [refusal.unread for refusal in plan.refusals if refusal.unread and refusal.retry]
     credential = [code == "credential" for code in failures]
     credential += [each.why is Why.CREDENTIAL for each in unread]
     returning = any(each.standing is Standing.RETURNING for each in plan.places)
     stirred = any(each.claim in _RESTLESS for each in held.claims)
     added = any(wish.step.action is Action.ADD for wish, _ in sent)
+    memories = _memories(reading)
     waiting = [
-        memory.waiting_since or reading.at
-        for memory, each in zip(_memories(reading), plan.places, strict=False)
-        if each.waiting or unsettled[each.name]
+        memories[each.name].waiting_since or reading.at
+        for each in plan.places
+        if each.waiting or unsettled[each.name] or each.name in rejected
     ]
     return Came(
         failed=bool(failures or unread or contended),
@@ -194,6 +204,20 @@ def _came(
 _FAILED = frozenset({State.FAILED, State.ABANDONED, State.OPEN})
 
 
+def _refused_for_good(wish: Wish, became: Resolved) -> bool:
+    """A give-back the vendor understood and said no to: no attempt of ours changes that."""
+    passing = became.code in ("credential", "unavailable")
+    return wish.step.action is Action.ADD and became.state is State.FAILED and not passing
+
+
+def _rejected(sent: list[tuple[Wish, Resolved]]) -> list[Refusal]:
+    return [
+        Refusal(wish.step.directory, Cause.REJECTED, wish.step.group.id)
+        for wish, became in sent
+        if _refused_for_good(wish, became)
+    ]
+
+
 def _member(
     plan: Plan, step: Step, members: Mapping[DirectoryName, ScimUserId]
 ) -> ScimUserId | AccountId | None:
@@ -208,9 +232,10 @@ def _observes(policy: Policy, each: PlacePlan) -> bool:
     return mode is not Mode.ENFORCE
 
 
-def _memories(reading: Reading) -> list[Memory]:
-    """What was remembered of each place of a plan, in its order."""
-    return [*(each.memory for each in reading.directories), derived(reading)]
+def _memories(reading: Reading) -> dict[DirectoryName, Memory]:
+    """What was remembered of each place."""
+    found = {each.name: each.memory for each in reading.directories}
+    return found | {ORGANIZATION: derived(reading)}
 
 
 def _quiet(policy: Policy, each: PlacePlan) -> bool:
@@ -229,11 +254,20 @@ def _settles(memory: Memory, each: PlacePlan, reading: Reading, *, quiet: bool) 
     return settled
 
 
-def _stood(memory: Memory, each: PlacePlan, reading: Reading, *, quiet: bool, waits: bool) -> Stood:
+def _stood(
+    memory: Memory,
+    each: PlacePlan,
+    reading: Reading,
+    *,
+    quiet: bool,
+    waits: bool,
+    rejected: list[Refusal],
+) -> Stood:
     """What to remember of one place. ``waits``: a step was sent that nobody has seen yet."""
     settled = _settles(memory, each, reading, quiet=quiet)
-    since = (memory.waiting_since or reading.at) if each.waiting or waits else None
-    stood = Stood(each.name, settled, since, refusals=each.refusals)
+    waiting = each.waiting or waits or rejected
+    since = (memory.waiting_since or reading.at) if waiting else None
+    stood = Stood(each.name, settled, since, refusals=(*each.refusals, *rejected))
     if isinstance(each, LocalPlan) and each.account:
         return replace(stood, groups=frozenset(known.group.id for known in each.groups))
     if isinstance(each, DirectoryPlan):

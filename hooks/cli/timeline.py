@@ -177,7 +177,7 @@ _REASONS = {each.value: words for each, words in REASONS.items()}
 def _of_look(record: Record) -> Iterator[str]:
     told = record["told"]
     for name, place in places(told if isinstance(told, dict) else {}):
-        yield f"{name}: {place['standing']}{_statuses(place)}; {_veritems(place)}"
+        yield f"{name}: {place['standing']}{_statuses(place)}; {_verdicts(place)}"
 
 
 def _statuses(place: Mapping[str, object]) -> str:
@@ -186,7 +186,7 @@ def _statuses(place: Mapping[str, object]) -> str:
     return ""
 
 
-def _veritems(place: Mapping[str, object]) -> str:
+def _verdicts(place: Mapping[str, object]) -> str:
     """``remove A, B; keep C``."""
     by_verdict: dict[str, list[str]] = {}
     for each in items(place.get("groups")):

@@ -92,6 +92,13 @@ class AskScimLinks:
 
 
 @dataclass(frozen=True, slots=True)
+class AskHolders:
+    """Who else in force is known to hold this account?"""
+
+    account: AccountId
+
+
+@dataclass(frozen=True, slots=True)
 class AskActiveMembers:
     """Who are the first active members of this group of the organization?"""
 
@@ -110,6 +117,7 @@ Ask = (
     | AskOrganizationGroup
     | AskScimLinks
     | AskActiveMembers
+    | AskHolders
 )
 
 

@@ -34,12 +34,15 @@ if TYPE_CHECKING:
     from hooks.core.claims import Contradiction
     from hooks.core.ids import OktaUserId, ScimGroupId
     from hooks.core.ledger import Ledger
+    from hooks.core.policy import Rule
 
 #: Atlassian's own groups; no plan ever touches them. Design 3.4.
 NEVER = (
     "org-admins", "site-admins", "system-administrators", "administrators",
     "jira-administrators", "atlassian-addons*",
 )  # fmt: skip
+#: Named by their id with ``admin = true``, these two may be touched after all.
+ADMIN = frozenset({"administrators", "jira-administrators"})
 #: Removals Atlassian accepted without effect before we stop and say so.
 NO_EFFECT_AFTER = 3
 
@@ -178,6 +181,13 @@ def _untouchable(scene: Scene, group: Group) -> Cause | None:
 def never(name: str) -> bool:
     """One of Atlassian's own groups."""
     return any(fnmatchcase(name.casefold(), pattern) for pattern in NEVER)
+
+
+def built_in(names: Iterable[str], group: str, rules: Iterable[Rule]) -> bool:
+    """One of Atlassian's own, under any of these names, and no rule lets us touch it by its id."""
+    found = {name.casefold() for name in names if never(name)}
+    admin = any(rule.admin and rule.id == group for rule in rules)
+    return bool(found) and not (admin and found <= ADMIN)
 
 
 def shielded(policy: Policy, group: str, names: Iterable[str]) -> bool:

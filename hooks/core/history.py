@@ -36,7 +36,9 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class LogFacts:
-    """What the System Log shows about one person, oldest first; a deletion is a deactivation.
+    """What the System Log shows about one person, oldest first.
+
+    A deletion is a deactivation, and an unsuspension an activation.
 
     It proves what it shows, never that something did not happen.
     """

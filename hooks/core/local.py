@@ -14,10 +14,11 @@ from hooks.core import claims
 from hooks.core.asks import (
     Ask,
     AskActiveMembers,
+    AskHolders,
     Asking,
     AskScimLinks,
 )
-from hooks.core.change import NO_EFFECT_AFTER, REASONS, Succeeded, never, shielded, succeeded
+from hooks.core.change import NO_EFFECT_AFTER, REASONS, Succeeded, built_in, shielded, succeeded
 from hooks.core.ledger import Ledger
 from hooks.core.membership import (
     ORGANIZATION,
@@ -37,6 +38,7 @@ from hooks.core.reading import (
     OktaUser,
     Reading,
     ScimLink,
+    Successor,
     Unread,
     Why,
 )
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
     from hooks.core.ids import AccountId, DirectoryName, OktaAppId, ScimUserId
     from hooks.core.memory import Memory, PastStep
 
-#: Named by their id with ``admin = true``, these two may be touched after all. Design 3.4.
-_ADMIN = frozenset({"administrators", "jira-administrators"})
 #: How far back grants after our removals, and removals to be given back, count. Design 3.5.
 RECENT = timedelta(days=30)
 #: Grants after our removals, that recent, before we stop. Design 3.4.
@@ -175,13 +175,11 @@ def _objection(scene: LocalScene, known: KnownGroup, rules: tuple[Rule, ...]) ->
     """What speaks against this removal on the answers there are."""
     group = known.group
     names = {group.name, known.before[0]} if known.before else {group.name}
-    built_in = {name.casefold() for name in names if never(name)}
-    ours = built_in <= _ADMIN and any(rule.admin and rule.id == group.id for rule in rules)
     sources = [each for rule in rules if rule.while_member_of for each in rule.while_member_of.ids]
     taken = scene.ledger.of(group.id)
     back_again = [each for each in scene.ledger.back if _counts(scene, each, group)]
     causes = (
-        (bool(built_in) and not ours, Cause.NEVER),
+        (built_in(names, group.id, rules), Cause.NEVER),
         (shielded(scene.policy, group.id, names), Cause.PROTECTED),
         (not group.modifiable, Cause.NOT_MODIFIABLE),
         (
@@ -271,7 +269,9 @@ def _role(scene: LocalScene) -> Refusal | Asking | None:
     role = role_guard(scene.reading, scene.policy, scene.account.id, in_force=scene.here)
     if isinstance(role, Guard):
         return scene.refuse(role.cause)
-    if scene.here and scene.account.roles is None and scene.reading.account_before is None:
+    before = scene.reading.account_before
+    told = before is not None and before.id == scene.account.id
+    if scene.here and scene.account.roles is None and not told:
         return scene.refuse(Cause.ROLES_UNREAD)
     return role
 
@@ -307,9 +307,16 @@ def _place(directory: DirectoryReading, record: ScimUserId) -> tuple[str, str]:
 
 
 def _successors(scene: LocalScene) -> Refusal | Asking | Succeeded | None:
-    """Somebody else in force holds the record, or its userName, in whatever directory."""
+    """Somebody else in force holds the account, a record, or its userName, wherever that is."""
     records = {plan.name: plan.record.user_name for _, plan in scene.there if plan.record}
     asks: frozenset[Ask] = frozenset()
+    holders = AskHolders(scene.account.id)
+    answer = scene.reading.answers.get(holders)
+    if answer is None:
+        asks = frozenset({holders})
+    elif isinstance(answer, tuple) and answer:
+        others = frozenset(each.user for each in answer if isinstance(each, Successor))
+        return Succeeded(scene.refuse(Cause.SUCCESSOR), others)
     for directory in scene.reading.directories:
         if scene.here and not directory.memory.shared_with:
             continue

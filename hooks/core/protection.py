@@ -53,19 +53,20 @@ def role_guard(
     """
     if not policy.organization:
         return None
-    known = reading.account_before
+    before = reading.account_before
+    known = before if before and account in (None, before.id) else None
     if account is not None:
         answer = reading.answers.get(AskAccount(account))
         if answer is None:
             return Asking(frozenset({AskAccount(account)}))
-        known = _told(answer, known) if isinstance(answer, Account) else known
+        known = _with_last_roles(answer, known) if isinstance(answer, Account) else known
     if known is None:
         return None
     odd = known.type not in (None, _PERSON)
     return Guard(Cause.PROTECTED) if odd or (in_force and administers(known)) else None
 
 
-def _told(now: Account, before: Account | None) -> Account:
+def _with_last_roles(now: Account, before: Account | None) -> Account:
     """What is told now, with the roles as they were last told."""
     return replace(now, roles=before.roles) if now.roles is None and before else now
 

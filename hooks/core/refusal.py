@@ -62,6 +62,7 @@ class Cause(StrEnum):
     LAST_ADMIN = "last_admin"
     MEMBERS_UNREAD = "members_unread"
     PARKED = "parked"
+    REJECTED = "rejected"
     ADMIN_LEFT = "admin_left"
 
 
@@ -87,25 +88,25 @@ WAY_OUT = {
     Cause.MAPPING_UNREADABLE: "The credential must be able to read the mapping's target group.",
     Cause.MAPPING_RENAMED: "The group's name changed; check it, then: hooks mappings accept.",
     Cause.ORPHANED: "No mapping pushes this group any more; see policy.orphaned, or push it again.",
-    Cause.SOURCE_UNREADABLE: "The credential must be able to read the mapping's source group.",
+    Cause.SOURCE_UNREADABLE: "The credential must be able to read the source, or while_member_of.",
     Cause.SUCCESSOR: "Another Okta user in force has this userName; they are looked at instead.",
     Cause.SUCCESSOR_UNREAD: "Okta did not say who else has this userName; it is asked again.",
     Cause.CONTRADICTED: "An event says otherwise than the reading; looked at again by itself.",
     Cause.PROTECTED: "Protected by the policy.",
-    Cause.PROTECTION_UNKNOWN: "A protected Okta group cannot be resolved; correct [protect].",
+    Cause.PROTECTION_UNKNOWN: "A group of [protect] is missing or unreadable: hooks policy check.",
     Cause.NEVER: "This group is never touched.",
     Cause.OUT_OF_SCOPE: "Outside the pilot scope of the policy.",
-    Cause.SCOPE_UNKNOWN: "The pilot scope cannot be resolved; correct [scope].",
-    Cause.NO_EFFECT: "Atlassian accepted the removal several times and still shows the member.",
+    Cause.SCOPE_UNKNOWN: "A group of [scope] is missing or unreadable: hooks policy check.",
+    Cause.NO_EFFECT: "Atlassian accepted it several times without effect; do it there by hand.",
     Cause.ROLES_UNREAD: "The organization did not say who holds admin roles; asked again.",
-    Cause.ACCOUNT_NONE: "The SCIM record is linked to no Atlassian account; see ACCESS-1003.",
+    Cause.ACCOUNT_NONE: "No SCIM record of the user names an Atlassian account.",
     Cause.ACCOUNT_UNKNOWN: "The organization knows no such account; check organization_id.",
     Cause.ACCOUNT_SEVERAL: "The directories name several Atlassian accounts for this user.",
     Cause.ACCOUNT_INACTIVE: "Given back once Atlassian shows the account as active.",
     Cause.ORGANIZATION_UNREAD: "The organization did not answer; it is asked again by itself.",
     Cause.HISTORY_LATE: "The System Log does not show yet when the user came back.",
-    Cause.RULE_UNRESOLVED: "An Okta group of while_member_of is missing; correct the rule.",
-    Cause.GROUP_CHANGED: "Renamed, or synced before and local now; hooks mappings accept.",
+    Cause.RULE_UNRESOLVED: "An Okta group of the rule is missing or ambiguous: hooks policy check.",
+    Cause.GROUP_CHANGED: "Renamed, or synced or local now; check it: hooks mappings accept.",
     Cause.NOT_MODIFIABLE: "Atlassian says that the members of this group cannot be changed.",
     Cause.LINKED_ELSEWHERE: "The account is linked to a SCIM user that is not managed here.",
     Cause.LINKS_UNREAD: "The organization did not say which SCIM users are linked; asked again.",
@@ -113,6 +114,7 @@ WAY_OUT = {
     Cause.LAST_ADMIN: "The last active member of an admin group; make somebody else one first.",
     Cause.MEMBERS_UNREAD: "The organization did not list the group's members; asked again.",
     Cause.PARKED: "Atlassian refuses to change an inactive account; done when it is active.",
+    Cause.REJECTED: "Atlassian refused to give back; hooks steps has the code (409-3: no licence).",
     Cause.ADMIN_LEFT: "Left, and still administers Atlassian: revoke the role by hand, now.",
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hooks.core import claims
 from hooks.core.asks import Asking, AskOrganizationGroup
-from hooks.core.change import NO_EFFECT_AFTER, never, shielded
+from hooks.core.change import NO_EFFECT_AFTER, built_in, shielded
 from hooks.core.ids import OrganizationGroupId
 from hooks.core.local import RECENT, LocalScene, Result, evidence
 from hooks.core.membership import ORGANIZATION, Action, Standing, Via
@@ -50,7 +50,8 @@ def _gain(scene: LocalScene, taken: Taken, known: KnownGroup, *, never_away: boo
     group = known.group
     rules = rules_for(scene.policy, group, group.name)
     mine = [each for rule in rules for each in satisfied(scene.reading, rule)]
-    untouchable = never(group.name) or shielded(scene.policy, group.id, [group.name])
+    names = {group.name, known.before[0]} if known.before else {group.name}
+    untouchable = built_in(names, group.id, rules) or shielded(scene.policy, group.id, names)
     if not rules or untouchable or (not never_away and not mine):
         return None
     # A condition that does not hold would take it away again at the next look.

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hooks.core.asks import Asking, AskLog
-from hooks.core.history import Absence, absences
+from hooks.core.history import Absence, LogFacts, Logged, absences
 from hooks.core.membership import Standing
 from hooks.core.memory import Claim, Memory
 from hooks.core.reading import Reading, Unread
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hooks.core.ids import OktaAppId
+    from hooks.core.memory import Claimed
 
 #: Local groups follow the best standing over all directories; outside does not count.
 _BEST = (
@@ -30,11 +31,12 @@ _BEST = (
     Standing.UNASSIGNED,
     Standing.LEFT,
 )
-_HERE = (Standing.PRESENT, Standing.RETURNING)
 #: Later looks that must find a returning person as wanted.
 AGREE = 2
 #: How long the end of an absence may be missing from the log of somebody who is back.
 LATE = timedelta(minutes=10)
+#: An event and its line in the log are of one instant, if our clock and Okta's agree so far.
+_ABOUT = timedelta(minutes=1)
 
 
 def best(standings: Iterable[Standing]) -> Standing:
@@ -111,7 +113,11 @@ def back(
     if isinstance(log, Unread):
         return Undecided(Cause.HISTORY_UNREAD, log)
     apps = here | (counted & log.assignments)
-    return _told(reading, memory, absences(log, apps), brief)
+    told = _told(reading, memory, absences(log, apps), brief)
+    away = memory.standing is not None and memory.standing.absent
+    if told == Back(Standing.PRESENT) and not away and _late(reading, memory, log, counted):
+        return Undecided(Cause.HISTORY_LATE)
+    return told
 
 
 def _told(
@@ -124,7 +130,7 @@ def _told(
     if any(not _brief(each, reading.at, brief) for each in ended):
         return Back(Standing.RETURNING, forfeits=True)
     going_on = next((each for each in every if each.ended is None), None)
-    patient = reading.at - (memory.waiting_since or reading.at) < LATE
+    patient = _patient(reading, memory)
     if memory.standing is not None and memory.standing.absent:
         return _seen_away(reading, memory, every, brief, patient=patient)
     if going_on is None:
@@ -134,8 +140,28 @@ def _told(
         return Back(Standing.PRESENT)
     if patient:
         return Undecided(Cause.HISTORY_LATE)
-    ended_before = not _later(going_on.began, over) or _later(memory.standing_at, going_on.began)
+    # What we settled since we began to wait says nothing about when it ended.
+    waiting, settled = memory.waiting_since, memory.standing_at
+    seen = settled if waiting is None or not _later(settled, waiting) else None
+    ended_before = not _later(going_on.began, over) or _later(seen, going_on.began)
     return Back(Standing.PRESENT) if ended_before else Back(Standing.RETURNING, forfeits=True)
+
+
+def _patient(reading: Reading, memory: Memory) -> bool:
+    return reading.at - (memory.waiting_since or reading.at) < LATE
+
+
+def _late(reading: Reading, memory: Memory, log: LogFacts, counted: frozenset[OktaAppId]) -> bool:
+    """An event says that they came back, and the log does not show the event yet.
+
+    Then it may not show either that they were away.
+    """
+    said = [each.published for each in reading.claims if _returns(each, counted)]
+    since = min(said, default=memory.waiting_since)
+    if since is None or not _patient(reading, memory):
+        return False
+    returns = (Logged.ACTIVATED, Logged.ASSIGNED)
+    return not any(each.what in returns and each.at > since - _ABOUT for each in log.moments)
 
 
 def _seen_away(
@@ -181,15 +207,18 @@ def _stirred(
     An event says that they came back; we wait for the log to show it; or, of somebody never
     settled, the log as read at the first start shows an absence without an end.
     """
-    said = any(
-        each.claim is Claim.ACTIVE or (each.claim is Claim.ASSIGNED and each.about in counted)
-        for each in reading.claims
-    )
+    said = any(_returns(each, counted) for each in reading.claims)
     apps = here | (counted & reading.history.assignments)
     unsettled = memory.standing is None and any(
         each.ended is None for each in absences(reading.history, apps)
     )
     return said or unsettled or memory.waiting_since is not None
+
+
+def _returns(claimed: Claimed, counted: frozenset[OktaAppId]) -> bool:
+    """An event that says somebody came back, as far as it concerns us."""
+    assigned = claimed.claim is Claim.ASSIGNED and claimed.about in counted
+    return claimed.claim is Claim.ACTIVE or assigned
 
 
 # -- what to remember --------------------------------------------------------------------------

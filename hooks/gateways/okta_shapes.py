@@ -26,6 +26,7 @@ _MEANS = {
     "user.lifecycle.delete.completed": Logged.DEACTIVATED,
     "user.lifecycle.activate": Logged.ACTIVATED,
     "user.lifecycle.reactivate": Logged.ACTIVATED,
+    "user.lifecycle.unsuspend": Logged.ACTIVATED,
     "application.user_membership.add": Logged.ASSIGNED,
     "application.user_membership.remove": Logged.UNASSIGNED,
 }

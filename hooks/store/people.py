@@ -17,7 +17,7 @@ from hooks.core.membership import Standing
 from hooks.core.memory import Memory
 from hooks.core.reading import Account
 from hooks.store import refusals
-from hooks.store.tables import Person, Refused, Tie
+from hooks.store.tables import Person, Tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _person = Person.__table__  # type: ignore[attr-defined]
 _tie = Tie.__table__  # type: ignore[attr-defined]
-_refused = Refused.__table__  # type: ignore[attr-defined]
 
 
 #: Ids in one statement.
@@ -103,6 +102,16 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
     if person is None:
         return Known(memories=memories)
     return Known(person.protected, AccountId.maybe(person.account), _account(person), memories)
+
+
+def holders(tx: Tx, account: AccountId, *, other_than: OktaUserId) -> tuple[OktaUserId, ...]:
+    """Other people in force whose SCIM records name the account, in whatever directory."""
+    others = (
+        select(_person.c.user)
+        .join(_tie, _tie.c.user == _person.c.user)
+        .where(_person.c.account == account, _person.c.user != other_than, _tie.c.in_force)
+    )
+    return tuple(sorted({OktaUserId(each) for each in tx.execute(others).scalars()}))
 
 
 def _account(person: Any) -> Account | None:

@@ -79,7 +79,7 @@ class Person(SQLModel, table=True):
     """
 
     user: str = Field(primary_key=True, max_length=20)
-    account: str | None = Field(default=None, max_length=128)
+    account: str | None = Field(default=None, max_length=128, index=True)
     account_type: str | None = Field(default=None, max_length=16)
     roles: str | None = Field(default=None)
     protected: bool = Field(default=False)

@@ -383,14 +383,14 @@ def test_writes_need_every_directory_that_counts_to_enforce() -> None:
 
 # -- who was away ------------------------------------------------------------------------------
 
-CAME_BACK = (Claimed("1", Claim.ACTIVE, "", NOW, NOW),)
+CAME_BACK = (Claimed("1", Claim.ACTIVE, "", NOW - timedelta(days=8), NOW),)
 AWAY = logged(deactivated=NOW - timedelta(days=9), activated=NOW - timedelta(days=8))
 
 
 def test_only_a_proved_absence_takes_what_no_rule_justifies() -> None:
     back = replace(PRESENT, claims=CAME_BACK, log=AWAY)
     assert signs(plan_of(house(back))) == REMOVED
-    assert kept(house(replace(back, log=LogFacts()))) == set()
+    assert kept(house(replace(back, log=LogFacts()))) == {Cause.HISTORY_LATE}
     assert kept(house(replace(back, claims=()))) == set(), "nobody is made due by history"
 
 

@@ -17,6 +17,7 @@ from hooks.core.asks import (
     AskAccount,
     AskAccountGroups,
     AskActiveMembers,
+    AskHolders,
     AskLog,
     AskOktaGroup,
     AskOrganizationGroup,
@@ -380,6 +381,8 @@ def answer(ask: Ask, *worlds: World) -> Answer:
     if said in worlds[0].says:
         return worlds[0].says[said]
     match ask:
+        case AskHolders():
+            return ()
         case AskOktaGroup():
             name = worlds[0].names.get(ask.group)
             return MISSING if name is None else OktaGroup(ask.group, name)

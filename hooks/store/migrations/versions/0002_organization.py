@@ -15,6 +15,7 @@ ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     op.add_column("step", sa.Column("account", sa.String(length=128), nullable=True))
+    op.create_index("ix_person_account", "person", ["account"], unique=False)
     op.add_column("person", sa.Column("account_type", sa.String(length=16), nullable=True))
     op.add_column("person", sa.Column("roles", sa.String(), nullable=True))
     for name in ("absent_since", "returned", "accounted"):

@@ -1,0 +1,328 @@
+"""The organization refuses, fails, is slow or lapses: SCIM goes on, local groups come later."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hooks.sandbox.faults import Request
+from hooks.sandbox.organization.nouns import KeyKind
+from hooks.store import holds
+from tests.running import Running, Time
+from tests.stories.cast import (
+    CLEAN,
+    CLUB,
+    JIRA,
+    LICENCE,
+    LOCAL,
+    WHO,
+    WIKI,
+    Cast,
+    Has,
+    playing,
+)
+from tests.stories.company import DOMAIN, Company
+
+Do = Callable[[Cast], object]
+RULE = f'[[local_group]]\nname = "{JIRA}*"\n'
+HOURS = timedelta(hours=2)
+
+
+def not_synced(cast: Cast) -> dict[str, frozenset[str]]:
+    """Who has, or lacks, what Okta implies otherwise."""
+    return {
+        who: wrong for who in WHO if (wrong := (cast.has(cast.login[who]) ^ CLEAN[who]) - LOCAL)
+    }
+
+
+def changes(cast: Cast) -> Counter[tuple[str, str, str]]:
+    """How often each local membership was taken or given."""
+    return Counter(
+        (each.action, each.account.id, each.group.id) for each in cast.world.organization.audit
+    )
+
+
+async def ends_right(cast: Cast) -> None:
+    assert (await cast.now(), await cast.unfinished()) == (Has(), [])
+
+
+# -- the key -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["from one day on", "from the first"])
+@pytest.mark.parametrize("kind", ["expired", "scoped", "site", "revoked"])
+async def test_with_a_key_that_does_not_work_local_groups_wait_until_it_does(
+    time: Time, sqlite_url: str, tmp_path: Path, kind: KeyKind, *, first: bool
+) -> None:
+    cast = Cast(time)
+
+    def refuse(cast: Cast) -> None:
+        cast.world.set_org_key(kind)
+
+    async with playing(cast, sqlite_url, tmp_path, first=refuse if first else lambda _: None):
+        if not first:
+            refuse(cast)
+        cast.act()
+        await cast.run.settle(timedelta(minutes=20))
+        assert not_synced(cast) == {}
+        assert JIRA in cast.has(cast.login["left"])
+        assert "open" in str(cast.run.house.vendors()["organization"])
+        cast.world.set_org_key("unscoped")
+        await cast.run.settle(HOURS)
+        await ends_right(cast)
+
+
+# -- down --------------------------------------------------------------------------------------
+
+
+def reading(_: Cast, request: Request) -> bool:
+    return request.method != "DELETE" and not request.path.endswith("/memberships")
+
+
+def taking(_: Cast, request: Request) -> bool:
+    return request.method == "DELETE"
+
+
+def proving(cast: Cast, request: Request) -> bool:
+    """After the first removal since the trouble began."""
+    taken = any(each.method == "DELETE" for each in cast.world.requests if each.vendor == "org")
+    return taken and reading(cast, request)
+
+
+def down(status: int) -> Callable[[Cast, Callable[[Request], bool]], None]:
+    def begin(cast: Cast, when: Callable[[Request], bool]) -> None:
+        cast.world.fault("org", when=when, status=status)
+
+    return begin
+
+
+def dropped(cast: Cast, when: Callable[[Request], bool]) -> None:
+    cast.world.fault("org", when=when, drop=True)
+
+
+def cut(cast: Cast, when: Callable[[Request], bool]) -> None:
+    cast.world.fault("org", when=when, cut=True)
+
+
+def limited(cast: Cast, when: Callable[[Request], bool]) -> None:
+    cast.world.throttle("org", 30).when = when
+
+
+def lost(cast: Cast, when: Callable[[Request], bool]) -> None:
+    cast.world.fault("org", when=when, drop_after=True, times=3)
+
+
+@pytest.mark.parametrize("moment", [reading, taking, proving])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        pytest.param(down(500), id="500"),
+        pytest.param(down(503), id="503"),
+        pytest.param(dropped, id="dropped"),
+        pytest.param(cut, id="cut"),
+        pytest.param(limited, id="429"),
+        pytest.param(lost, id="reply lost"),
+    ],
+)
+async def test_while_the_organization_is_down_scim_is_done_and_local_groups_follow_once(
+    time: Time,
+    sqlite_url: str,
+    tmp_path: Path,
+    begin: Callable[[Cast, Callable[[Request], bool]], None],
+    moment: Callable[[Cast, Request], bool],
+) -> None:
+    cast = Cast(time)
+    async with playing(cast, sqlite_url, tmp_path):
+        cast.world.requests.clear()
+        cast.world.organization.audit.clear()
+        begin(cast, lambda request: moment(cast, request))
+        cast.act()
+        await cast.run.settle(timedelta(minutes=1))
+        assert not_synced(cast) == {}
+        assert await cast.run.dead() == []
+        await cast.run.settle(timedelta(minutes=10))
+        cast.world.clear()
+        await cast.run.settle(HOURS)
+        await ends_right(cast)
+        assert set(changes(cast).values()) == {1}, "nothing twice"
+
+
+async def test_an_organization_that_does_not_answer_in_time_keeps_nobody_waiting(
+    time: Time, sqlite_url: str, tmp_path: Path
+) -> None:
+    cast = Cast(time)
+    async with playing(cast, sqlite_url, tmp_path):
+        cast.world.fault("org", hang=60, times=2)
+        cast.act()
+        await cast.run.settle(HOURS)
+        await ends_right(cast)
+
+
+# -- a rate ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("limit", [10, 30, 100])
+async def test_a_rate_that_lets_few_through_lets_everybody_through_in_time(
+    company: Company, sqlite_url: str, tmp_path: Path, limit: int
+) -> None:
+    people = with_jira(company, 20)
+    company.world.switches.org_rate_limit = limit
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        for login in people:
+            company.world.deactivate(login)
+        await run.settle(timedelta(hours=1))
+        assert [login for login in people if company.world.local_groups_of(login)] == []
+        assert await run.dead() == []
+    assert company.world.local_groups_of(BOB) == {JIRA}
+
+
+# -- groups ------------------------------------------------------------------------------------
+
+BOB = f"bob@{DOMAIN}"
+
+
+def with_jira(company: Company, number: int) -> list[str]:
+    """So many in Jira through a licence, and Bob, who must keep it."""
+    world = company.world
+    with world.long_ago():
+        world.add_okta_group(LICENCE)
+        world.add_local_group(JIRA, default_for="jira-software")
+        people = [company.hire(f"person-{each:02}", "red", LICENCE) for each in range(number)]
+        world.local_add(JIRA, *people, company.hire("bob", "red", LICENCE))
+    return people
+
+
+@pytest.mark.parametrize("maximum", [100, 7])
+async def test_of_five_hundred_groups_a_leaver_loses_those_a_rule_names(
+    company: Company, sqlite_url: str, tmp_path: Path, maximum: int
+) -> None:
+    world = company.world
+    world.switches.org_page_maximum, world.switches.org_limit_over = maximum, "clamp"
+    ann = company.hire("ann", "red")
+    with world.long_ago():
+        for number in range(500):
+            name = f"jira-{number}" if number % 100 == 99 else f"club-{number}"
+            world.local_add(world.add_local_group(name), ann)
+        world.local_add("jira-99", company.hire("bob", "red"))
+    async with company.service(
+        sqlite_url, tmp_path, rules='[[local_group]]\nname = "jira-*"\n'
+    ) as run:
+        world.deactivate(ann)
+        await run.settle()
+        assert company.groups(ann) == set()
+        left = world.local_groups_of(ann)
+        assert (len(left), {name for name in left if name.startswith("jira")}) == (495, set())
+        assert await run.dead() == []
+    assert world.local_groups_of(BOB) == {"jira-99"}
+
+
+async def test_when_the_subscription_lapses_no_group_that_was_synced_is_taken(
+    time: Time, sqlite_url: str, tmp_path: Path
+) -> None:
+    """What was synced is local now, and a rule happens to name it."""
+    cast = Cast(time)
+    rules = f'{RULE}[[local_group]]\nname = "red*"\n'
+    async with playing(cast, sqlite_url, tmp_path, rules=rules):
+        cast.world.lapse(cast.company.directory)
+        cast.act()
+        await cast.run.settle(HOURS)
+        assert "red" in cast.has(cast.login["left"])
+        assert cast.has(cast.login["stays"]) >= {"red", "green", JIRA, WIKI, CLUB}
+        assert await cast.run.causes(cast.login["left"]) != set()
+        assert await cast.run.dead() == []
+
+
+# -- the brake ---------------------------------------------------------------------------------
+
+
+async def decide(run: Running, login: str, *, approve: bool) -> None:
+    number = next(
+        int(str(each["id"])) for each in await run.holds() if each["user"] == run.id(login)
+    )
+    await run.house.database.write(
+        lambda tx: holds.decide(tx, [number], approve=approve, who="operator", why="a test")
+    )
+    await run.settle()
+
+
+async def test_the_twenty_sixth_who_loses_what_a_rule_asks_for_waits(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    world = company.world
+    people = with_jira(company, 30)
+    more = "[brake]\nshare_of_group = 1.0\n"
+    rules = f'{RULE}while_member_of = ["{LICENCE}"]\n'
+    async with company.service(sqlite_url, tmp_path, rules=rules, more=more) as run:
+        for login in people:
+            world.remove_from_group(login, LICENCE)
+        await run.settle()
+        held = [login for login in people if world.local_groups_of(login)]
+        assert len(held) == 5
+        assert len(await run.holds()) == 5
+        await decide(run, held[0], approve=True)
+        await decide(run, held[1], approve=False)
+        assert [login for login in people if world.local_groups_of(login)] == held[1:]
+        world.add_to_group(held[2], LICENCE)
+        await run.settle()
+        assert run.id(held[2]) not in {each["user"] for each in await run.holds()}
+        assert all(company.groups(login) == {"red"} for login in people)
+        assert await run.dead() == []
+    assert world.local_groups_of(BOB) == {JIRA}
+
+
+@pytest.mark.parametrize("approve", [True, False], ids=["approved", "rejected"])
+async def test_a_leaver_over_the_limit_waits_once_with_all_their_groups(
+    company: Company, sqlite_url: str, tmp_path: Path, *, approve: bool
+) -> None:
+    world = company.world
+    world.switches.group_push_delay = 7 * 24 * 3600
+    people = with_jira(company, 3)
+    async with company.service(
+        sqlite_url, tmp_path, rules=RULE, more="[brake]\nleft_per_hour = 2\n"
+    ) as run:
+        for login in people:
+            world.deactivate(login)
+            await run.settle()
+        gone, kept = (set[str](), set[str]()), ({"red"}, {JIRA})
+        *done, last = [(company.groups(each), world.local_groups_of(each)) for each in people]
+        assert done == [gone, gone]
+        assert last == kept
+        assert [each["user"] for each in await run.holds()] == [run.id(people[-1])]
+        await decide(run, people[-1], approve=approve)
+        login = people[-1]
+        ended = (company.groups(login), world.local_groups_of(login))
+        assert ended == (gone if approve else kept)
+        assert await run.dead() == []
+    assert (company.groups(BOB), world.local_groups_of(BOB)) == ({"red"}, {JIRA})
+
+
+@pytest.mark.parametrize("slow", [True, False], ids=["active for a while", "inactive at once"])
+async def test_of_two_last_admins_who_leave_at_once_one_stays(
+    company: Company, sqlite_url: str, tmp_path: Path, *, slow: bool
+) -> None:
+    world = company.world
+    world.switches.deprovisioning = not slow
+    people = with_jira(company, 2)
+    group = world.add_local_group("administrators")
+    world.local_add(group, *people)
+    rules = f'{RULE}[[local_group]]\nid = "{group.id}"\nadmin = true\n'
+    async with company.service(sqlite_url, tmp_path, rules=rules) as run:
+        for login in people:
+            world.deactivate(login)
+        await run.settle()
+        admins = world.local_members(group)
+        assert len(admins) == (1 if slow else 2)
+        for login in people:
+            assert company.groups(login) == set()
+            assert JIRA not in world.local_groups_of(login)
+        for login in admins:
+            assert await run.causes(login) >= {"last_admin", "admin_left"}
+        world.local_add(group, BOB)
+        await run.settle(timedelta(days=1))
+        assert world.local_members(group) == {BOB}
+        assert await run.dead() == []
+    assert (company.groups(BOB), world.local_groups_of(BOB) - {group.name}) == ({"red"}, {JIRA})
