@@ -8,26 +8,27 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from hooks.sandbox.faults import Request
 from hooks.sandbox.organization.nouns import KeyKind
 from hooks.store import holds
+from hooks.store.database import Tx
+from hooks.store.tables import Due
 from tests.running import Running, Time
 from tests.stories.cast import (
     CLEAN,
-    CLUB,
     JIRA,
     LICENCE,
     LOCAL,
     WHO,
-    WIKI,
     Cast,
     Has,
     playing,
 )
 from tests.stories.company import DOMAIN, Company
 
-Do = Callable[[Cast], object]
+Do = Callable[[Cast], None]
 RULE = f'[[local_group]]\nname = "{JIRA}*"\n'
 HOURS = timedelta(hours=2)
 
@@ -46,6 +47,10 @@ def changes(cast: Cast) -> Counter[tuple[str, str, str]]:
     )
 
 
+def attempts_of(tx: Tx) -> list[int]:
+    return [0, *tx.execute(select(Due.__table__.c.attempts)).scalars()]  # type: ignore[attr-defined]
+
+
 async def ends_right(cast: Cast) -> None:
     assert (await cast.now(), await cast.unfinished()) == (Has(), [])
 
@@ -53,27 +58,71 @@ async def ends_right(cast: Cast) -> None:
 # -- the key -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("first", [False, True], ids=["from one day on", "from the first"])
-@pytest.mark.parametrize("kind", ["expired", "scoped", "site", "revoked"])
+def refused(kind: KeyKind) -> Do:
+    return lambda cast: cast.world.set_org_key(kind)
+
+
+def as_ever(_: Cast) -> None:
+    """The key works."""
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param(as_ever, refused("expired"), id="expires"),
+        pytest.param(as_ever, refused("revoked"), id="is revoked"),
+        pytest.param(as_ever, refused("site"), id="becomes that of a site"),
+        pytest.param(refused("expired"), as_ever, id="expired"),
+        pytest.param(refused("site"), as_ever, id="of a site"),
+    ],
+)
 async def test_with_a_key_that_does_not_work_local_groups_wait_until_it_does(
-    time: Time, sqlite_url: str, tmp_path: Path, kind: KeyKind, *, first: bool
+    time: Time, sqlite_url: str, tmp_path: Path, first: Do, then: Do
 ) -> None:
     cast = Cast(time)
-
-    def refuse(cast: Cast) -> None:
-        cast.world.set_org_key(kind)
-
-    async with playing(cast, sqlite_url, tmp_path, first=refuse if first else lambda _: None):
-        if not first:
-            refuse(cast)
+    async with playing(cast, sqlite_url, tmp_path, first=first):
+        then(cast)
         cast.act()
-        await cast.run.settle(timedelta(minutes=20))
+        await cast.run.settle(timedelta(minutes=3))
         assert not_synced(cast) == {}
         assert JIRA in cast.has(cast.login["left"])
-        assert "open" in str(cast.run.house.vendors()["organization"])
+        assert "'state': 'open'" in str(cast.run.house.vendors()["organization"])
+        attempts = await cast.run.house.database.read(attempts_of)
+        assert max(attempts) <= 2, "waiting for a key is no failure"
         cast.world.set_org_key("unscoped")
         await cast.run.settle(HOURS)
         await ends_right(cast)
+
+
+async def test_with_a_key_that_may_only_read_local_groups_wait_until_it_may_write(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    [ann] = with_jira(company, 1)
+    company.world.set_org_key("scoped")
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        company.world.deactivate(ann)
+        await run.settle(timedelta(seconds=20))
+        assert (company.groups(ann), company.world.local_groups_of(ann)) == (set(), {JIRA})
+        assert "'state': 'open'" in str(run.house.vendors()["organization"])
+        company.world.set_org_key("unscoped")
+        await run.settle(HOURS)
+        assert company.world.local_groups_of(ann) == set()
+        assert await run.dead() == []
+    assert company.world.local_groups_of(BOB) == {JIRA}
+
+
+@pytest.mark.xfail(strict=True, reason="the wait does not grow, nor heed when a write is tried")
+async def test_while_the_key_may_only_read_nobody_is_looked_at_again_and_again(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    [ann] = with_jira(company, 1)
+    company.world.set_org_key("scoped")
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        company.world.deactivate(ann)
+        before = company.world.counters["okta", "GET", "/api/v1/users/{id}"]
+        await run.settle(timedelta(minutes=3))
+        looks = company.world.counters["okta", "GET", "/api/v1/users/{id}"] - before
+        assert looks <= 15
 
 
 # -- down --------------------------------------------------------------------------------------
@@ -116,16 +165,19 @@ def lost(cast: Cast, when: Callable[[Request], bool]) -> None:
     cast.world.fault("org", when=when, drop_after=True, times=3)
 
 
-@pytest.mark.parametrize("moment", [reading, taking, proving])
 @pytest.mark.parametrize(
-    "begin",
+    ("begin", "moment"),
     [
-        pytest.param(down(500), id="500"),
-        pytest.param(down(503), id="503"),
-        pytest.param(dropped, id="dropped"),
-        pytest.param(cut, id="cut"),
-        pytest.param(limited, id="429"),
-        pytest.param(lost, id="reply lost"),
+        pytest.param(begin, moment, id=f"{says}, {moment.__name__}")
+        for says, begin in (
+            ("500", down(500)),
+            ("dropped", dropped),
+            ("cut", cut),
+            ("429", limited),
+            ("reply lost", lost),
+        )
+        for moment in (reading, taking, proving)
+        if begin is not lost or moment is taking
     ],
 )
 async def test_while_the_organization_is_down_scim_is_done_and_local_groups_follow_once(
@@ -144,7 +196,6 @@ async def test_while_the_organization_is_down_scim_is_done_and_local_groups_foll
         await cast.run.settle(timedelta(minutes=1))
         assert not_synced(cast) == {}
         assert await cast.run.dead() == []
-        await cast.run.settle(timedelta(minutes=10))
         cast.world.clear()
         await cast.run.settle(HOURS)
         await ends_right(cast)
@@ -156,7 +207,7 @@ async def test_an_organization_that_does_not_answer_in_time_keeps_nobody_waiting
 ) -> None:
     cast = Cast(time)
     async with playing(cast, sqlite_url, tmp_path):
-        cast.world.fault("org", hang=60, times=2)
+        cast.world.fault("org", hang=60, times=1)
         cast.act()
         await cast.run.settle(HOURS)
         await ends_right(cast)
@@ -165,16 +216,28 @@ async def test_an_organization_that_does_not_answer_in_time_keeps_nobody_waiting
 # -- a rate ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("limit", [10, 30, 100])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        pytest.param(
+            30,
+            marks=pytest.mark.xfail(
+                strict=True, reason="all come back with each window and spend it on first reads"
+            ),
+        ),
+        100,
+    ],
+)
 async def test_a_rate_that_lets_few_through_lets_everybody_through_in_time(
     company: Company, sqlite_url: str, tmp_path: Path, limit: int
 ) -> None:
+    """Twenty need some 120 calls."""
     people = with_jira(company, 20)
     company.world.switches.org_rate_limit = limit
     async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
         for login in people:
             company.world.deactivate(login)
-        await run.settle(timedelta(hours=1))
+        await run.settle(timedelta(minutes=30))
         assert [login for login in people if company.world.local_groups_of(login)] == []
         assert await run.dead() == []
     assert company.world.local_groups_of(BOB) == {JIRA}
@@ -223,17 +286,16 @@ async def test_of_five_hundred_groups_a_leaver_loses_those_a_rule_names(
 async def test_when_the_subscription_lapses_no_group_that_was_synced_is_taken(
     time: Time, sqlite_url: str, tmp_path: Path
 ) -> None:
-    """What was synced is local now, and a rule happens to name it."""
+    """It is local now, and a rule names it; nobody has a record any more, so nothing is known."""
     cast = Cast(time)
     rules = f'{RULE}[[local_group]]\nname = "red*"\n'
     async with playing(cast, sqlite_url, tmp_path, rules=rules):
+        before = {who: cast.has(login) for who, login in cast.login.items()}
         cast.world.lapse(cast.company.directory)
         cast.act()
-        await cast.run.settle(HOURS)
-        assert "red" in cast.has(cast.login["left"])
-        assert cast.has(cast.login["stays"]) >= {"red", "green", JIRA, WIKI, CLUB}
-        assert await cast.run.causes(cast.login["left"]) != set()
-        assert await cast.run.dead() == []
+        await cast.run.settle()
+        assert {who: cast.has(login) for who, login in cast.login.items()} == before
+        assert (await cast.now()).causes == dict.fromkeys(WHO, {"record_unread"})
 
 
 # -- the brake ---------------------------------------------------------------------------------
@@ -279,8 +341,8 @@ async def test_a_leaver_over_the_limit_waits_once_with_all_their_groups(
     company: Company, sqlite_url: str, tmp_path: Path, *, approve: bool
 ) -> None:
     world = company.world
-    world.switches.group_push_delay = 7 * 24 * 3600
     people = with_jira(company, 3)
+    world.switches.group_push_delay = 7 * 24 * 3600
     async with company.service(
         sqlite_url, tmp_path, rules=RULE, more="[brake]\nleft_per_hour = 2\n"
     ) as run:
@@ -322,7 +384,9 @@ async def test_of_two_last_admins_who_leave_at_once_one_stays(
         for login in admins:
             assert await run.causes(login) >= {"last_admin", "admin_left"}
         world.local_add(group, BOB)
-        await run.settle(timedelta(days=1))
+        for login in people:
+            world.remove_from_group(login, LICENCE)
+        await run.settle()
         assert world.local_members(group) == {BOB}
         assert await run.dead() == []
     assert (company.groups(BOB), world.local_groups_of(BOB) - {group.name}) == ({"red"}, {JIRA})
