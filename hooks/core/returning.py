@@ -178,7 +178,8 @@ def _seen_away(
     """
     seen = memory.absent_since or memory.standing_at or reading.at
     watched = _later(seen, reading.watched_since)
-    if any(each.ended and each.ended >= seen for each in every):
+    # Our reading may have lagged behind the end.
+    if any(each.ended and each.began <= seen and each.ended > seen - LATE for each in every):
         # Brief, or over while we only observed.
         counted = memory.standing is Standing.UNASSIGNED and watched
         return Back(Standing.PRESENT, forfeits=not counted)
@@ -188,6 +189,8 @@ def _seen_away(
     left = any(each.left and each.ended is None for each in every)
     if reading.at - seen < brief and not left:
         return Back(Standing.PRESENT)
+    if every and every[-1].ended is None and not left and patient:
+        return Undecided(Cause.HISTORY_LATE)  # it will show how long it really was
     return Back(Standing.RETURNING, forfeits=True)
 
 
@@ -252,6 +255,8 @@ def after(
     ):
         return kept
     returned = now if forfeits and was is not Standing.RETURNING else memory.returned
+    if was is Standing.LEFT and standing is Standing.UNASSIGNED:
+        standing = Standing.LEFT  # activated and not assigned yet: still the same absence
     if standing is not Standing.RETURNING:
         since = memory.absent_since if was is not None and was.absent else now
         return Standed(

@@ -46,7 +46,7 @@ from tests.core.worlds import (
 )
 
 FEW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-SOME = settings(FEW, max_examples=100)
+SOME = settings(FEW, max_examples=60)
 
 policies = st.builds(
     lambda rules, suspended, restore: organized(*rules, suspended=suspended, restore=restore),

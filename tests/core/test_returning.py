@@ -322,29 +322,18 @@ def test_an_absence_seen_while_we_only_observed_that_ends_nobody_knows_when(
     assert judged(late, LogFacts(), watched=5) == STAYS_FORFEITING
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an end a moment before the reading that still showed the absence counts as none",
-)
 def test_a_reading_that_lagged_behind_the_end_does_not_make_a_brief_absence_long() -> None:
     """Away for a minute; our reading of it came a second late, and the next one hours after."""
     second = 1 / 3600
     assert judged(remembered(Standing.UNASSIGNED, 5), unassigned(5 + 1 / 60, 5 + second)) == STAYS
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a late log is waited for only by those whose absence we did not see ourselves",
-)
 def test_a_brief_absence_whose_end_the_log_shows_late_is_waited_for() -> None:
     """Away for 55 minutes; seven minutes later we look, and the log is ten behind."""
     minute = 1 / 60
     assert judged(remembered(Standing.UNASSIGNED, 62 * minute), unassigned(62 * minute)) == WAITS
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a look that finds them unassigned forgets that they had been deactivated"
-)
 def test_a_deactivation_we_saw_ourselves_lies_inside_though_the_log_is_silent() -> None:
     gone = Memory(standing=Standing.LEFT, standing_at=ago(0.5), absent_since=ago(0.5))
     found = after(gone, Standing.UNASSIGNED, quiet=True, now=ago(0.2))
