@@ -109,8 +109,13 @@ class Observer:
         user: OktaUserId,
         claims: tuple[Claimed, ...],
         policy: Policy,
+        *,
+        thorough: bool = False,
     ) -> tuple[Reading, Plan]:
-        """Read everything one plan rests on, and decide. Changes nothing."""
+        """Read everything one plan rests on, and decide. Changes nothing.
+
+        ``thorough`` asks the System Log whatever was heard.
+        """
         known, links, history, log, since = await self._database.read(
             lambda tx: (
                 people.recall(tx, user, self._sealer),
@@ -137,6 +142,7 @@ class Observer:
             local=memories[ORGANIZATION],
             history=log,
             watched_since=since,
+            thorough=thorough,
         )
         answers = dict(reading.answers)
         for _ in range(_ROUNDS):
@@ -258,10 +264,10 @@ class Observer:
                 return await answer_of(organization.active_members(group))
 
     async def _account(self, organization: Organization, account: AccountId) -> Answer:
-        """Where the organization shows roles at all, an account without any has none."""
+        """Where the organization shows roles, one without any, and never any before, has none."""
         found = await answer_of(organization.account(account))
         if isinstance(found, Account) and found.roles is None:
-            shown = await self._database.read(people.roles_shown)
+            shown = await self._database.read(lambda tx: people.roles_shown(tx, account))
             return replace(found, roles=frozenset()) if shown else found
         return found
 

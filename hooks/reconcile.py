@@ -76,17 +76,25 @@ class Reconciler:
 
     # -- the look ------------------------------------------------------------------------------
 
-    async def look(self, held: Lease, user: OktaUserId, deadline: Callable[[], float]) -> Look:
+    async def look(
+        self,
+        held: Lease,
+        user: OktaUserId,
+        deadline: Callable[[], float],
+        *,
+        thorough: bool = False,
+    ) -> Look:
         """Look at one person under a lease, and settle it.
 
-        ``deadline`` gives the lease's end in seconds of ``hooks.clock.elapsed``.
+        ``deadline`` gives the lease's end in seconds of ``hooks.clock.elapsed``; ``thorough``
+        asks the System Log whatever was heard.
 
         Raises:
             LeaseLostError: somebody else looks now; leave everything to them.
             StoreError: the store failed; the lease expires and somebody looks again.
         """
         policy = await self._policy()
-        reading, plan = await self._observer.read(user, held.claims, policy)
+        reading, plan = await self._observer.read(user, held.claims, policy, thorough=thorough)
         admission = await self._admit(held, plan, policy)
         sent = await self._submit.write(admission.admitted, deadline)
         proved, unsettled = await self._submit.prove(plan, sent)

@@ -140,7 +140,7 @@ class Worker:
         tenure = _Tenure(leases[0], started + line.LEASE.total_seconds())
         extending = asyncio.create_task(self._extend(tenure))
         try:
-            return await self.reconciler.look(leases[0], user, tenure)
+            return await self.reconciler.look(leases[0], user, tenure, thorough=True)
         except (LeaseLostError, StoreError):
             raise
         except Exception as error:
@@ -148,11 +148,6 @@ class Worker:
             raise
         finally:
             extending.cancel()
-
-    @property
-    def idle(self) -> bool:
-        """Nobody is being worked on."""
-        return not self._active
 
     # -- the loop ------------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ def config(
     atlassian_url: str,
     more: str = "",
     modes: Mapping[str, str] | None = None,
+    *,
     rules: str | None = None,
 ) -> str:
     """A hooks.toml for every directory of the world; ``modes`` by its name, ``""`` for all.
@@ -229,7 +230,7 @@ async def running(
         stack.push_async_callback(lambda: asyncio.gather(*stopping))
         sandbox = await stack.enter_async_context(serving(world))
         path = folder / "hooks.toml"
-        text = config(world, sandbox.okta_url, sandbox.atlassian_url, more, modes, rules)
+        text = config(world, sandbox.okta_url, sandbox.atlassian_url, more, modes, rules=rules)
         path.write_text(text)
         given = environ(world, database_url, path, organization=rules is not None)
         settings = load(given, need=Role.SERVE)

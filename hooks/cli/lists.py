@@ -218,10 +218,10 @@ def _with_evidence(records: Iterable[Record]) -> None:
         for key in ("evidence", "events"):
             values = record[key]
             for value in values if isinstance(values, list) else []:
-                print(f"  {key[:-1] if key == 'events' else key}  {value}")
+                print(text.clean(f"  {key[:-1] if key == 'events' else key}  {value}"))
         outcomes = record["outcomes"]
         for each in outcomes if isinstance(outcomes, list) else []:
-            print(f"  {each['at']}  {each['state']} {each['code']}".rstrip())
+            print(text.clean(f"  {each['at']}  {each['state']} {each['code']}".rstrip()))
         print()
 
 

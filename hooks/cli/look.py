@@ -86,7 +86,7 @@ async def planned(house: House, user: OktaUserId) -> tuple[Reading, Plan, dict[U
     if house.observer is None or house.policy is None:
         raise FailedError("look: no vendors are open")
     claims = await house.database.read(lambda tx: inbox.claims(tx, user))
-    reading, plan = await house.observer.read(user, claims, await house.policy())
+    reading, plan = await house.observer.read(user, claims, await house.policy(), thorough=True)
     links = await house.database.read(mappings.remembered)
     return reading, plan, report.names(reading, (link for each in links.values() for link in each))
 

@@ -37,7 +37,7 @@ def short(value: object) -> str:
 
 def as_json(value: object) -> None:
     """One JSON value on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json.dumps(value, indent=2, ensure_ascii=True))
 
 
 def table(records: Iterable[Mapping[str, object]], columns: Mapping[str, str]) -> None:

@@ -186,7 +186,7 @@ def never(name: str) -> bool:
 def built_in(names: Iterable[str], group: str, rules: Iterable[Rule]) -> bool:
     """One of Atlassian's own, under any of these names, and no rule lets us touch it by its id."""
     found = {name.casefold() for name in names if never(name)}
-    admin = any(rule.admin and rule.id == group for rule in rules)
+    admin = any(rule.admin and rule.id and rule.id.lower() == group.lower() for rule in rules)
     return bool(found) and not (admin and found <= ADMIN)
 
 

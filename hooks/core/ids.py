@@ -110,7 +110,7 @@ class AccountId(Identifier):
     """An Atlassian account: 24 hex digits, or ``712020:<uuid>``."""
 
     __slots__ = ()
-    shape = re.compile(r"[A-Za-z0-9:_-]{1,128}")
+    shape = re.compile(r"[A-Za-z0-9][A-Za-z0-9:_-]{0,127}")
 
 
 class DirectoryName(Identifier):

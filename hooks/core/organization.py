@@ -15,7 +15,7 @@ from hooks.core.ledger import UNWANTED, Resolved, settle
 from hooks.core.local import LocalScene, Result, removal
 from hooks.core.membership import ORGANIZATION, Mode, Standing, State
 from hooks.core.plan import DirectoryPlan, Kept, LocalPlan, Step
-from hooks.core.protection import administers
+from hooks.core.protection import administers, as_told
 from hooks.core.reading import MISSING, Account, DirectoryReading, KnownGroup, Reading, Unread
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.regain import addition
@@ -202,7 +202,9 @@ def _alarms(scene: LocalScene, going: Collection[Uuid]) -> list[Refusal]:
     if not scene.standing.absent:
         return []
     staying = [each.group for each in scene.groups if each.group.id not in going]
-    held = [None] if administers(scene.account) else []
+    before = scene.reading.account_before
+    same = before if before and before.id == scene.account.id else None
+    held = [None] if administers(as_told(scene.account, same)) else []
     return [
         scene.refuse(Cause.ADMIN_LEFT, group)
         for group in (*held, *(each for each in staying if never(each.name)))

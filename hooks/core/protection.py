@@ -59,16 +59,19 @@ def role_guard(
         answer = reading.answers.get(AskAccount(account))
         if answer is None:
             return Asking(frozenset({AskAccount(account)}))
-        known = _with_last_roles(answer, known) if isinstance(answer, Account) else known
+        known = as_told(answer, known) if isinstance(answer, Account) else known
     if known is None:
         return None
     odd = known.type not in (None, _PERSON)
     return Guard(Cause.PROTECTED) if odd or (in_force and administers(known)) else None
 
 
-def _with_last_roles(now: Account, before: Account | None) -> Account:
-    """What is told now, with the roles as they were last told."""
-    return replace(now, roles=before.roles) if now.roles is None and before else now
+def as_told(now: Account, before: Account | None) -> Account:
+    """What is told now, and of what is not, what was told last."""
+    if before is None:
+        return now
+    roles = before.roles if now.roles is None else now.roles
+    return replace(now, roles=roles, type=now.type or before.type)
 
 
 def administers(account: Account) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hooks.core import claims
-from hooks.core.asks import Asking, AskOrganizationGroup
+from hooks.core.asks import Asking, AskLog, AskOrganizationGroup
 from hooks.core.change import NO_EFFECT_AFTER, built_in, shielded
+from hooks.core.history import absences
 from hooks.core.ids import OrganizationGroupId
 from hooks.core.local import RECENT, LocalScene, Result, evidence
 from hooks.core.membership import ORGANIZATION, Action, Standing, Via
@@ -33,6 +34,11 @@ def addition(scene: LocalScene, taken: Taken) -> Result | None:
         return None
     never_away = _never_away(scene, taken)
     recent = taken.at is not None and taken.at > scene.reading.at - RECENT
+    if never_away and taken.why == Reason.SUSPENDED:
+        away = _away_since(scene, taken)
+        if isinstance(away, Asking | Refusal):
+            return away
+        never_away = not away
     if not never_away and not recent:
         return None
     ask = AskOrganizationGroup(OrganizationGroupId(taken.group))
@@ -84,6 +90,17 @@ def _gain(scene: LocalScene, taken: Taken, known: KnownGroup, *, never_away: boo
         Via.ORGANIZATION,
         scene.by,
     )
+
+
+def _away_since(scene: LocalScene, taken: Taken) -> bool | Asking | Refusal:
+    """Whether the log shows an absence since a suspension took it, of which nobody told us."""
+    log = scene.reading.log
+    if log is None:
+        return Asking(frozenset({AskLog()}))
+    if isinstance(log, Unread):
+        return Refusal(ORGANIZATION, Cause.HISTORY_UNREAD, taken.group, log)
+    since = taken.at or scene.reading.at
+    return any(each.ended is None or each.ended > since for each in absences(log, scene.apps))
 
 
 def _never_away(scene: LocalScene, taken: Taken) -> bool:

@@ -35,6 +35,8 @@ _BEST = (
 AGREE = 2
 #: How long the end of an absence may be missing from the log of somebody who is back.
 LATE = timedelta(minutes=10)
+#: Settled as present so long after an absence, they are taken to have kept what they had.
+_FORGOTTEN = timedelta(days=1)
 #: An event and its line in the log are of one instant, if our clock and Okta's agree so far.
 _ABOUT = timedelta(minutes=1)
 
@@ -105,7 +107,7 @@ def back(
         return Back(Standing.PRESENT, forfeits=True) if observed else Back(Standing.RETURNING)
     if memory.standing is Standing.LEFT and _later(memory.standing_at, since):
         return Back(Standing.RETURNING, forfeits=True)
-    if not was and not _stirred(reading, memory, here, counted):
+    if not was and not reading.thorough and not _stirred(reading, memory, here, counted):
         return Back(Standing.PRESENT)
     log = reading.log
     if log is None:
@@ -126,7 +128,7 @@ def _told(
     """What the log says about somebody in force, whom we may have seen away."""
     since = reading.watched_since
     over = max((each for each in (since, memory.accounted) if each), default=None)
-    ended = [each for each in every if each.ended and _later(each.ended, over)]
+    ended = [each for each in every if each.ended and _counts(each, memory, over)]
     if any(not _brief(each, reading.at, brief) for each in ended):
         return Back(Standing.RETURNING, forfeits=True)
     going_on = next((each for each in every if each.ended is None), None)
@@ -145,6 +147,24 @@ def _told(
     seen = settled if waiting is None or not _later(settled, waiting) else None
     ended_before = not _later(going_on.began, over) or _later(seen, going_on.began)
     return Back(Standing.PRESENT) if ended_before else Back(Standing.RETURNING, forfeits=True)
+
+
+def _counts(absence: Absence, memory: Memory, over: datetime | None) -> bool:
+    """An absence that ended in our watch and has had no consequence yet.
+
+    One that began before a return had it with that return, whatever the log says of its end; one
+    long over when we settled them as present has none, or what was granted since would go.
+    """
+    known = memory.accounted
+    began_before = (
+        known is not None and absence.began <= known and not _later(absence.ended, known + LATE)
+    )
+    long_over = (
+        memory.standing is Standing.PRESENT
+        and absence.ended is not None
+        and _later(memory.standing_at, absence.ended + _FORGOTTEN)
+    )
+    return _later(absence.ended, over) and not began_before and not long_over
 
 
 def _patient(reading: Reading, memory: Memory) -> bool:
@@ -178,8 +198,8 @@ def _seen_away(
     """
     seen = memory.absent_since or memory.standing_at or reading.at
     watched = _later(seen, reading.watched_since)
-    # Our reading may have lagged behind the end.
-    if any(each.ended and each.began <= seen and each.ended > seen - LATE for each in every):
+    mine = next((each for each in reversed(every) if each.began <= seen), None)
+    if mine and mine.ended and mine.ended > seen - LATE:  # our reading may have lagged
         # Brief, or over while we only observed.
         counted = memory.standing is Standing.UNASSIGNED and watched
         return Back(Standing.PRESENT, forfeits=not counted)

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 def rules_for(policy: Policy, group: OrganizationGroup, name: str) -> tuple[Rule, ...]:
     """The rules that name a group under this name; those with a condition go before others."""
-    found = tuple(
-        rule
-        for rule in policy.rules
-        if (rule.id == group.id if rule.id else fnmatchcase(name.casefold(), rule.text.casefold()))
-    )
+    found = tuple(rule for rule in policy.rules if _names(rule, group, name))
     conditional = tuple(rule for rule in found if rule.while_member_of is not None)
     return conditional or found
+
+
+def _names(rule: Rule, group: OrganizationGroup, name: str) -> bool:
+    if rule.id:
+        return rule.id.lower() == group.id.lower()
+    return fnmatchcase(name.casefold(), rule.text.casefold())
 
 
 def satisfied(reading: Reading, rule: Rule) -> list[OktaGroupId]:

@@ -61,7 +61,7 @@ AT_ONCE = 16
 PAGE = 100
 #: An account nobody has, and for how many seconds its answer is believed.
 _NOBODY = "0" * 24
-_HEEDED = 3600.0
+_HEEDED = 300.0
 #: Pages of one list after which something goes round in circles: 250,000 groups are the most an
 #: organization can have. Source: support.atlassian.com, users and groups limits.
 MOST_PAGES = 2_500
@@ -208,7 +208,7 @@ class Organization:
             yield groups_once(found, page)
 
     async def active_members(
-        self, group: OrganizationGroupId, *, most: int = 2
+        self, group: OrganizationGroupId, *, most: int = 10
     ) -> frozenset[AccountId]:
         """The first active members of a group; of ``most`` entries, two may be of one account."""
         question = {

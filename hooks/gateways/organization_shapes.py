@@ -33,6 +33,8 @@ T = TypeVar("T")
 #: Who else than an identity provider may keep a group's members. Source: jira.js
 #: multiDirectoryGroup, and Jira's FoundGroup.managedBy for what the words mean.
 _KEPT_HERE = frozenset({"admins", "team-members", "open"})
+#: What a status, a type or a role looks like.
+_WORD = re.compile(r"[A-Za-z0-9_./:-]{1,128}")
 #: What a cursor looks like: a token without blanks.
 _CURSOR = re.compile(r"[!-~]{1,4096}")
 
@@ -120,10 +122,10 @@ def account_of(items: Sequence[UserShape], asked: AccountId) -> Account | Missin
         raise IncompleteError("organization ignored the filter of POST users search")
     if not items:
         return MISSING
-    types = {item.account_type for item in items if item.account_type is not None}
+    types = {_word(item.account_type) for item in items if item.account_type is not None}
     if len(types) > 1:
         raise IncompleteError("organization gave one account two types")
-    statuses = {item.account_status for item in items}
+    statuses = {_word(item.account_status) for item in items}
     told = all(item.platform_roles is not None for item in items)
     roles = (role_names(item.platform_roles or ()) for item in items)
     return Account(
@@ -132,6 +134,11 @@ def account_of(items: Sequence[UserShape], asked: AccountId) -> Account | Missin
         statuses.pop() if len(statuses) == 1 else None,
         frozenset[str]().union(*roles) if told else None,
     )
+
+
+def _word(text: str | None) -> str | None:
+    """A word of the vendor's, for a journal and a terminal; anything else is ``odd``."""
+    return text if text is None or _WORD.fullmatch(text) else "odd"
 
 
 def role_names(roles: Iterable[object]) -> frozenset[str]:
@@ -151,24 +158,20 @@ def _names(role: object) -> Iterator[str]:
 
 
 def group_of(item: GroupShape) -> OrganizationGroup:
-    """The noun. Raises: IncompleteError for ids that are none, or if who keeps it is not told."""
+    """The noun; where nobody says who keeps it, it cannot be changed, and the others can.
+
+    Raises: IncompleteError for ids that are none.
+    """
     group = OrganizationGroupId.maybe(item.id)
     directory = OrganizationDirectoryId.maybe(item.directory_id)
     if group is None or directory is None:
         raise IncompleteError("organization gave a group without usable ids")
     access = item.management_access
-    return OrganizationGroup(
-        group, item.name, directory, _synced(item), bool(access and access.modifiable)
-    )
-
-
-def _synced(item: GroupShape) -> bool:
     kept_by = (item.managed_by or "").casefold()
-    if item.external_synced or kept_by == "external":
-        return True
-    if item.external_synced is None and kept_by not in _KEPT_HERE:
-        raise IncompleteError("organization gave a group without saying who keeps it")
-    return False
+    synced = bool(item.external_synced) or kept_by == "external"
+    told = item.external_synced is not None or kept_by in _KEPT_HERE or synced
+    modifiable = bool(access and access.modifiable) and told
+    return OrganizationGroup(group, item.name, directory, synced, modifiable)
 
 
 def groups_once(
@@ -191,7 +194,7 @@ def groups_once(
 def active_of(
     items: Sequence[UserShape], group: OrganizationGroupId, most: int
 ) -> frozenset[AccountId]:
-    """The accounts of entries that were asked for as active members of a group.
+    """The people among entries that were asked for as active members of a group.
 
     Raises: IncompleteError if one is not active or not in the group, as far as it says so, or if
     there are more of those that do not say so than were asked for: a filter was ignored.
@@ -208,7 +211,13 @@ def active_of(
     ):
         raise IncompleteError("organization ignored the filter of POST users search")
     accounts = [AccountId.maybe(item.account_id) for item in items]
-    known = frozenset(account for account in accounts if account is not None)
+    known = frozenset(
+        account
+        for account, item in zip(accounts, items, strict=True)
+        if account is not None
+        and item.account_type in (None, "atlassian")
+        and item.account_status in (None, "active")
+    )
     if None in accounts:
         raise IncompleteError("organization gave an entry without a usable id to POST users search")
     return known

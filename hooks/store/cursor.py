@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from hooks.clock import moment
 from hooks.core.ids import OktaGroupId
@@ -41,6 +41,9 @@ def put(tx: Tx, name: str, value: str) -> None:
 def watch(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> None:
     """Remember when we first started, and since when each directory's plans are sent."""
     names = [_FIRST, *(f"mode/{name}" for name in modes)]
+    # A directory taken out of the settings is not watched; put back, it begins anew.
+    gone = _cursor.c.name.startswith("mode/") & _cursor.c.name.not_in(names)
+    tx.execute(delete(_cursor).where(gone))
     known = _values(tx, names)
     if _FIRST not in known:
         put(tx, _FIRST, str(tx.now))

@@ -231,10 +231,11 @@ def waiting_long(tx: Tx, since: int) -> int:
     return int(tx.execute(query).scalar_one())
 
 
-def roles_shown(tx: Tx) -> bool:
-    """Whether the organization has ever shown anybody's role."""
-    query = select(_person.c.user).where(_person.c.roles.is_not(None), _person.c.roles != "[]")
-    return tx.execute(query.limit(1)).first() is not None
+def roles_shown(tx: Tx, account: AccountId) -> bool:
+    """Whether the organization shows roles, and has never shown one of this account."""
+    some = select(_person.c.user).where(_person.c.roles.is_not(None), _person.c.roles != "[]")
+    shown = tx.execute(some.limit(1)).first() is not None
+    return shown and tx.execute(some.where(_person.c.account == account)).first() is None
 
 
 def owners(
@@ -273,7 +274,8 @@ def _upsert_person(
     if linked:
         changes["account"] = linked
     if account:
-        changes["account_type"] = (account.type or "")[:16] or None
+        if account.type:
+            changes["account_type"] = account.type[:16]
         if account.roles is not None:
             changes["roles"] = json.dumps(sorted(account.roles))
     row: dict[str, object] = {

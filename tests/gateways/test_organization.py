@@ -394,12 +394,16 @@ async def test_an_account_says_what_it_is(organization: Organization, story: Sto
     assert isinstance(await failure(organization.groups_of(OTHER)), NotFoundError)
 
 
-async def test_active_members_are_counted_to_two(organization: Organization, world: World) -> None:
+async def test_active_members_are_counted_to_a_few(
+    organization: Organization, world: World
+) -> None:
     made = world.add_local_group("administrators-of-something")
     people = [world.add_account(f"admin-{n}@somedomain.example") for n in range(4)]
+    world.local_add(made, world.add_account("robot@somedomain.example", type="app"))
     world.local_add(made, *people)
     where = OrganizationGroupId(made.id)
-    assert len(await organization.active_members(where)) == 2
+    assert len(await organization.active_members(where)) == 4
+    assert len(await organization.active_members(where, most=2)) <= 2
     for each in people[1:]:
         world.set_account(each, status="inactive")
     assert await organization.active_members(where) == {people[0].id}

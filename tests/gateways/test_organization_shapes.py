@@ -120,11 +120,9 @@ def test_a_role_without_a_name_is_refused(role: object) -> None:
 def test_who_keeps_a_group(external_synced: object, managed_by: object, synced: object) -> None:
     item = group(externalSynced=external_synced, managedBy=managed_by)
     shape = msgspec.convert(item, GroupShape)
-    if synced is None:
-        with pytest.raises(IncompleteError, match="who keeps it"):
-            group_of(shape)
-    else:
-        assert group_of(shape).synced is synced
+    found = group_of(shape)
+    assert found.synced is bool(synced)
+    assert found.modifiable is (synced is not None), "nobody said that it is local"
 
 
 @pytest.mark.parametrize(

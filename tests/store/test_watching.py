@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import pytest
-
 from hooks.clock import moment
 from hooks.core.ids import DirectoryName
 from hooks.core.membership import Mode
@@ -81,9 +79,6 @@ def test_a_directory_that_comes_later_counts_from_then(database: Database, wall:
     assert since(database, both) == came
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a directory that was taken out of the file is remembered as enforcing"
-)
 def test_a_directory_nobody_watched_for_a_time_counts_from_its_return(
     database: Database, wall: Wall
 ) -> None:
