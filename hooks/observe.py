@@ -116,13 +116,14 @@ class Observer:
 
         ``thorough`` asks the System Log whatever was heard.
         """
-        known, links, history, log, since = await self._database.read(
+        known, links, history, log, since, doubted = await self._database.read(
             lambda tx: (
                 people.recall(tx, user, self._sealer),
                 mappings.remembered(tx),
                 journal.history(tx, user),
                 looks.log(tx, user),
                 cursor.watched_since(tx, policy.modes),
+                cursor.doubted(tx, user),
             )
         )
         memories = {
@@ -143,6 +144,7 @@ class Observer:
             history=log,
             watched_since=since,
             thorough=thorough,
+            doubted_since=doubted,
         )
         answers = dict(reading.answers)
         for _ in range(_ROUNDS):

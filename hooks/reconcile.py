@@ -18,7 +18,7 @@ from hooks.core.plan import DirectoryPlan, LocalPlan
 from hooks.core.reading import Account, Why
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.returning import derived
-from hooks.store import groups, journal, line, looks, mappings, people
+from hooks.store import cursor, groups, journal, line, looks, mappings, people
 from hooks.store.journal import Wish
 from hooks.store.people import Stood
 from hooks.submit import Submit
@@ -131,6 +131,9 @@ class Reconciler:
                 tx, user, stood, self._sealer, protected=plan.protected, account=account
             )
             looks.remember(tx, user, told)
+            if plan.contradictions or reading.doubted_since:
+                since = reading.doubted_since or reading.at
+                cursor.doubt(tx, user, since if plan.contradictions else None)
             if plan.local:
                 groups.remember(tx, [known.group for known in plan.local.groups])
             for each in plan.directories:

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
 MAX_ATTEMPTS = 200
+#: A refused credential is tried by one for all; nobody else needs to hurry.
+_REFUSED = timedelta(seconds=30)
 #: Leases that ended without a word, which is what somebody who kills the process looks like.
 MAX_CRASHES = 5
 
@@ -94,6 +96,7 @@ def after(
     sooner = min(wait, came.contradicted_until or wait)
     at = max(sooner, came.retry_at or sooner)
     if came.refused_credential:
+        at = max(at, now + _REFUSED) if came.retry_at is None else at
         return Retry(at, counted=False, base=base)
     if attempt >= MAX_ATTEMPTS:
         return DeadLetter("attempts")

@@ -65,6 +65,7 @@ def contradictions(reading: Reading) -> tuple[Contradiction, ...]:
     ]
     first = min((each.first_look or reading.at for claims in against for each in claims),
                 default=reading.at)  # fmt: skip
+    first = min(first, reading.doubted_since or first)
     patient = reading.at < first + LOOKS[-1]
     looks = [_next_look(reading, claims[-1]) for claims in against]
     found = [

@@ -225,6 +225,7 @@ class Reading:
     ``account_before`` is what the organization last said, ``local`` what is remembered of the
     person there; ``history`` is the log as read at the first start. An absence that was over
     before ``watched_since`` makes nobody returning: we did not watch, or only observed.
+    ``doubted_since``: since when one look after the other was contradicted by some event.
     ``thorough``: an operator asked, so the log is asked whatever was heard.
     """
 
@@ -240,6 +241,7 @@ class Reading:
     history: LogFacts = field(default_factory=LogFacts)
     watched_since: datetime | None = None
     thorough: bool = False
+    doubted_since: datetime | None = None
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
 
     @property

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from hooks.core.ids import DirectoryName
+    from hooks.core.ids import DirectoryName, OktaUserId
     from hooks.store.database import Tx
 
 _cursor = Cursor.__table__  # type: ignore[attr-defined]
@@ -64,6 +64,8 @@ def watched_since(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> datetime | Non
 
 
 _FIRST = "first_start"
+#: Microseconds after which a doubt is another one; events are contradicted while they are young.
+_PAUSE = 600_000_000
 
 
 def _values(tx: Tx, names: Iterable[str]) -> dict[str, str]:
@@ -71,6 +73,21 @@ def _values(tx: Tx, names: Iterable[str]) -> dict[str, str]:
         select(_cursor.c.name, _cursor.c.value).where(_cursor.c.name.in_(list(names)))
     )
     return {row.name: row.value for row in rows}
+
+
+def doubted(tx: Tx, user: OktaUserId) -> datetime | None:
+    """Since when events contradict what is read of a person, without a pause in between."""
+    since, _, last = (get(tx, f"doubt/{user}") or "0 0").partition(" ")
+    return moment(int(since)) if tx.now - int(last) < _PAUSE else None
+
+
+def doubt(tx: Tx, user: OktaUserId, since: datetime | None) -> None:
+    """Remember that a look was contradicted, as they were ``since``; ``None`` if it was not."""
+    name = f"doubt/{user}"
+    if since is None:
+        tx.execute(delete(_cursor).where(_cursor.c.name == name))
+        return
+    put(tx, name, f"{round(since.timestamp() * 1_000_000)} {tx.now}")
 
 
 def pins(tx: Tx, names: Iterable[str]) -> dict[str, OktaGroupId]:
