@@ -43,9 +43,10 @@ from hooks.core.reading import (
     Unread,
     Why,
 )
+from hooks.core.refusal import Cause
 from hooks.gateways.together import Together
 from hooks.inquire import answer_of, anticipated, anticipated_there, list_of
-from hooks.store import cursor, groups, journal, looks, mappings, people
+from hooks.store import cursor, groups, journal, looks, mappings, people, refusals
 
 if TYPE_CHECKING:
     from hooks.clock import Clock
@@ -116,7 +117,7 @@ class Observer:
 
         ``thorough`` asks the System Log whatever was heard.
         """
-        known, links, history, log, since, doubted = await self._database.read(
+        known, links, history, log, since, doubted, late = await self._database.read(
             lambda tx: (
                 people.recall(tx, user, self._sealer),
                 mappings.remembered(tx),
@@ -124,6 +125,7 @@ class Observer:
                 looks.log(tx, user),
                 cursor.watched_since(tx, policy.modes),
                 cursor.doubted(tx, user),
+                refusals.since(tx, user, ORGANIZATION, Cause.HISTORY_LATE),
             )
         )
         memories = {
@@ -140,7 +142,7 @@ class Observer:
             claims=claims,
             protected_before=known.protected,
             account_before=known.account,
-            local=memories[ORGANIZATION],
+            local=replace(memories[ORGANIZATION], late_since=late),
             history=log,
             watched_since=since,
             thorough=thorough,

@@ -1,7 +1,6 @@
-"""Whether one membership kept in the organization is removed, added, or left alone, and why.
+"""Whether one membership kept in the organization is removed or left alone, and why. Design 3.3 f.
 
 Must live here: every rule about a single local group. Must not know: other groups, other people.
-Design 3.3 to 3.5.
 """
 
 from __future__ import annotations
@@ -174,7 +173,7 @@ def _unsettled(
 def _objection(scene: LocalScene, known: KnownGroup, rules: tuple[Rule, ...]) -> Refusal | None:
     """What speaks against this removal on the answers there are."""
     group = known.group
-    names = {group.name, known.before[0]} if known.before else {group.name}
+    names = {group.name, *(known.before or ())[:1]}
     sources = [each for rule in rules if rule.while_member_of for each in rule.while_member_of.ids]
     taken = scene.ledger.of(group.id)
     back_again = [each for each in scene.ledger.back if _counts(scene, each, group)]
@@ -198,16 +197,18 @@ def _objection(scene: LocalScene, known: KnownGroup, rules: tuple[Rule, ...]) ->
 
 def _counts(scene: LocalScene, step: PastStep, group: OrganizationGroup) -> bool:
     """A removal for the reason there is now, of this return if it is one, and not long ago."""
-    reason = _REASONS[scene.standing] if not scene.kept_as_present else Reason.LOST_RULE
-    if step.group != group.id or step.reason != reason or step.at is None:
+    if step.group != group.id or step.reason != _reason(scene) or step.at is None:
         return False
-    began = scene.memory.returned if scene.standing is Standing.RETURNING else None
+    was, back = scene.memory.standing, scene.standing is Standing.RETURNING
+    began = scene.memory.returned if back else None
+    if scene.standing.absent:  # what was granted between two absences is no automatic access
+        began = scene.memory.absent_since if was and was.absent else scene.reading.at
     return step.at > scene.reading.at - RECENT and (began is None or step.at >= began)
 
 
 def _parked(scene: LocalScene, group: OrganizationGroup) -> bool:
-    waits = any(step.group == group.id for step in scene.ledger.parked)
-    return waits and scene.account.status not in (None, "active")
+    frozen = scene.account.status not in (None, "active")
+    return frozen and any(step.group == group.id for step in scene.ledger.parked)
 
 
 def _recheck(scene: LocalScene, group: OrganizationGroup, rules: tuple[Rule, ...]) -> Result:
@@ -270,8 +271,8 @@ def _role(scene: LocalScene) -> Refusal | Asking | None:
     if isinstance(role, Guard):
         return scene.refuse(role.cause)
     before = scene.reading.account_before
-    told = before is not None and before.id == scene.account.id
-    if scene.here and scene.account.roles is None and not told:
+    told = scene.account.roles is not None or (before and before.id == scene.account.id)
+    if scene.here and not told:
         return scene.refuse(Cause.ROLES_UNREAD)
     return role
 

@@ -59,7 +59,8 @@ class Memory:
     since that found a returning person as wanted; ``waiting_since`` is when we began to wait for
     Okta or Atlassian to finish something; ``shared_with`` are other people in force who hold the
     same record. ``absent_since`` is when we first saw the last absence, ``returned`` when the last
-    return began, ``accounted`` until when absences have had their consequence. Design 3.3.
+    return began, ``accounted`` until when absences have had their consequence, ``late_since``
+    since when we wait for the log to show one. Design 3.3.
     """
 
     scim_id: ScimUserId | None = None
@@ -75,6 +76,7 @@ class Memory:
     absent_since: datetime | None = None
     returned: datetime | None = None
     accounted: datetime | None = None
+    late_since: datetime | None = None
 
 
 class Claim(StrEnum):

@@ -99,8 +99,13 @@ def _away_since(scene: LocalScene, taken: Taken) -> bool | Asking | Refusal:
         return Asking(frozenset({AskLog()}))
     if isinstance(log, Unread):
         return Refusal(ORGANIZATION, Cause.HISTORY_UNREAD, taken.group, log)
-    since = taken.at or scene.reading.at
-    return any(each.ended is None or each.ended > since for each in absences(log, scene.apps))
+    now, least = scene.reading.at, scene.policy.brief_absence
+    later = [
+        each
+        for each in absences(log, scene.apps)
+        if each.ended is None or each.ended > (taken.at or now)
+    ]
+    return any(each.left or (each.ended or now) - each.began >= least for each in later)
 
 
 def _never_away(scene: LocalScene, taken: Taken) -> bool:

@@ -65,6 +65,7 @@ def derived(reading: Reading) -> Memory:
         absent_since=max(since, default=None),
         standing_at=max(at, default=None),
         waiting_since=reading.local.waiting_since if reading.local else None,
+        late_since=reading.local.late_since if reading.local else None,
         history=reading.local.history if reading.local else (),
     )
 
@@ -143,7 +144,7 @@ def _told(
     if patient:
         return Undecided(Cause.HISTORY_LATE)
     # What we settled since we began to wait says nothing about when it ended.
-    waiting, settled = memory.waiting_since, memory.standing_at
+    waiting, settled = memory.late_since, memory.standing_at
     seen = settled if waiting is None or not _later(settled, waiting) else None
     ended_before = not _later(going_on.began, over) or _later(seen, going_on.began)
     return Back(Standing.PRESENT) if ended_before else Back(Standing.RETURNING, forfeits=True)
@@ -168,7 +169,7 @@ def _counts(absence: Absence, memory: Memory, over: datetime | None) -> bool:
 
 
 def _patient(reading: Reading, memory: Memory) -> bool:
-    return reading.at - (memory.waiting_since or reading.at) < LATE
+    return reading.at - (memory.late_since or reading.at) < LATE
 
 
 def _late(reading: Reading, memory: Memory, log: LogFacts, counted: frozenset[OktaAppId]) -> bool:
@@ -177,7 +178,7 @@ def _late(reading: Reading, memory: Memory, log: LogFacts, counted: frozenset[Ok
     Then it may not show either that they were away.
     """
     said = [each.published for each in reading.claims if _returns(each, counted)]
-    since = min(said, default=memory.waiting_since)
+    since = min(said, default=memory.late_since)
     if since is None or not _patient(reading, memory):
         return False
     returns = (Logged.ACTIVATED, Logged.ASSIGNED)
@@ -235,7 +236,7 @@ def _stirred(
     unsettled = memory.standing is None and any(
         each.ended is None for each in absences(reading.history, apps)
     )
-    return said or unsettled or memory.waiting_since is not None
+    return said or unsettled or memory.late_since is not None
 
 
 def _returns(claimed: Claimed, counted: frozenset[OktaAppId]) -> bool:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
 
+from hooks.clock import moment
 from hooks.store.tables import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from hooks.core.ids import DirectoryName, OktaUserId
-    from hooks.core.refusal import Refusal
+    from hooks.core.refusal import Cause, Refusal
     from hooks.store.database import Tx
 
 _refused = Refused.__table__  # type: ignore[attr-defined]
@@ -27,6 +29,18 @@ def counted(tx: Tx) -> dict[str, int]:
     query = query.where(_refused.c.until.is_(None)).group_by(_refused.c.cause)
     rows = tx.execute(query.order_by(_refused.c.cause)).mappings()
     return {str(row["cause"]): int(row["people"]) for row in rows}
+
+
+def since(tx: Tx, user: OktaUserId, place: DirectoryName, cause: Cause) -> datetime | None:
+    """Since when something of a person is left alone for a cause that still stands."""
+    query = select(func.min(_refused.c.at)).where(
+        _refused.c.user == user,
+        _refused.c.directory == place,
+        _refused.c.cause == cause,
+        _refused.c.until.is_(None),
+    )
+    at = tx.execute(query).scalar_one()
+    return moment(at) if at else None
 
 
 def listed(tx: Tx, *, user: str | None = None, limit: int = 1000) -> list[dict[str, object]]:

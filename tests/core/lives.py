@@ -68,8 +68,8 @@ def remembered(
         history.append(
             PastStep(number, step.action, step.group.id, became_of_it, "", step.reason, at, name)
         )
-    waiting = (memory.waiting_since or at) if place.waiting else None
-    kept = replace(memory, history=tuple(history), waiting_since=waiting)
+    waiting = (memory.late_since or at) if place.waiting else None
+    kept = replace(memory, history=tuple(history), late_since=waiting)
     if left.standing is None:
         return kept
     return replace(

@@ -98,7 +98,7 @@ PRESENT_BEFORE = remembered(Standing.PRESENT, 200)
 #: Since when we wait, if it is long enough.
 LONG_WAITED = NOW - LATE
 #: The log has had its time to show whatever an event said.
-SETTLED_BEFORE = replace(PRESENT_BEFORE, waiting_since=LONG_WAITED)
+SETTLED_BEFORE = replace(PRESENT_BEFORE, late_since=LONG_WAITED)
 
 
 # -- the log is not asked ----------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_whom_nothing_stirs_is_present(standing: Standing | None) -> None:
             id="said to be assigned",
         ),
         pytest.param(
-            replace(PRESENT_BEFORE, waiting_since=ago(1)), (), None, id="we wait for the log"
+            replace(PRESENT_BEFORE, late_since=ago(1)), (), None, id="we wait for the log"
         ),
         pytest.param(
             remembered(None), (), deactivated(9), id="away at the first start, as the log said then"
@@ -207,7 +207,7 @@ def test_an_assignment_to_an_app_that_is_not_ours_asks_nothing() -> None:
 )
 def test_an_absence_that_ended(log: LogFacts, expected: Back) -> None:
     assert judged(SETTLED_BEFORE, log, SAID) == expected
-    assert judged(replace(remembered(None), waiting_since=LONG_WAITED), log, SAID) == expected
+    assert judged(replace(remembered(None), late_since=LONG_WAITED), log, SAID) == expected
 
 
 LONG = deactivated(9, 8)
@@ -233,7 +233,7 @@ def test_an_unassignment_without_an_end_that_began_just_now_is_brief() -> None:
 @pytest.mark.parametrize("log", [unassigned(3), deactivated(0.1)])
 def test_a_log_that_does_not_show_the_end_is_waited_for_and_then_believed(log: LogFacts) -> None:
     def waiting(how_long: timedelta) -> Memory:
-        return replace(PRESENT_BEFORE, waiting_since=NOW - how_long)
+        return replace(PRESENT_BEFORE, late_since=NOW - how_long)
 
     assert judged(PRESENT_BEFORE, log, SAID) == WAITS
     almost = waiting(LATE - timedelta(seconds=1))
@@ -243,14 +243,14 @@ def test_a_log_that_does_not_show_the_end_is_waited_for_and_then_believed(log: L
 
 def test_a_log_that_shows_the_end_late_tells_how_long_it_was() -> None:
     assert judged(SETTLED_BEFORE, unassigned(3, 2.5)) == STAYS
-    waiting = replace(PRESENT_BEFORE, waiting_since=ago(0.1))
+    waiting = replace(PRESENT_BEFORE, late_since=ago(0.1))
     assert judged(waiting, unassigned(0.9, 0.1)) == STAYS
     assert judged(waiting, unassigned(3, 0.1)) == RETURNS
 
 
 def test_whom_we_saw_present_since_did_not_return_now() -> None:
     """The log lost the end of an absence; we looked meanwhile, and they were there."""
-    memory = replace(remembered(Standing.PRESENT, 2), waiting_since=LONG_WAITED)
+    memory = replace(remembered(Standing.PRESENT, 2), late_since=LONG_WAITED)
     assert judged(memory, unassigned(3)) == STAYS
     assert judged(memory, unassigned(1.5)) == RETURNS
 
@@ -258,7 +258,7 @@ def test_whom_we_saw_present_since_did_not_return_now() -> None:
 def test_an_open_absence_in_the_history_of_the_first_start_is_over_since_before_it() -> None:
     """They are in force now, it began before we watched, and nobody knows when it ended."""
     fresh = remembered(None)
-    late = replace(fresh, waiting_since=NOW - LATE)
+    late = replace(fresh, late_since=NOW - LATE)
     history = unassigned(9)
     assert judged(fresh, LogFacts(), watched=5, history=history) == WAITS
     assert judged(late, LogFacts(), watched=5, history=history) == STAYS
@@ -284,7 +284,7 @@ def test_an_unassignment_that_was_brief_by_the_log_is_none() -> None:
 def test_where_the_log_shows_no_end_our_own_readings_count() -> None:
     for log in (LogFacts(), unassigned(0.6)):
         assert judged(remembered(Standing.UNASSIGNED, 0.5), log) == STAYS
-    long = replace(remembered(Standing.UNASSIGNED, 1), waiting_since=LONG_WAITED)
+    long = replace(remembered(Standing.UNASSIGNED, 1), late_since=LONG_WAITED)
     for log in (LogFacts(), unassigned(1.2)):
         assert judged(long, log) == RETURNS
     assert judged(remembered(Standing.UNASSIGNED, 0.5), deactivated(0.6)) == RETURNS
@@ -294,7 +294,7 @@ def test_seen_away_without_an_instant_counts_from_the_settled_look() -> None:
     memory = replace(remembered(Standing.UNASSIGNED, 0.5), absent_since=None)
     assert judged(memory, LogFacts()) == STAYS
     memory = replace(remembered(Standing.UNASSIGNED, 3), absent_since=None)
-    assert judged(replace(memory, waiting_since=LONG_WAITED), LogFacts()) == RETURNS
+    assert judged(replace(memory, late_since=LONG_WAITED), LogFacts()) == RETURNS
     assert judged(Memory(standing=Standing.UNASSIGNED), LogFacts()) == STAYS, "as if just now"
 
 
@@ -318,7 +318,7 @@ def test_an_absence_seen_while_we_only_observed_that_ends_nobody_knows_when(
 ) -> None:
     memory = remembered(standing, 9)
     assert judged(memory, LogFacts(), watched=5) == WAITS
-    late = replace(memory, waiting_since=LONG_WAITED)
+    late = replace(memory, late_since=LONG_WAITED)
     assert judged(late, LogFacts(), watched=5) == STAYS_FORFEITING
 
 
@@ -490,9 +490,9 @@ def test_an_organization_configured_later_knows_what_the_directories_show(
 
 def test_what_we_wait_for_and_what_we_took_there_is_kept() -> None:
     step = PastStep(1, Action.REMOVE, local_id(1), State.SETTLED)
-    mine = Memory(waiting_since=ago(1), history=(step,))
+    mine = Memory(late_since=ago(1), history=(step,))
     found = of_directories(remembered(Standing.LEFT, 5), local=mine)
-    assert (found.standing, found.waiting_since, found.history) == (
+    assert (found.standing, found.late_since, found.history) == (
         Standing.LEFT,
         ago(1),
         (step,),

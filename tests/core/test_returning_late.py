@@ -27,7 +27,7 @@ def judged(seen: float, *lines: tuple[float, Logged], waiting: bool = False) -> 
         standing=Standing.UNASSIGNED,
         standing_at=ago(seen),
         absent_since=ago(seen),
-        waiting_since=NOW - LATE if waiting else None,
+        late_since=NOW - LATE if waiting else None,
     )
     log = LogFacts.of(Moment(ago(at), what, APP) for at, what in lines)
     found = back(reading(PRESENT, answers={AskLog(): log}), memory, HERE, HERE, BRIEF)
