@@ -129,7 +129,7 @@ def _told(
     """What the log says about somebody in force, whom we may have seen away."""
     since = reading.watched_since
     over = max((each for each in (since, memory.accounted) if each), default=None)
-    ended = [each for each in every if each.ended and _counts(each, memory, over)]
+    ended = [each for each in every if each.ended and _counts(each, memory, since)]
     if any(not _brief(each, reading.at, brief) for each in ended):
         return Back(Standing.RETURNING, forfeits=True)
     going_on = next((each for each in every if each.ended is None), None)
@@ -150,7 +150,7 @@ def _told(
     return Back(Standing.PRESENT) if ended_before else Back(Standing.RETURNING, forfeits=True)
 
 
-def _counts(absence: Absence, memory: Memory, over: datetime | None) -> bool:
+def _counts(absence: Absence, memory: Memory, since: datetime | None) -> bool:
     """An absence that ended in our watch and has had no consequence yet.
 
     One that began before a return had it with that return, whatever the log says of its end; one
@@ -165,7 +165,7 @@ def _counts(absence: Absence, memory: Memory, over: datetime | None) -> bool:
         and absence.ended is not None
         and _later(memory.standing_at, absence.ended + _FORGOTTEN)
     )
-    return _later(absence.ended, over) and not began_before and not long_over
+    return _later(absence.ended, since) and not began_before and not long_over
 
 
 def _patient(reading: Reading, memory: Memory) -> bool:
