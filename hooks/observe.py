@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 
 #: The System Log keeps 90 days. Source: Okta OpenAPI listLogEvents.
 LOG_KEEPS = timedelta(days=90)
+#: While these stand, the log has not told yet whether somebody was away.
+_UNTOLD = (Cause.HISTORY_LATE, Cause.HISTORY_UNREAD)
 #: A plan that still asks after so many rounds is a fault of ours.
 _ROUNDS = 8
 #: How long a group is believed to be called as it was. That somebody is not in it rests on an
@@ -125,7 +127,7 @@ class Observer:
                 looks.log(tx, user),
                 cursor.watched_since(tx, policy.modes),
                 cursor.doubted(tx, user),
-                refusals.since(tx, user, ORGANIZATION, Cause.HISTORY_LATE),
+                refusals.since(tx, user, ORGANIZATION, *_UNTOLD),
             )
         )
         memories = {

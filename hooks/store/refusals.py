@@ -31,12 +31,12 @@ def counted(tx: Tx) -> dict[str, int]:
     return {str(row["cause"]): int(row["people"]) for row in rows}
 
 
-def since(tx: Tx, user: OktaUserId, place: DirectoryName, cause: Cause) -> datetime | None:
-    """Since when something of a person is left alone for a cause that still stands."""
+def since(tx: Tx, user: OktaUserId, place: DirectoryName, *causes: Cause) -> datetime | None:
+    """Since when something of a person is left alone for one of these, which still stands."""
     query = select(func.min(_refused.c.at)).where(
         _refused.c.user == user,
         _refused.c.directory == place,
-        _refused.c.cause == cause,
+        _refused.c.cause.in_(causes),
         _refused.c.until.is_(None),
     )
     at = tx.execute(query).scalar_one()
