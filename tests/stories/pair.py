@@ -153,7 +153,7 @@ class Row:
 
     ``first`` is done before the service starts. After each of the acts all is settled; a length
     of time just passes. ``goes_on``: the service has not done with her. ``taken``:
-    all that was ever removed, if that is told. ``fault``: what is wrong with the service as it is.
+    all that was ever removed, if that is told.
     """
 
     says: str
@@ -166,16 +166,11 @@ class Row:
     more: str = ""
     goes_on: bool = False
     taken: set[str] | None = None
-    fault: str = ""
 
 
 def told(rows: list[Row]) -> list[object]:
-    """As parameters; what is wrong today must fail."""
-    marks = {each.says: pytest.mark.xfail(strict=True, reason=each.fault) for each in rows}
-    return [
-        pytest.param(each, id=each.says, marks=[marks[each.says]] if each.fault else [])
-        for each in rows
-    ]
+    """As parameters."""
+    return [pytest.param(each, id=each.says) for each in rows]
 
 
 async def play(row: Row, time: Time, database_url: str, folder: Path) -> None:

@@ -200,18 +200,17 @@ SLOWLY += [
         acts,
         ends,
         switches={"log_delay": seconds},
-        fault=fault,
     )
-    for seconds, says, acts, ends, fault in (
-        (30.0, "leaves and is back", (leaves, comes_back), BACK, ""),
-        (30.0, "leaves and is back before anybody looks", (AT_ONCE,), BACK, ""),
-        (30.0, "unassigned and assigned at once", (both(unassigned, assigned),), ALL, ""),
-        (30.0, "only the return is heard", (lost(leaves), 2 * HOUR, comes_back), BACK, ""),
-        (1200.0, "leaves and is back", (leaves, comes_back), BACK, ""),
-        (1200.0, "unassigned and assigned", (unassigned, assigned), ALL, ""),
-        (1200.0, "unassigned for hours", (unassigned, 3 * HOUR, assigned), BACK, ""),
-        (1200.0, "only the return is heard", (lost(leaves), 2 * HOUR, comes_back), BACK, ""),
-        (1200.0, "only the new one is heard", (lost(unassigned), 5 * MINUTE, assigned), ALL, ""),
+    for seconds, says, acts, ends in (
+        (30.0, "leaves and is back", (leaves, comes_back), BACK),
+        (30.0, "leaves and is back before anybody looks", (AT_ONCE,), BACK),
+        (30.0, "unassigned and assigned at once", (both(unassigned, assigned),), ALL),
+        (30.0, "only the return is heard", (lost(leaves), 2 * HOUR, comes_back), BACK),
+        (1200.0, "leaves and is back", (leaves, comes_back), BACK),
+        (1200.0, "unassigned and assigned", (unassigned, assigned), ALL),
+        (1200.0, "unassigned for hours", (unassigned, 3 * HOUR, assigned), BACK),
+        (1200.0, "only the return is heard", (lost(leaves), 2 * HOUR, comes_back), BACK),
+        (1200.0, "only the new one is heard", (lost(unassigned), 5 * MINUTE, assigned), ALL),
     )
 ]
 

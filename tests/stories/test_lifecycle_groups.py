@@ -43,8 +43,7 @@ class Row:
 
     After that the four act, and are as ``caught`` says. If somebody mends it, or accepts the
     groups and mappings named, they are as ``ends`` says, or all is as it should be; ``nudged`` once
-    something happens to them. ``goes_on``: the service has not done with it. ``fault``: what is
-    wrong in the service, where the row shows that.
+    something happens to them. ``goes_on``: the service has not done with it.
     """
 
     says: str
@@ -56,7 +55,6 @@ class Row:
     ends: Has = field(default_factory=Has)
     nudged: bool = False
     goes_on: bool = False
-    fault: str = ""
     rules: str | Text = RULES
     more: str | Text = ""
 
@@ -583,17 +581,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        pytest.param(
-            row,
-            id=row.says,
-            marks=pytest.mark.xfail(strict=True, reason=row.fault) if row.fault else (),
-        )
-        for row in ROWS
-    ],
-)
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.says) for row in ROWS])
 async def test_groups_change_and_everybody_ends_as_they_should(
     time: Time, sqlite_url: str, tmp_path: Path, row: Row
 ) -> None:
