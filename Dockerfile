@@ -3,7 +3,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/hooks
 WORKDIR /src
 COPY requirements.lock ./
-RUN /opt/hooks/bin/pip install --quiet --require-hashes -r requirements.lock
+RUN /opt/hooks/bin/pip install --quiet --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY hooks ./hooks
 RUN /opt/hooks/bin/pip install --quiet --no-deps .
