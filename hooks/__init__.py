@@ -20,7 +20,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     worker                                leases, looks, settles
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
     submit                                writes, and the proof of them
-    observe  inquire                      everything one plan rests on; what an answer is worth
+    observe                               everything one plan rests on
+    inquire  recall                       what an answer is worth; what the store knew
     gateways/                             whom we talk to
         okta okta_key                     reads; the proof of who asks
         scim organization                 a directory; accounts and local groups
@@ -34,10 +35,12 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     store/                                what we remember
         intake                            deliveries, committed in groups
         journal                           steps, and what became of them
-        inbox cursor people               events; places in long reads; who is who
+        inbox cursor                      events; places in long reads
+        people known                      who is who; who holds what
         groups looks refusals             what is remembered of groups; told; left alone
-        mappings holds                    which group is which; what waits for a person
+        mappings holds orders             which group is which; what waits for a person; was ordered
         line                              who is due, leases and their fences
+        waiting pause                     what a look is caused by; whether anything is written
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine
         tables sealing                    shape, secrecy
@@ -46,7 +49,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         decide report                     a reading and a policy in, a plan out; words for it
         organization                      the groups it keeps itself
         regain local                      one such membership, given back or taken
-        change brake                      one synced membership; how many people at once
+        change brake missed               one synced membership; how many people; what vanished
         plan attempt                      ordered steps; what follows a look
         returning rules                   back after an absence; what a local rule means
         identity standing mapping         who; in force or absent; which groups

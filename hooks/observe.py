@@ -6,7 +6,7 @@ Must live here: what is read, in which phase, and what is shared. Must not know:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -31,7 +31,7 @@ from hooks.core.errors import (
     HooksError,
 )
 from hooks.core.membership import ORGANIZATION
-from hooks.core.memory import Claimed, Memory
+from hooks.core.memory import Claimed
 from hooks.core.reading import (
     Account,
     Answer,
@@ -43,16 +43,15 @@ from hooks.core.reading import (
     Unread,
     Why,
 )
-from hooks.core.refusal import Cause
 from hooks.gateways.together import Together
 from hooks.inquire import answer_of, anticipated, anticipated_there, list_of
-from hooks.store import cursor, groups, journal, looks, mappings, people, refusals
+from hooks.recall import Recalled, recall
+from hooks.store import groups, known
 
 if TYPE_CHECKING:
     from hooks.clock import Clock
     from hooks.core.ids import AccountId, DirectoryName, OktaAppId, OktaGroupId, OktaUserId
     from hooks.core.membership import OrganizationGroup
-    from hooks.core.memory import Link
     from hooks.core.plan import Plan
     from hooks.core.policy import Policy
     from hooks.gateways.okta import Okta
@@ -63,8 +62,10 @@ if TYPE_CHECKING:
 
 #: The System Log keeps 90 days. Source: Okta OpenAPI listLogEvents.
 LOG_KEEPS = timedelta(days=90)
-#: While these stand, the log has not told yet whether somebody was away.
-_UNTOLD = (Cause.HISTORY_LATE, Cause.HISTORY_UNREAD)
+#: Seconds for which one vendor's answer keeps the removals at another waiting.
+_HURRY = 3.0
+#: Questions on which nothing rests but the organization's own groups.
+_LOCAL = (AskAccountGroups, AskOrganizationGroup, AskScimLinks, AskActiveMembers)
 #: A plan that still asks after so many rounds is a fault of ours.
 _ROUNDS = 8
 #: How long a group is believed to be called as it was. That somebody is not in it rests on an
@@ -80,6 +81,15 @@ class Directory:
     app: OktaAppId
     scim: Scim
     scim_directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Whom:
+    """Whom a look is about, whether others wait, and whether their account was told before."""
+
+    user: OktaUserId
+    hurry: bool
+    told: bool
 
 
 class Observer:
@@ -114,41 +124,34 @@ class Observer:
         policy: Policy,
         *,
         thorough: bool = False,
+        hurry: bool = False,
     ) -> tuple[Reading, Plan]:
         """Read everything one plan rests on, and decide. Changes nothing.
 
-        ``thorough`` asks the System Log whatever was heard.
+        ``thorough`` asks the System Log whatever was heard. In a ``hurry`` a vendor that hangs
+        holds nobody else's removals back: what it did not answer in time counts as unread.
         """
-        known, links, history, log, since, doubted, late = await self._database.read(
-            lambda tx: (
-                people.recall(tx, user, self._sealer),
-                mappings.remembered(tx),
-                journal.history(tx, user),
-                looks.log(tx, user),
-                cursor.watched_since(tx, policy.modes),
-                cursor.doubted(tx, user),
-                refusals.since(tx, user, ORGANIZATION, *_UNTOLD),
-            )
+        recalled = await self._database.read(
+            lambda tx: recall(tx, user, self.directories, policy.modes, self._sealer)
         )
-        memories = {
-            name: replace(known.memories.get(name, Memory()), history=history.get(name, ()))
-            for name in (*self.directories, ORGANIZATION)
-        }
-        account = known.linked if policy.organization else None
+        person, memories = recalled.known, recalled.memories
+        whom = _Whom(user, hurry=hurry, told=person.account is not None)
+        account = person.linked if policy.organization else None
         expected = anticipated_there(account, policy, claims)
         for name in self.directories:
-            expected |= anticipated(name, memories[name], links.get(name, ()), claims)
-        reading = await self._first(user, memories, links, expected)
+            links = recalled.links.get(name, ())
+            expected |= anticipated(name, memories[name], links, claims)
         reading = replace(
-            reading,
+            await self._first(whom, recalled, expected),
             claims=claims,
-            protected_before=known.protected,
-            account_before=known.account,
-            local=replace(memories[ORGANIZATION], late_since=late),
-            history=log,
-            watched_since=since,
+            protected_before=person.protected,
+            account_before=person.account,
+            local=memories[ORGANIZATION],
+            history=recalled.history,
+            watched_since=recalled.watched_since,
             thorough=thorough,
-            doubted_since=doubted,
+            doubted_since=recalled.doubted_since,
+            groups_before=recalled.groups_before,
         )
         answers = dict(reading.answers)
         for _ in range(_ROUNDS):
@@ -156,29 +159,20 @@ class Observer:
             missing = plan.asks - answers.keys()
             if not missing:
                 return reading, plan
-            answers |= await self._answers(user, missing)
+            answers |= await self._answers(whom, missing)
             reading = replace(reading, answers=answers)
         msg = f"the plan for {user} never stopped asking"
         raise HooksError(msg)
 
-    async def _first(
-        self,
-        user: OktaUserId,
-        memories: Mapping[DirectoryName, Memory],
-        links: Mapping[DirectoryName, tuple[Link, ...]],
-        expected: Iterable[Ask],
-    ) -> Reading:
+    async def _first(self, whom: _Whom, recalled: Recalled, expected: Iterable[Ask]) -> Reading:
         """The first phase: everything always needed, and what will be, together."""
-        at = self._clock.now()
+        at, user = self._clock.now(), whom.user
         okta_user, okta_groups, answers, directories = await asyncio.gather(
             answer_of(self.okta.user(user)),
             answer_of(self.okta.user_groups(user)),
-            self._answers(user, expected),
+            self._answers(whom, expected),
             asyncio.gather(
-                *(
-                    self._directory(user, each, memories[each.name], links.get(each.name, ()))
-                    for each in self.directories.values()
-                )
+                *(self._directory(user, each, recalled) for each in self.directories.values())
             ),
         )
         return Reading(
@@ -191,7 +185,7 @@ class Observer:
         )
 
     async def _directory(
-        self, user: OktaUserId, directory: Directory, memory: Memory, links: tuple[Link, ...]
+        self, user: OktaUserId, directory: Directory, recalled: Recalled
     ) -> DirectoryReading:
         okta, app_id = self.okta, directory.app
         app, app_user, mappings = await asyncio.gather(
@@ -205,16 +199,32 @@ class Observer:
             app,
             app_user,
             list_of(mappings),
-            links,
-            memory,
+            recalled.links.get(directory.name, ()),
+            recalled.memories[directory.name],
             directory.scim_directory,
         )
 
-    async def _answers(self, user: OktaUserId, asks: Iterable[Ask]) -> dict[Ask, Answer]:
+    async def _answers(self, whom: _Whom, asks: Iterable[Ask]) -> dict[Ask, Answer]:
         """Answer questions together."""
         ordered = list(asks)
-        answers = await asyncio.gather(*(self._ask(user, ask) for ask in ordered))
+        answers = await asyncio.gather(*(self._in_time(whom, ask) for ask in ordered))
         return dict(zip(ordered, answers, strict=True))
+
+    async def _in_time(self, whom: _Whom, ask: Ask) -> Answer:
+        if not (whom.hurry and self._may_wait(whom, ask)):
+            return await self._ask(whom.user, ask)
+        try:
+            async with asyncio.timeout(_HURRY):
+                return await self._ask(whom.user, ask)
+        except TimeoutError:
+            return Unread(Why.UNAVAILABLE, detail="slower than others are kept waiting")
+
+    def _may_wait(self, whom: _Whom, ask: Ask) -> bool:
+        """Whether something else goes on without this answer, as safely as with it."""
+        if isinstance(ask, AskRecordById | AskRecordsByExternalId | AskRecordsByUserName):
+            return len(self.directories) > 1
+        # Whether they hold a role, or are no person, protects them; what was told before will do.
+        return isinstance(ask, _LOCAL) or (isinstance(ask, AskAccount) and whom.told)
 
     async def _ask(self, user: OktaUserId, ask: Ask) -> Answer:
         match ask:
@@ -244,8 +254,8 @@ class Observer:
                 return await self._of_organization(ask)
 
     async def _holders(self, account: AccountId, user: OktaUserId) -> tuple[Successor, ...]:
-        known = await self._database.read(lambda tx: people.holders(tx, account, other_than=user))
-        return tuple(Successor(each) for each in known)
+        found = await self._database.read(lambda tx: known.holders(tx, account, other_than=user))
+        return tuple(Successor(each) for each in found)
 
     async def _of_organization(
         self,
@@ -273,7 +283,7 @@ class Observer:
         """Where the organization shows roles, one without any, and never any before, has none."""
         found = await answer_of(organization.account(account))
         if isinstance(found, Account) and found.roles is None:
-            shown = await self._database.read(lambda tx: people.roles_shown(tx, account))
+            shown = await self._database.read(lambda tx: known.roles_shown(tx, account))
             return replace(found, roles=frozenset()) if shown else found
         return found
 
@@ -292,9 +302,9 @@ class Observer:
 
     async def _group(self, ask: AskOktaGroup) -> Answer:
         now = self._clock.now()
-        known = None if ask.fresh else self._groups.get(ask.group)
-        if known and now - known[0] < _GROUP_BELIEVED:
-            return known[1]
+        before = None if ask.fresh else self._groups.get(ask.group)
+        if before and now - before[0] < _GROUP_BELIEVED:
+            return before[1]
         found = await answer_of(
             self._together.read(("group", ask.group), lambda: self.okta.group(ask.group))
         )

@@ -87,7 +87,7 @@ class Tally:
         now = time.monotonic()
         if now >= self._stored_until:
             self._stored, self._stored_until = inbox.counted(tx), now + _STORED_FRESH_SECONDS
-        queue = line.waiting(tx)
+        queue = line.counted(tx)
         causes = refusals.counted(tx)
         return {
             "waiting": queue["waiting"],

@@ -94,7 +94,9 @@ class Reconciler:
             StoreError: the store failed; the lease expires and somebody looks again.
         """
         policy = await self._policy()
-        reading, plan = await self._observer.read(user, held.claims, policy, thorough=thorough)
+        reading, plan = await self._observer.read(
+            user, held.claims, policy, thorough=thorough, hurry=held.attempt == 1 and not thorough
+        )
         admission = await self._admit(held, plan, policy)
         sent = await self._submit.write(admission.admitted, deadline)
         proved, unsettled = await self._submit.prove(plan, sent)
@@ -280,11 +282,11 @@ def _stood(
     since = (memory.waiting_since or reading.at) if waiting else None
     stood = Stood(each.name, settled, since, refusals=(*each.refusals, *rejected))
     if isinstance(each, LocalPlan) and each.account:
-        return replace(stood, groups=frozenset(known.group.id for known in each.groups))
+        shown = frozenset(known.group.id for known in each.groups)
+        return replace(stood, groups=shown | each.missed)
     if isinstance(each, DirectoryPlan):
         stood = replace(stood, in_force=each.in_force, user_name=each.user_name)
         if record := each.record:
-            return replace(
-                stood, scim_id=record.id, account=record.account, groups=frozenset(record.groups)
-            )
+            groups = record.groups | each.missed
+            return replace(stood, scim_id=record.id, account=record.account, groups=groups)
     return stood

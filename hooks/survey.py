@@ -15,7 +15,7 @@ from hooks.core.errors import ForbiddenError, HooksError, IncompleteError, Store
 from hooks.core.ids import OktaGroupId, OktaUserId
 from hooks.core.memory import Link
 from hooks.core.reading import Missing, OktaGroup, PushMapping
-from hooks.store import groups, looks, mappings, people
+from hooks.store import groups, known, looks, mappings, people
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -159,7 +159,7 @@ class Survey:
     async def _owners(self, directory: Directory, members: Iterable[ScimUserId]) -> set[OktaUserId]:
         """Whose SCIM records these are: as remembered, else as their externalId says."""
         wanted = sorted(members)
-        owners = await self._database.read(lambda tx: people.owners(tx, directory.name, wanted))
+        owners = await self._database.read(lambda tx: known.owners(tx, directory.name, wanted))
         unknown = [each for each in wanted if each not in owners]
         records = await _some_at_once(directory.scim.user(each) for each in unknown)
         found = {owner for each in owners.values() for owner in each}

@@ -112,14 +112,14 @@ def retry_dead(
 
 
 def _retry(tx: Tx, subjects: Sequence[str], why: str, *, everyone: bool) -> int:
-    from hooks.store import holds, inbox, line
+    from hooks.store import inbox, line, orders
 
     letters = {str(row["subject"]) for row in inbox.dead(tx, limit=1_000_000)}
     chosen = sorted(letters if everyone else set(subjects))
     if strange := [each for each in chosen if each not in letters]:
         raise FailedError(f"dead: {', '.join(strange)} is no dead letter; nothing was changed")
     for each in chosen:
-        holds.order(tx, "retry", each, who=opening.who(), why=why)
+        orders.record(tx, "retry", each, who=opening.who(), why=why)
     return line.retry_dead(tx, chosen)
 
 

@@ -81,7 +81,7 @@ def reached(
 ) -> list[OrganizationGroup]:
     """The groups a rule names, by name."""
     alone = replace(policy, rules=(rule,))
-    found = [group for group in groups if rules_for(alone, group, group.name)]
+    found = [group for group in groups if rules_for(alone, group.id, group.name)]
     return sorted(found, key=lambda group: (group.name, group.id))
 
 

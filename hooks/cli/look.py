@@ -81,11 +81,11 @@ async def resolved(house: House, login: str, command: str) -> OktaUserId:
 
 async def planned(house: House, user: OktaUserId) -> tuple[Reading, Plan, dict[Uuid, str]]:
     """What would be done now, and what the groups are called; changes nothing."""
-    from hooks.store import inbox, mappings
+    from hooks.store import mappings, waiting
 
     if house.observer is None or house.policy is None:
         raise FailedError("look: no vendors are open")
-    claims = await house.database.read(lambda tx: inbox.claims(tx, user))
+    claims = await house.database.read(lambda tx: waiting.claims(tx, user))
     reading, plan = await house.observer.read(user, claims, await house.policy(), thorough=True)
     links = await house.database.read(mappings.remembered)
     return reading, plan, report.names(reading, (link for each in links.values() for link in each))

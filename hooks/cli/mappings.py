@@ -104,12 +104,12 @@ def accept_mapping(
 
 
 def _accept(tx: Tx, known: PushMappingId | OrganizationGroupId, why: str) -> int:
-    from hooks.store import groups, holds
+    from hooks.store import groups, orders
     from hooks.store import mappings as remembered
 
     room = remembered if isinstance(known, PushMappingId) else groups
     concerned = room.accept(tx, known)
     if concerned is None:
         raise FailedError(f"mappings: {known} is not remembered; `hooks mappings` lists them")
-    holds.order(tx, "accept", known, who=opening.who(), why=why)
+    orders.record(tx, "accept", known, who=opening.who(), why=why)
     return len(concerned)

@@ -42,13 +42,13 @@ class Stored:
 
 def stored(tx: Tx, user: OktaUserId, *, limit: int, since: datetime | None) -> Stored:
     """Read it; of each kind the newest ``limit``, then of all together, oldest first."""
-    from hooks.store import holds, inbox, journal, looks, people, refusals
+    from hooks.store import holds, inbox, journal, known, looks, orders, refusals
 
     events = inbox.listed(tx, inbox.Wanted(subject=user, limit=limit))
     seen = looks.of(tx, user, limit=limit)
     steps = journal.list_steps(tx, user=user, limit=1000)  # what is so now rests on them too
     held = [each for each in holds.listed(tx, every=True) if each["user"] == user]
-    orders = inbox.orders(tx, [user, *(str(each["id"]) for each in held)])
+    ordered = orders.about(tx, [user, *(str(each["id"]) for each in held)])
     log = looks.log(tx, user).moments
     entries = [
         *((round(each.at.timestamp() * 1e6), _logged(each.what, each.app)) for each in log),
@@ -56,13 +56,13 @@ def stored(tx: Tx, user: OktaUserId, *, limit: int, since: datetime | None) -> S
             (min(_us(each["published"]), _us(each["received"])), _event(each))
             for each in events[::-1]
         ),
-        *((_us(each["at"]), _order(each)) for each in orders),
+        *((_us(each["at"]), _order(each)) for each in ordered),
         *((_us(each["at"]), {"kind": "step", **step_of(each)}) for each in reversed(steps)),
         *((_us(each["at"]), _hold(each)) for each in held),
         *((at, _look(told)) for at, told in seen),
     ]
     place = inbox.place(tx, user)
-    known = bool(entries or place or people.known(tx, [user]))
+    heard_of = bool(entries or place or known.users(tx, [user]))
     first = since.timestamp() * 1e6 if since else 0
     entries = sorted((each for each in entries if each[0] >= first), key=lambda each: each[0])
     return Stored(
@@ -72,7 +72,7 @@ def stored(tx: Tx, user: OktaUserId, *, limit: int, since: datetime | None) -> S
         [each for each in held if each["state"] in ("waiting", "rejected")],
         refusals.listed(tx, user=user),
         place,
-        known,
+        heard_of,
     )
 
 

@@ -17,6 +17,7 @@ from hooks.core.history import LogFacts
 from hooks.core.identity import How, Identified, Unidentified, identify, user_name
 from hooks.core.ledger import settle
 from hooks.core.membership import Standing
+from hooks.core.missed import missed
 from hooks.core.plan import DirectoryPlan, Kept, Plan, Record, Step
 from hooks.core.protection import Guard
 from hooks.core.reading import (
@@ -30,7 +31,7 @@ from hooks.core.standing import Tied, stand
 
 if TYPE_CHECKING:
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import OktaUserId
+    from hooks.core.ids import OktaUserId, Uuid
     from hooks.core.policy import Policy
 
 
@@ -170,16 +171,28 @@ def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decide
     return _collect(scene, plan)
 
 
+def _missed(scene: Scene) -> frozenset[Uuid]:
+    """Mapped groups, of somebody who should be in none of them."""
+    if scene.wanting:
+        return frozenset()
+    mapped = {link.group for link in scene.mappings.links}
+    shown = {group.id for group in scene.record.groups or ()}
+    return missed(scene.directory.memory, shown, scene.ledger, mapped, scene.reading.at)
+
+
 def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
     """Judge each group the person has, then each we took, and keep what came of it."""
     observed = sorted(scene.record.groups or (), key=lambda group: (group.display, group.id))
+    gone = _missed(scene)
     results: list[Step | Refusal | Asking | Succeeded | Kept | None] = [
         *(removal(scene, group) for group in observed),
         *(addition(scene, group) for group in candidates(scene)),
+        *(Refusal(plan.name, Cause.GROUPS_MISSED, group) for group in sorted(gone)),
     ]
     return _Decided(
         replace(
             plan,
+            missed=gone,
             steps=tuple(each for each in results if isinstance(each, Step)),
             refusals=tuple(
                 each.refusal if isinstance(each, Succeeded) else each

@@ -116,8 +116,8 @@ Result = Step | Refusal | Asking | Kept | Succeeded
 def removal(scene: LocalScene, known: KnownGroup) -> Result:
     """Judge one group the account is in."""
     group = known.group
-    rules = rules_for(scene.policy, group, group.name)
-    before = rules_for(scene.policy, group, known.before[0]) if known.before else rules
+    rules = rules_for(scene.policy, group.id, group.name)
+    before = rules_for(scene.policy, group.id, known.before[0]) if known.before else rules
     if not rules and not before:
         return Kept(group, Because.SYNCED if group.synced else Because.UNNAMED)
     if known.before and (rules != before or known.before[1] is not group.synced):

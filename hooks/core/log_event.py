@@ -28,8 +28,8 @@ _Id = TypeVar("_Id", bound=OktaId)
 MOST_EVENTS = 10_000
 #: Real events name one person, one group, one app.
 _MOST_TARGETS = 50
-#: Longer event types do not exist; what is longer is cut where it is stored.
-_TYPE_LENGTH = 128
+#: What an event type looks like; anything else may hold anything, and is stored in clear.
+_TYPE = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _INSTANT_LENGTH = 40
 
 
@@ -186,7 +186,7 @@ def parse_event(raw: bytes) -> LogEvent:
     result = entry.outcome.get("result") if isinstance(entry.outcome, dict) else None
     return LogEvent(
         uuid=_uuid(entry.uuid, raw),
-        type=clean(entry.event_type, _TYPE_LENGTH),
+        type=_type(entry.event_type),
         published=_instant(entry.published),
         succeeded=result in (None, "SUCCESS"),
         users=tuple(_ids(targets, "User", OktaUserId)),
@@ -194,6 +194,13 @@ def parse_event(raw: bytes) -> LogEvent:
         apps=tuple(_ids(targets, "AppInstance", OktaAppId)),
         raw=raw,
     )
+
+
+def _type(value: object) -> str:
+    """Okta's event type, if there is one; ``unreadable`` stands for words that are none."""
+    if not isinstance(value, str) or not value:
+        return ""
+    return value if _TYPE.fullmatch(value) else "unreadable"
 
 
 def clean(value: object, length: int) -> str:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from hooks.core.membership import Standing
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
         ScimUserId,
         Uuid,
     )
-    from hooks.core.membership import Action, Standing
+    from hooks.core.membership import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ class Memory:
     Okta or Atlassian to finish something; ``shared_with`` are other people in force who hold the
     same record. ``absent_since`` is when we first saw the last absence, ``returned`` when the last
     return began, ``accounted`` until when absences have had their consequence, ``late_since``
-    since when we wait for the log to show one. Design 3.3.
+    since when we wait for the log to show one. What began before ``excused`` has none: an operator
+    rejected what followed. ``missed_since`` is since when groups of before are not shown. Design
+    3.3, 3.6.
     """
 
     scim_id: ScimUserId | None = None
@@ -77,6 +81,18 @@ class Memory:
     returned: datetime | None = None
     accounted: datetime | None = None
     late_since: datetime | None = None
+    excused: datetime | None = None
+    missed_since: datetime | None = None
+
+    @property
+    def counted(self) -> Standing | None:
+        """The standing as far as it has consequences for somebody who is back in force."""
+        began = self.absent_since or self.standing_at
+        forgiven = self.excused is not None and began is not None and began <= self.excused
+        gone = self.standing is not None and (
+            self.standing.absent or self.standing is Standing.RETURNING
+        )
+        return Standing.PRESENT if gone and forgiven else self.standing
 
 
 class Claim(StrEnum):

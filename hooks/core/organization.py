@@ -14,12 +14,14 @@ from hooks.core.change import Succeeded, never
 from hooks.core.ledger import UNWANTED, Resolved, settle
 from hooks.core.local import LocalScene, Result, removal
 from hooks.core.membership import ORGANIZATION, Mode, Standing, State
+from hooks.core.missed import missed
 from hooks.core.plan import DirectoryPlan, Kept, LocalPlan, Step
 from hooks.core.protection import administers, as_told
 from hooks.core.reading import MISSING, Account, DirectoryReading, KnownGroup, Reading, Unread
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.regain import addition
 from hooks.core.returning import Undecided, back, best, derived
+from hooks.core.rules import rules_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -167,6 +169,8 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
         *(addition(scene, each) for each in scene.ledger.taken),
     ]
     results += _alarms(scene, {each.group.id for each in results if isinstance(each, Step)})
+    gone = _missed(scene)
+    results += [Refusal(ORGANIZATION, Cause.GROUPS_MISSED, group) for group in sorted(gone)]
     kept = tuple(each for each in results if isinstance(each, Kept))
     staying = {each.group.id for each in kept}
     unwanted = tuple(
@@ -186,12 +190,26 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
             ),
             kept=kept,
             ledger=ledger,
+            missed=gone,
         ),
         asks=frozenset(ask for each in results if isinstance(each, Asking) for ask in each.asks),
         others=frozenset(
             other for each in results if isinstance(each, Succeeded) for other in each.others
         ),
     )
+
+
+def _missed(scene: LocalScene) -> frozenset[Uuid]:
+    """Local groups that a rule names, of somebody who should be in none of them."""
+    if scene.here and scene.standing is not Standing.RETURNING:
+        return frozenset()
+    named = {
+        group
+        for group, (name, synced) in scene.reading.groups_before.items()
+        if not synced and rules_for(scene.policy, group, name)
+    }
+    shown = {each.group.id for each in scene.groups}
+    return missed(scene.memory, shown, scene.ledger, named, scene.reading.at)
 
 
 # -- alarms ------------------------------------------------------------------------------------

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from hooks.core.asks import Ask
     from hooks.core.claims import Contradiction
     from hooks.core.identity import How
-    from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimGroupId, ScimUserId
+    from hooks.core.ids import (
+        AccountId,
+        DirectoryName,
+        OktaUserId,
+        ScimGroupId,
+        ScimUserId,
+        Uuid,
+    )
     from hooks.core.memory import Link
     from hooks.core.reading import Account, KnownGroup
     from hooks.core.refusal import Refusal
@@ -105,7 +112,8 @@ class Record:
 class PlacePlan:
     """What happens in one place, a directory or the organization, each settled on its own.
 
-    ``ledger`` says what became of earlier steps; ``kept`` is everything that stays, and why.
+    ``ledger`` says what became of earlier steps; ``kept`` is everything that stays, and why;
+    ``missed`` are groups seen before which are to be looked for again.
     """
 
     name: DirectoryName
@@ -114,6 +122,7 @@ class PlacePlan:
     refusals: tuple[Refusal, ...] = ()
     ledger: Ledger = field(default_factory=Ledger)
     kept: tuple[Kept, ...] = ()
+    missed: frozenset[Uuid] = frozenset()
 
     @property
     def conclusive(self) -> bool:

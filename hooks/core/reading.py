@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         OktaAppId,
         OktaGroupId,
         OktaUserId,
+        OrganizationGroupId,
         PushMappingId,
         ScimUserId,
     )
@@ -223,7 +224,8 @@ class Reading:
     """One look at one person. ``answers`` grows by rounds: ``decide`` asks, the caller reads.
 
     ``account_before`` is what the organization last said, ``local`` what is remembered of the
-    person there; ``history`` is the log as read at the first start. An absence that was over
+    person there, and ``groups_before`` what those groups were called and whether they were synced;
+    ``history`` is the log as read at the first start. An absence that was over
     before ``watched_since`` makes nobody returning: we did not watch, or only observed.
     ``doubted_since``: since when one look after the other was contradicted by some event.
     ``thorough``: an operator asked, so the log is asked whatever was heard.
@@ -242,6 +244,7 @@ class Reading:
     watched_since: datetime | None = None
     thorough: bool = False
     doubted_since: datetime | None = None
+    groups_before: Mapping[OrganizationGroupId, tuple[str, bool]] = field(default_factory=dict)
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
 
     @property

@@ -31,6 +31,7 @@ class Cause(StrEnum):
     RECORD_SEVERAL = "record_several"
     RECORD_TAKEN = "record_taken"
     MEMBERSHIPS_UNREAD = "memberships_unread"
+    GROUPS_MISSED = "groups_missed"
     MAPPINGS_UNREAD = "mappings_unread"
     MAPPING_MOVED = "mapping_moved"
     MAPPING_UNREADABLE = "mapping_unreadable"
@@ -83,6 +84,7 @@ WAY_OUT = {
     Cause.RECORD_SEVERAL: "Several SCIM records are this user's; remove the wrong ones.",
     Cause.RECORD_TAKEN: "The SCIM record belongs to another Okta user now.",
     Cause.MEMBERSHIPS_UNREAD: "The SCIM record came without its groups.",
+    Cause.GROUPS_MISSED: "Seen in it before and not shown now; looked at again by itself.",
     Cause.MAPPINGS_UNREAD: "Grant okta.apps.read and okta.groups.read for the push mappings.",
     Cause.MAPPING_MOVED: "The mapping changed; check it, then: hooks mappings accept.",
     Cause.MAPPING_UNREADABLE: "The credential must be able to read the mapping's target group.",

@@ -54,7 +54,7 @@ def addition(scene: LocalScene, taken: Taken) -> Result | None:
 
 def _gain(scene: LocalScene, taken: Taken, known: KnownGroup, *, never_away: bool) -> Result | None:
     group = known.group
-    rules = rules_for(scene.policy, group, group.name)
+    rules = rules_for(scene.policy, group.id, group.name)
     mine = [each for rule in rules for each in satisfied(scene.reading, rule)]
     names = {group.name, known.before[0]} if known.before else {group.name}
     untouchable = built_in(names, group.id, rules) or shielded(scene.policy, group.id, names)

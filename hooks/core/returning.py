@@ -5,7 +5,7 @@ Must live here: what an absence leads to. Must not know: groups. Design 3.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -56,6 +56,7 @@ def derived(reading: Reading) -> Memory:
         return reading.local
     memories = [each.memory for each in reading.directories if each.memory.standing]
     standing = best(each.standing for each in memories if each.standing)
+    excused = [each.excused for each in memories if each.excused]
     if standing is Standing.OUTSIDE:
         return reading.local or Memory()
     since = [each.absent_since for each in memories if each.absent_since]
@@ -66,6 +67,7 @@ def derived(reading: Reading) -> Memory:
         standing_at=max(at, default=None),
         waiting_since=reading.local.waiting_since if reading.local else None,
         late_since=reading.local.late_since if reading.local else None,
+        excused=max(excused, default=None),
         history=reading.local.history if reading.local else (),
     )
 
@@ -102,6 +104,7 @@ def back(
     ``brief`` is the length under which an absence by unassignment is none.
     """
     since = reading.watched_since
+    memory = replace(memory, standing=memory.counted)
     was = memory.standing is not None and memory.standing.absent
     if memory.standing is Standing.RETURNING:
         observed = memory.returned and since and memory.returned < since
@@ -129,6 +132,7 @@ def _told(
     """What the log says about somebody in force, whom we may have seen away."""
     since = reading.watched_since
     over = max((each for each in (since, memory.accounted) if each), default=None)
+    every = tuple(each for each in every if not _excused(each, memory))
     ended = [each for each in every if each.ended and _counts(each, memory, since)]
     if any(not _brief(each, reading.at, brief) for each in ended):
         return Back(Standing.RETURNING, forfeits=True)
@@ -148,6 +152,11 @@ def _told(
     seen = settled if waiting is None or not _later(settled, waiting) else None
     ended_before = not _later(going_on.began, over) or _later(seen, going_on.began)
     return Back(Standing.PRESENT) if ended_before else Back(Standing.RETURNING, forfeits=True)
+
+
+def _excused(absence: Absence, memory: Memory) -> bool:
+    """An operator rejected what followed from it. Design 3.6."""
+    return memory.excused is not None and absence.began <= memory.excused
 
 
 def _counts(absence: Absence, memory: Memory, since: datetime | None) -> bool:
@@ -280,6 +289,8 @@ def after(
         standing = Standing.LEFT  # activated and not assigned yet: still the same absence
     if standing is not Standing.RETURNING:
         since = memory.absent_since if was is not None and was.absent else now
+        if was is Standing.UNASSIGNED and standing is Standing.LEFT and memory.counted is not was:
+            since = now  # excused was that they were unassigned, not that they left
         return Standed(
             standing,
             absent_since=since if standing.absent else memory.absent_since,

@@ -13,21 +13,20 @@ from hooks.core.asks import Asking, AskOktaGroup
 from hooks.core.reading import MISSING, OktaGroup, Reading, Unread, Why
 
 if TYPE_CHECKING:
-    from hooks.core.ids import OktaAppId, OktaGroupId
-    from hooks.core.membership import OrganizationGroup
+    from hooks.core.ids import OktaAppId, OktaGroupId, Uuid
     from hooks.core.policy import Policy, Rule
 
 
-def rules_for(policy: Policy, group: OrganizationGroup, name: str) -> tuple[Rule, ...]:
+def rules_for(policy: Policy, group: Uuid, name: str) -> tuple[Rule, ...]:
     """The rules that name a group under this name; those with a condition go before others."""
     found = tuple(rule for rule in policy.rules if _names(rule, group, name))
     conditional = tuple(rule for rule in found if rule.while_member_of is not None)
     return conditional or found
 
 
-def _names(rule: Rule, group: OrganizationGroup, name: str) -> bool:
+def _names(rule: Rule, group: Uuid, name: str) -> bool:
     if rule.id:
-        return rule.id.lower() == group.id.lower()
+        return rule.id.lower() == group.lower()
     return fnmatchcase(name.casefold(), rule.text.casefold())
 
 

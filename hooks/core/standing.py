@@ -154,6 +154,6 @@ def _assigned(reading: Reading, directory: DirectoryReading) -> Stand | None:
         return Stand(Standing.SUSPENDED)
     if user.status not in _USER_IN_FORCE or not app_user.in_force:
         return None
-    was = directory.memory.standing
+    was = directory.memory.counted
     returning = was is Standing.RETURNING or (was is not None and was.absent)
     return Stand(Standing.RETURNING if returning else Standing.PRESENT)

@@ -1,4 +1,4 @@
-"""The brake's counting, the holds it leads to, and what operators order. Design 3.6.
+"""The brake's counting, the holds it leads to, and what is decided about them. Design 3.6.
 
 Must live here: which removals wait for a person. Must not know: how a step is journalled.
 """
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import distinct, func, select, update
 
 from hooks.core import brake
-from hooks.store import line
-from hooks.store.tables import Brake, Hold, Order, Step
+from hooks.core.plan import Reason
+from hooks.store import line, orders, people
+from hooks.store.tables import Brake, Hold, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import timedelta
 
-    from hooks.core.plan import Reason
     from hooks.core.plan import Step as Planned
     from hooks.core.policy import Limits
     from hooks.store.database import Tx
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 _step = Step.__table__  # type: ignore[attr-defined]
 _hold = Hold.__table__  # type: ignore[attr-defined]
 _brake = Brake.__table__  # type: ignore[attr-defined]
-_order = Order.__table__  # type: ignore[attr-defined]
+
+#: Reasons that come of an absence, which a rejection undoes.
+_ABSENCES = frozenset({Reason.LEFT, Reason.UNASSIGNED, Reason.SUSPENDED, Reason.RETURNED})
 
 
 def blocked(tx: Tx, user: str, classes: Mapping[str, Reason], limits: Limits) -> frozenset[str]:
@@ -134,7 +136,9 @@ def listed(tx: Tx, *, every: bool = False) -> list[dict[str, object]]:
 def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> list[str]:
     """Approve or reject waiting holds; the people are looked at again on fresh readings.
 
-    An approval of a rejected hold takes the rejection back. Returns the people concerned.
+    A rejection also excuses the absence that the removals come from, so that nobody is taken for
+    returning because of it; an approval of a rejected hold takes both back. Returns the people
+    concerned.
     """
     states = ("waiting", "rejected") if approve else ("waiting", "approved")
     verdict = "approved" if approve else "rejected"
@@ -142,28 +146,15 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
         update(_hold)
         .where(_hold.c.id.in_(list(ids)), _hold.c.state.in_(states))
         .values(state=verdict, decided=tx.now)
-        .returning(_hold.c.id, _hold.c.user)
+        .returning(_hold.c.id, _hold.c.user, _hold.c.directory, _hold.c.brake_class)
     ).all()
     for row in sorted(rows, key=lambda row: int(row.id)):
-        order(tx, "approve" if approve else "reject", str(row.id), who=who, why=why)
-    people = sorted({row.user for row in rows})
-    line.mark(tx, people, "user", lane=line.URGENT, due_at=tx.now, events=False)
-    return people
-
-
-def order(tx: Tx, kind: str, ref: str, *, who: str, why: str) -> None:
-    """Write down what an operator asked, which the same transaction does."""
-    tx.execute(
-        _order.insert().values(
-            kind=kind,
-            ref=ref[:128],
-            who=who[:128],
-            why=why[:512],
-            at=tx.now,
-            done=tx.now,
-            result="",
-        )
-    )
+        orders.record(tx, "approve" if approve else "reject", str(row.id), who=who, why=why)
+        if row.brake_class.split("/")[1] in _ABSENCES:
+            people.excuse(tx, row.user, row.directory, excused=not approve)
+    concerned = sorted({row.user for row in rows})
+    line.mark(tx, concerned, "user", lane=line.URGENT, due_at=tx.now, events=False)
+    return concerned
 
 
 def waiting(tx: Tx) -> int:

@@ -1,4 +1,4 @@
-"""Stored events, dead letters and orders, as people ask for them."""
+"""Stored events and dead letters, as people ask for them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from hooks.clock import moment
-from hooks.core.memory import Claim, Claimed
-from hooks.store.tables import Due, Event, Order
+from hooks.store.tables import Due, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from hooks.store.database import Tx
     from hooks.store.sealing import Sealer
 
 _event = Event.__table__  # type: ignore[attr-defined]
 _due = Due.__table__  # type: ignore[attr-defined]
-_order = Order.__table__  # type: ignore[attr-defined]
 
 _COLUMNS = (
     "id",
@@ -104,23 +99,6 @@ def closed(tx: Tx, uuid: str) -> tuple[dict[str, object], None] | None:
     return None if row is None else ({name: row[name] for name in _COLUMNS}, None)
 
 
-def claims(tx: Tx, subject: str) -> tuple[Claimed, ...]:
-    """What the waiting events of a subject say, as a lease on it would hand out. Notes nothing."""
-    names = ("uuid", "claim", "about", "published", "received", "first_look")
-    rows = tx.execute(
-        select(*(_event.c[name] for name in names))
-        .where(_event.c.subject == subject, _event.c.settled.is_(None), _event.c.claim.is_not(None))
-        .order_by(_event.c.id)
-    )
-    return tuple(
-        Claimed(
-            row.uuid, Claim(row.claim), row.about,
-            moment(min(row.published, row.received)), moment(row.first_look or tx.now),
-        )
-        for row in rows
-    )  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A subject's place in line; instants in microseconds UTC."""
@@ -137,10 +115,3 @@ def place(tx: Tx, subject: str) -> Place | None:
     query = select(*(_due.c[name] for name in names)).where(_due.c.subject == subject)
     row = tx.execute(query).one_or_none()
     return Place(row.fence, row.due_at, row.lease_until, row.dead) if row else None
-
-
-def orders(tx: Tx, refs: Iterable[str]) -> list[dict[str, object]]:
-    """What operators ordered about these people and holds, oldest first."""
-    names = ("id", "kind", "ref", "who", "why", "at")
-    query = select(*(_order.c[name] for name in names)).where(_order.c.ref.in_(sorted(refs)))
-    return [dict(row) for row in tx.execute(query.order_by(_order.c.id)).mappings()]

@@ -11,9 +11,11 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from sqlalchemy import update
+
 from hooks.core import log_event
 from hooks.core.errors import BusyError, StoreError
-from hooks.store import line, people
+from hooks.store import known, line
 from hooks.store.tables import Event
 
 if TYPE_CHECKING:
@@ -161,7 +163,8 @@ def put(
 ) -> frozenset[str]:
     """Insert events, ignore known uuids, and put the subjects of new ones in line.
 
-    ``origins`` has one for each uuid. Returns the uuids that were new.
+    ``origins`` has one for each uuid. Returns the uuids that were new. Of what the log had shown
+    first it is noted when the hook came after all.
     """
     unique = {each.uuid: each for each in events}
     if not unique:
@@ -170,12 +173,15 @@ def put(
     rows = [_row(tx, unique[uuid], about[uuid], sealer) | _came(origins[uuid]) for uuid in about]
     insert = tx.insert(_event).on_conflict_do_nothing(index_elements=["uuid"])
     new = frozenset(tx.execute(insert.returning(_event.c.uuid), rows).scalars())
+    if late := [uuid for uuid in about if uuid not in new and origins[uuid].kind == "hook"]:
+        logged = (_event.c.origin == "log") & _event.c.hooked.is_(None)
+        tx.execute(update(_event).where(_event.c.uuid.in_(late), logged).values(hooked=tx.now))
     users = {user for uuid in new for user in about[uuid].users}
     groups = {group for uuid in new for group in about[uuid].groups}
-    known = people.known(tx, users)
-    line.mark(tx, known, "user", lane=line.URGENT, due_at=tx.now, events=True)
+    seen = known.users(tx, users)
+    line.mark(tx, seen, "user", lane=line.URGENT, due_at=tx.now, events=True)
     # Ids nobody has heard of must not stand before people who leave.
-    line.mark(tx, users - known, "user", lane=line.BULK, due_at=tx.now, events=True)
+    line.mark(tx, users - seen, "user", lane=line.BULK, due_at=tx.now, events=True)
     later = tx.now + GROUP_DELAY // timedelta(microseconds=1)
     line.mark(tx, groups, "group", lane=line.BULK, due_at=later, events=True)
     return new

@@ -16,7 +16,7 @@ from sqlalchemy import case, func, or_, select, update
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
-from hooks.core.memory import Claim, Claimed
+from hooks.store import waiting
 from hooks.store.database import insert_into
 from hooks.store.tables import Due, Event
 
@@ -26,14 +26,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.dialects.postgresql import Insert
 
+    from hooks.core.memory import Claimed
     from hooks.store.database import Tx
 
 #: How long a lease lasts without being extended. Design 5.2.
 LEASE = timedelta(seconds=60)
 URGENT, BULK = 0, 1
-#: Events handed out with one lease, the newest; only the newest claims count, and the look
-#: comes after the older ones too.
-_EVENTS = 500
 
 _due = Due.__table__  # type: ignore[attr-defined]
 _event = Event.__table__  # type: ignore[attr-defined]
@@ -176,7 +174,11 @@ def lease(
                 abandoned=_moment(row.lease_until),
             )
         )
-    return _with_events(tx, leases)
+    found = []
+    for each in leases:
+        uuids, claims = waiting.handed_out(tx, each.subject)
+        found.append(replace(each, uuids=uuids, claims=claims))
+    return found
 
 
 def _take(tx: Tx, *, limit: int, bulk: int, but: Collection[str], only: str | None) -> list[Due]:
@@ -196,34 +198,6 @@ def _take(tx: Tx, *, limit: int, bulk: int, but: Collection[str], only: str | No
         if tx.postgres:
             query = query.with_for_update(skip_locked=True)
         found += tx.execute(query).all()  # type: ignore[arg-type]  # rows, read by attribute
-    return found
-
-
-def _with_events(tx: Tx, leases: list[Lease]) -> list[Lease]:
-    """Hand out the waiting events, and note when each was first looked at."""
-    found = []
-    for each in leases:
-        rows = tx.execute(
-            select(
-                _event.c.id, _event.c.uuid, _event.c.claim, _event.c.about, _event.c.published,
-                _event.c.received, _event.c.first_look,
-            )
-            .where(_event.c.subject == each.subject, _event.c.settled.is_(None))
-            .order_by(_event.c.id.desc())
-            .limit(_EVENTS)
-        ).all()[::-1]  # fmt: skip
-        if new := [row.id for row in rows if row.first_look is None]:
-            tx.execute(update(_event).where(_event.c.id.in_(new)).values(first_look=tx.now))
-        claims = tuple(
-            Claimed(
-                row.uuid, Claim(row.claim), row.about,
-                moment(min(row.published, row.received)), moment(row.first_look or tx.now),
-            )
-            for row in rows
-            if row.claim
-        )  # fmt: skip
-        uuids = tuple(row.uuid for row in rows)
-        found.append(replace(each, uuids=uuids, claims=claims))
     return found
 
 
@@ -299,7 +273,7 @@ def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:
     return changed.rowcount
 
 
-def waiting(tx: Tx) -> dict[str, int]:
+def counted(tx: Tx) -> dict[str, int]:
     """Counts for status and figures, and the age of the oldest that is due, in microseconds."""
     due_at = _due.c.due_at
     due = due_at <= tx.now

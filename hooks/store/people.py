@@ -13,7 +13,7 @@ from sqlalchemy import case, func, select, update
 
 from hooks.clock import moment
 from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimUserId, Uuid
-from hooks.core.membership import Standing
+from hooks.core.membership import ORGANIZATION, Standing
 from hooks.core.memory import Memory
 from hooks.core.reading import Account
 from hooks.store import refusals
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 
 _person = Person.__table__  # type: ignore[attr-defined]
 _tie = Tie.__table__  # type: ignore[attr-defined]
-
-
-#: Ids in one statement.
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +94,11 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
             absent_since=_moment(tie.absent_since),
             returned=_moment(tie.returned),
             accounted=_moment(tie.accounted),
+            excused=_moment(tie.excused),
         )
     if person is None:
         return Known(memories=memories)
     return Known(person.protected, AccountId.maybe(person.account), _account(person), memories)
-
-
-def holders(tx: Tx, account: AccountId, *, other_than: OktaUserId) -> tuple[OktaUserId, ...]:
-    """Other people in force whose SCIM records name the account, in whatever directory."""
-    others = (
-        select(_person.c.user)
-        .join(_tie, _tie.c.user == _person.c.user)
-        .where(_person.c.account == account, _person.c.user != other_than, _tie.c.in_force)
-    )
-    return tuple(sorted({OktaUserId(each) for each in tx.execute(others).scalars()}))
 
 
 def _account(person: Any) -> Account | None:
@@ -145,6 +132,16 @@ def remember(
     for each in looks:
         _upsert_tie(tx, user, each, sealer)
         refusals.keep(tx, user, each.directory, each.refusals)
+
+
+def excuse(tx: Tx, user: str, directory: str, *, excused: bool) -> None:
+    """Let absences that began before now have no consequence, there and locally; or again one."""
+    places = [directory, ORGANIZATION]
+    tx.execute(
+        update(_tie)
+        .where(_tie.c.user == user, _tie.c.directory.in_(places))
+        .values(excused=tx.now if excused else None)
+    )
 
 
 def census(
@@ -214,46 +211,10 @@ def end_census(tx: Tx, directory: DirectoryName, began: int) -> int:
     return changed.rowcount
 
 
-def known(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
-    """Those among them that a census or a look has seen."""
-    wanted = sorted(users)
-    found: set[OktaUserId] = set()
-    for start in range(0, len(wanted), _AT_ONCE):
-        chunk = wanted[start : start + _AT_ONCE]
-        rows = tx.execute(select(_person.c.user).where(_person.c.user.in_(chunk)))
-        found.update(OktaUserId(user) for user in rows.scalars())
-    return found
-
-
 def waiting_long(tx: Tx, since: int) -> int:
     """How many people Okta or Atlassian has not been done with since then."""
     query = select(func.count()).select_from(_tie).where(_tie.c.waiting_since < since)
     return int(tx.execute(query).scalar_one())
-
-
-def roles_shown(tx: Tx, account: AccountId) -> bool:
-    """Whether the organization shows roles, and has never shown one of this account."""
-    some = select(_person.c.user).where(_person.c.roles.is_not(None), _person.c.roles != "[]")
-    shown = tx.execute(some.limit(1)).first() is not None
-    return shown and tx.execute(some.where(_person.c.account == account)).first() is None
-
-
-def owners(
-    tx: Tx, directory: DirectoryName, records: Iterable[ScimUserId]
-) -> dict[str, tuple[OktaUserId, ...]]:
-    """Whose SCIM records these are, as far as anything is remembered."""
-    wanted = list(records)
-    found: dict[str, tuple[OktaUserId, ...]] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        rows = tx.execute(
-            select(_tie.c.scim_id, _tie.c.user).where(
-                _tie.c.directory == directory,
-                _tie.c.scim_id.in_(wanted[start : start + _AT_ONCE]),
-            )
-        )
-        for row in rows:
-            found[row.scim_id] = (*found.get(row.scim_id, ()), OktaUserId(row.user))
-    return found
 
 
 # -- rows --------------------------------------------------------------------------------------

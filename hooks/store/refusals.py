@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select, update
 
 from hooks.clock import moment
+from hooks.core.ids import DirectoryName
 from hooks.store.tables import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from hooks.core.ids import DirectoryName, OktaUserId
+    from hooks.core.ids import OktaUserId
     from hooks.core.refusal import Cause, Refusal
     from hooks.store.database import Tx
 
@@ -31,16 +32,13 @@ def counted(tx: Tx) -> dict[str, int]:
     return {str(row["cause"]): int(row["people"]) for row in rows}
 
 
-def since(tx: Tx, user: OktaUserId, place: DirectoryName, *causes: Cause) -> datetime | None:
-    """Since when something of a person is left alone for one of these, which still stands."""
-    query = select(func.min(_refused.c.at)).where(
-        _refused.c.user == user,
-        _refused.c.directory == place,
-        _refused.c.cause.in_(causes),
-        _refused.c.until.is_(None),
+def since(tx: Tx, user: OktaUserId, *causes: Cause) -> dict[DirectoryName, datetime]:
+    """Since when something of a person is left alone for one of these, by place; what stands."""
+    query = select(_refused.c.directory, func.min(_refused.c.at).label("at")).where(
+        _refused.c.user == user, _refused.c.cause.in_(causes), _refused.c.until.is_(None)
     )
-    at = tx.execute(query).scalar_one()
-    return moment(at) if at else None
+    rows = tx.execute(query.group_by(_refused.c.directory))
+    return {DirectoryName(row.directory): moment(row.at) for row in rows}
 
 
 def listed(tx: Tx, *, user: str | None = None, limit: int = 1000) -> list[dict[str, object]]:

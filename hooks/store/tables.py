@@ -25,7 +25,11 @@ def _maybe_instant() -> int | None:
 
 
 class Event(SQLModel, table=True):
-    """A LogEvent as it came. ``subject`` is whom it says to look at; ``sealed`` is its JSON."""
+    """A LogEvent as it came. ``subject`` is whom it says to look at; ``sealed`` is its JSON.
+
+    ``hooked`` is when the hook delivered what the System Log had shown before; ``replayed`` when
+    an operator last put it back in line.
+    """
 
     id: int | None = _row_id()
     uuid: str = Field(unique=True, max_length=36)
@@ -40,10 +44,14 @@ class Event(SQLModel, table=True):
     sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
     first_look: int | None = _maybe_instant()
     settled: int | None = _maybe_instant()
+    hooked: int | None = _maybe_instant()
+    replayed: int | None = _maybe_instant()
 
     __table_args__ = (
         Index("event_waiting", "subject", postgresql_where=text("settled IS NULL"),
               sqlite_where=text("settled IS NULL")),
+        Index("event_logged", "received", postgresql_where=text("origin = 'log'"),
+              sqlite_where=text("origin = 'log'")),
     )  # fmt: skip
 
 
@@ -107,6 +115,7 @@ class Tie(SQLModel, table=True):
     absent_since: int | None = _maybe_instant()
     returned: int | None = _maybe_instant()
     accounted: int | None = _maybe_instant()
+    excused: int | None = _maybe_instant()
 
 
 class Refused(SQLModel, table=True):
@@ -231,6 +240,21 @@ class Order(SQLModel, table=True):
     at: int = _instant()
     done: int | None = _maybe_instant()
     result: str = Field(default="", max_length=256)
+
+
+class Alarm(SQLModel, table=True):
+    """Something a person should know of: since when it is so, and what they were told last.
+
+    ``seen`` is when a process last found it so; ``told`` is what was last notified, empty for
+    nothing; ``due`` is when to notify (again).
+    """
+
+    name: str = Field(primary_key=True, max_length=160)
+    since: int = _instant()
+    seen: int = _instant()
+    told: str = Field(default="", max_length=16)
+    due: int | None = _maybe_instant()
+    attempts: int = Field(default=0)
 
 
 class Pin(SQLModel, table=True):

@@ -54,27 +54,27 @@ IN, NOT_IN = source(1), source(2)
 def test_a_rule_names_groups_by_glob_or_by_id(
     one: Rule, group: OrganizationGroup, *, names: bool
 ) -> None:
-    assert rules_for(organized(one), group, group.name) == ((one,) if names else ())
+    assert rules_for(organized(one), group.id, group.name) == ((one,) if names else ())
 
 
 def test_the_name_is_the_one_asked_about() -> None:
     """That it had before, or has now."""
     renamed = local(1, "after")
-    assert rules_for(organized(rule("before")), renamed, "before")
-    assert not rules_for(organized(rule("before")), renamed, "after")
+    assert rules_for(organized(rule("before")), renamed.id, "before")
+    assert not rules_for(organized(rule("before")), renamed.id, "after")
 
 
 def test_rules_without_a_condition_are_left_out_when_another_has_one() -> None:
     silent, by_id = rule("local-*"), rule_by_id(1)
     one, other = rule("local-1", IN), rule("*", NOT_IN)
-    assert rules_for(organized(silent, by_id), local(1), "local-1") == (silent, by_id)
-    assert rules_for(organized(silent, one, by_id, other), local(1), "local-1") == (one, other)
-    assert rules_for(organized(silent, one), local(2), "local-2") == (silent,)
+    assert rules_for(organized(silent, by_id), local(1).id, "local-1") == (silent, by_id)
+    assert rules_for(organized(silent, one, by_id, other), local(1).id, "local-1") == (one, other)
+    assert rules_for(organized(silent, one), local(2).id, "local-2") == (silent,)
 
 
 def test_a_rule_all_of_whose_groups_are_lost_still_has_a_condition() -> None:
     lost = rule("local-1", unresolved=("gone",))
-    assert rules_for(organized(rule("*"), lost), local(1), "local-1") == (lost,)
+    assert rules_for(organized(rule("*"), lost), local(1).id, "local-1") == (lost,)
 
 
 # -- whether a condition holds -----------------------------------------------------------------

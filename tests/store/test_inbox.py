@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hooks.core.attempt import DeadLetter, Idle
-from hooks.store import inbox, line
+from hooks.store import inbox, line, waiting
 from hooks.store.database import Database
 from hooks.store.inbox import Place, Wanted
 from tests.store.builders import (
@@ -75,7 +75,7 @@ def test_dead_letters_are_listed_oldest_first(database: Database, wall: Wall) ->
 
 def test_the_waiting_claims_are_shown_without_a_trace(database: Database) -> None:
     put(database, left(1, ANN), left(2, ANN), left(3, BOB))
-    shown = database.read_now(lambda tx: inbox.claims(tx, ANN))
+    shown = database.read_now(lambda tx: waiting.claims(tx, ANN))
     assert lease_one(database, ANN).claims == shown
 
 

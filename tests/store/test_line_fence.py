@@ -188,7 +188,7 @@ def test_the_line_is_counted(database: Database, wall: Wall) -> None:
     mark(database, CAT)
     mark(database, DAN, after=100)
     wall.forward(7)
-    assert database.read_now(line.waiting) == {
+    assert database.read_now(line.counted) == {
         "waiting": 1,
         "leased": 1,
         "retrying": 0,

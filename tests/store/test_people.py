@@ -16,7 +16,7 @@ from hooks.core.memory import Memory
 from hooks.core.reading import AppUser, Unread, Why
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.returning import Standed
-from hooks.store import people, refusals
+from hooks.store import known, people, refusals
 from hooks.store.database import Database
 from hooks.store.people import Known, Stood
 from hooks.store.sealing import Sealer
@@ -156,7 +156,7 @@ def test_owners_of_records_are_found_in_their_directory(database: Database) -> N
     remember(database, STOOD, who=BOB)
     remember(database, replace(STOOD, directory=OTHER, scim_id=scim_user(3)), who=CAT)
     records = [scim_user(number) for number in range(1, 1200)]
-    found = database.read_now(lambda tx: people.owners(tx, MAIN, records))
+    found = database.read_now(lambda tx: known.owners(tx, MAIN, records))
     assert {record: set(who) for record, who in found.items()} == {scim_user(1): {ANN, BOB}}
 
 

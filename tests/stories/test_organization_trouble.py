@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from hooks.clock import elapsed
 from hooks.sandbox.faults import Request
 from hooks.sandbox.organization.nouns import KeyKind
 from hooks.store import holds
@@ -210,6 +211,45 @@ async def test_an_organization_that_does_not_answer_in_time_keeps_nobody_waiting
         cast.act()
         await cast.run.settle(HOURS)
         await ends_right(cast)
+
+
+async def test_what_hangs_holds_the_removals_elsewhere_back_for_seconds_only(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """The organization's answers would be waited for ten seconds."""
+    people = with_jira(company, 1)
+    world = company.world
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        await run.settle()
+        world.deactivate(people[0])
+        await run.deliver()
+        world.fault("org", path="groups/search", hang=30, times=1)
+        began = elapsed()
+        await run.work()
+        assert company.groups(people[0]) == set()
+        assert elapsed() - began < 8
+        assert await run.causes(people[0]) == {"organization_unread"}
+        await run.settle()
+        assert world.local_groups_of(people[0]) == set()
+        assert await run.dead() == []
+    assert world.local_groups_of(BOB) == {JIRA}
+
+
+async def test_a_slow_answer_about_roles_is_waited_for(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Nothing was ever told of her, and what she holds protects her."""
+    [ann] = with_jira(company, 1)
+    world = company.world
+    world.set_roles(ann, ["atlassian/org-admin"])
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        world.switches.group_push_delay = 7 * 24 * 3600
+        world.remove_from_group(ann, "red")
+        world.fault("org", path="users/search", delay=4, times=1)
+        await run.settle()
+        assert company.groups(ann) == {"red"}
+        assert await run.steps(ann) == []
+        assert await run.causes(ann) == {"protected"}
 
 
 # -- a rate ------------------------------------------------------------------------------------

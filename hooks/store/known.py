@@ -1,0 +1,71 @@
+"""Who is known at all, and who is known to hold which record or account.
+
+Must live here: questions that go through everybody. Must not know: what anybody should have.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from hooks.core.ids import OktaUserId
+from hooks.store.tables import Person, Tie
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hooks.core.ids import AccountId, DirectoryName, ScimUserId
+    from hooks.store.database import Tx
+
+_person = Person.__table__  # type: ignore[attr-defined]
+_tie = Tie.__table__  # type: ignore[attr-defined]
+
+#: Ids in one statement.
+_AT_ONCE = 500
+
+
+def users(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
+    """Those among them that a census or a look has seen."""
+    wanted = sorted(users)
+    found: set[OktaUserId] = set()
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        rows = tx.execute(select(_person.c.user).where(_person.c.user.in_(chunk)))
+        found.update(OktaUserId(user) for user in rows.scalars())
+    return found
+
+
+def holders(tx: Tx, account: AccountId, *, other_than: OktaUserId) -> tuple[OktaUserId, ...]:
+    """Other people in force whose SCIM records name the account, in whatever directory."""
+    others = (
+        select(_person.c.user)
+        .join(_tie, _tie.c.user == _person.c.user)
+        .where(_person.c.account == account, _person.c.user != other_than, _tie.c.in_force)
+    )
+    return tuple(sorted({OktaUserId(each) for each in tx.execute(others).scalars()}))
+
+
+def owners(
+    tx: Tx, directory: DirectoryName, records: Iterable[ScimUserId]
+) -> dict[str, tuple[OktaUserId, ...]]:
+    """Whose SCIM records these are, as far as anything is remembered."""
+    wanted = list(records)
+    found: dict[str, tuple[OktaUserId, ...]] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = tx.execute(
+            select(_tie.c.scim_id, _tie.c.user).where(
+                _tie.c.directory == directory,
+                _tie.c.scim_id.in_(wanted[start : start + _AT_ONCE]),
+            )
+        )
+        for row in rows:
+            found[row.scim_id] = (*found.get(row.scim_id, ()), OktaUserId(row.user))
+    return found
+
+
+def roles_shown(tx: Tx, account: AccountId) -> bool:
+    """Whether the organization shows roles, and has never shown one of this account."""
+    some = select(_person.c.user).where(_person.c.roles.is_not(None), _person.c.roles != "[]")
+    shown = tx.execute(some.limit(1)).first() is not None
+    return shown and tx.execute(some.where(_person.c.account == account)).first() is None

@@ -1,0 +1,80 @@
+"""The waiting events of one subject: which they are, and what they claim.
+
+Must live here: what a look is told it was caused by. Must not know: leases, or what follows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, select, update
+
+from hooks.clock import moment
+from hooks.core.memory import Claim, Claimed
+from hooks.store.tables import Event, Mapping, Pin
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+    from hooks.store.database import Tx
+
+_event = Event.__table__  # type: ignore[attr-defined]
+_mapping = Mapping.__table__  # type: ignore[attr-defined]
+_pin = Pin.__table__  # type: ignore[attr-defined]
+
+#: Events named by one lease, the newest; the look comes after the older ones too.
+_EVENTS = 500
+#: Claims handed out; those about groups that nobody maps or names come last.
+_CLAIMS = 2_000
+
+
+def handed_out(tx: Tx, subject: str) -> tuple[tuple[str, ...], tuple[Claimed, ...]]:
+    """The newest waiting events, oldest first, and the claims; when first looked at is noted."""
+    newest = select(_event.c.uuid).where(_waits(subject)).order_by(_event.c.id.desc())
+    uuids = tuple(tx.execute(newest.limit(_EVENTS)).scalars())[::-1]
+    said = claims(tx, subject)
+    if uuids:
+        named = sorted({*uuids, *(each.uuid for each in said)})
+        new = _event.c.first_look.is_(None) & _event.c.uuid.in_(named)
+        tx.execute(update(_event).where(new).values(first_look=tx.now))
+    return uuids, said
+
+
+def _waits(subject: str) -> ColumnElement[bool]:
+    return and_(_event.c.subject == subject, _event.c.settled.is_(None))
+
+
+def claims(tx: Tx, subject: str) -> tuple[Claimed, ...]:
+    """What the waiting events of a subject say: of each claim the newest, oldest first.
+
+    However many events there are about a person, none pushes out what is said about them, their
+    apps, or a group that a mapping or the policy knows.
+    """
+    said = func.min if not tx.postgres else func.least
+    published = said(_event.c.published, _event.c.received).label("published")
+    newest = select(
+        _event.c.id, _event.c.uuid, _event.c.claim, _event.c.about, published,
+        _event.c.first_look,
+        func.row_number()
+        .over(
+            partition_by=(_event.c.claim, _event.c.about),
+            order_by=(published.desc(), _event.c.uuid.desc()),
+        )
+        .label("nth"),
+    ).where(_waits(subject), _event.c.claim.is_not(None)).subquery()  # fmt: skip
+    strange = newest.c.claim.in_([Claim.JOINED, Claim.LEFT]) & newest.c.about.not_in(
+        select(_mapping.c.source).union(select(_pin.c.okta_group))
+    )
+    rows = tx.execute(
+        select(newest)
+        .where(newest.c.nth == 1)
+        .order_by(strange, newest.c.published.desc())
+        .limit(_CLAIMS)
+    )
+    return tuple(
+        Claimed(
+            row.uuid, Claim(row.claim), row.about,
+            moment(row.published), moment(row.first_look or tx.now),
+        )
+        for row in sorted(rows, key=lambda row: int(row.id))
+    )  # fmt: skip
