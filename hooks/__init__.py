@@ -8,7 +8,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         look explain timeline             one person, now; why; their past
         lists mappings                    what is stored; which group is which
         policy findings                   judges hooks.toml; what is found in it
-        decisions keys                    what waits for somebody; seals
+        decisions keys recovery           what waits for somebody; seals; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
         opening ends text                 what commands open; how they end; how lists look
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
@@ -17,7 +17,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         structure secrets                 what the file may say; what the role needs
         demand                            which secret for which role, under which name
         forms mistakes                    texts and their meaning; places and remedies
-    worker                                leases, looks, settles
+    worker  catchup                       leases, looks, settles; reads on in the System Log
+    rounds                                work about many people
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
     submit                                writes, and the proof of them
     observe                               everything one plan rests on
@@ -25,6 +26,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     gateways/                             whom we talk to
         okta okta_key                     reads; the proof of who asks
         scim organization                 a directory; accounts and local groups
+        okta_log okta_lists               the System Log; lists page by page
         okta_shapes organization_shapes   answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
         organization_writes               the two we may ask of a local group

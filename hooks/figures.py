@@ -74,6 +74,18 @@ EVENT_TYPES = Counter(
     ["type"],
 )
 
+# -- the System Log ----------------------------------------------------------------------------
+
+LOGGED = Counter(
+    "hooks_log_events",
+    "Events the System Log showed before any delivery did: those a hook can send, and others.",
+    ["sent_by"],
+)
+DELIVERIES_FAILED = Counter(
+    "hooks_deliveries_failed_at_okta",
+    "Deliveries that failed, as Okta's System Log says; they are caught up with by themselves.",
+)
+
 # -- the store, read when somebody asks --------------------------------------------------------
 
 STORE_UP = Gauge("hooks_store_up", "1 if the store could be read for this scrape.")
@@ -90,5 +102,14 @@ REFUSED = Gauge(
 WAITING_LONG = Gauge(
     "hooks_people_waiting_over_an_hour",
     "People with whom Okta or Atlassian has not been done for over an hour.",
+)
+PAUSED = Gauge("hooks_paused", "1 while `hooks pause` keeps everything from being written.")
+BEHIND_SECONDS = Gauge(
+    "hooks_catch_up_behind_seconds",
+    "How long ago the end of the System Log was last reached; no value before the first time.",
+)
+MISSED = Gauge(
+    "hooks_events_missed",
+    "Events of the last day that only the System Log showed, though a hook can send them.",
 )
 STORED = Gauge("hooks_events_stored", "Events in the store.")

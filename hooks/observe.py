@@ -232,7 +232,7 @@ class Observer:
                 return await self._group(ask)
             case AskLog():
                 since = self._clock.now() - LOG_KEEPS
-                return await answer_of(self.okta.log_about(user, since))
+                return await answer_of(self.okta.log.about(user, since))
             case AskRecordById(name, scim_id):
                 record = await answer_of(self.directories[name].scim.user(scim_id))
                 return record if isinstance(record, Missing | Unread) else (record,)

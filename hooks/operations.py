@@ -14,14 +14,16 @@ import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hooks import figures
+from hooks.clock import moment
 from hooks.core.errors import StoreError
 from hooks.core.event_hook import authorized
 from hooks.core.refusal import Cause
 from hooks.exchange import GET_ONLY, NOT_FOUND, TROUBLE, Answer, Exchange
-from hooks.store import holds, inbox, line, people, refusals
+from hooks.store import cursor, holds, inbox, line, pause, people, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from hooks.exchange import Asgi, Receive, Scope, Send
     from hooks.store.database import Database, Tx
@@ -33,6 +35,9 @@ _STORED_FRESH_SECONDS = 60.0
 PATIENCE_SECONDS = 3.0
 #: Okta or Atlassian is not done with a person after this: somebody should look. Design 3.3.
 _AN_HOUR_US = 3_600_000_000
+_A_DAY_US = 24 * _AN_HOUR_US
+#: A delivery may come after the log has shown its event.
+_LATE_US = _AN_HOUR_US // 4
 
 _METRICS = (b"content-type", CONTENT_TYPE_LATEST.encode())
 _JSON = (b"content-type", b"application/json")
@@ -55,6 +60,9 @@ class Counts(TypedDict):
     refused_by_cause: dict[str, int]
     waiting_over_an_hour: int
     stored: int
+    paused: bool
+    catch_up_behind_seconds: float | None
+    missed: int
 
 
 class Tally:
@@ -101,7 +109,14 @@ class Tally:
             "refused_by_cause": causes,
             "waiting_over_an_hour": people.waiting_long(tx, tx.now - _AN_HOUR_US),
             "stored": self._stored,
+            "paused": pause.paused(tx) is not None,
+            "catch_up_behind_seconds": _seconds_since(tx, cursor.at(tx, cursor.LOG_REACHED)),
+            "missed": inbox.missed(tx, since=tx.now - _A_DAY_US, until=tx.now - _LATE_US),
         }
+
+
+def _seconds_since(tx: Tx, at: datetime | None) -> float | None:
+    return None if at is None else max(0.0, (moment(tx.now) - at).total_seconds())
 
 
 def create_operations(
@@ -165,3 +180,7 @@ def _tell(counts: Counts | None) -> None:
         figures.REFUSED.labels(cause).set(known)
     figures.WAITING_LONG.set(counts["waiting_over_an_hour"] if counts else nan)
     figures.STORED.set(counts["stored"] if counts else nan)
+    figures.PAUSED.set(counts["paused"] if counts else nan)
+    behind = counts["catch_up_behind_seconds"] if counts else None
+    figures.BEHIND_SECONDS.set(nan if behind is None else behind)
+    figures.MISSED.set(counts["missed"] if counts else nan)

@@ -101,9 +101,7 @@ class Reconciler:
         sent = await self._submit.write(admission.admitted, deadline)
         proved, unsettled = await self._submit.prove(plan, sent)
         rejected = _rejected(proved)
-        came = _came(
-            reading, plan, proved, unsettled, held=held, contended=bool(admission.contended)
-        )
+        came = _came(reading, plan, proved, unsettled, held=held, admission=admission)
         then = attempt.after(
             came,
             now=self._clock.now(),
@@ -117,7 +115,7 @@ class Reconciler:
                 memories[each.name],
                 each,
                 reading,
-                quiet=_quiet(policy, each) and not admission.held,
+                quiet=_quiet(policy, each) and not admission.held and not admission.paused,
                 waits=bool(unsettled[each.name]),
                 rejected=[one for one in rejected if one.directory == each.name],
             )
@@ -180,7 +178,7 @@ def _came(
     unsettled: Mapping[DirectoryName, int],
     *,
     held: Lease,
-    contended: bool,
+    admission: journal.Admission,
 ) -> Came:
     failures = [
         became.code
@@ -201,8 +199,8 @@ def _came(
         if each.waiting or unsettled[each.name] or each.name in rejected
     ]
     return Came(
-        failed=bool(failures or unread or contended),
-        refused_credential=bool(credential) and all(credential),
+        failed=bool(failures or unread or admission.contended or admission.paused),
+        blameless=admission.paused or (bool(credential) and all(credential)),
         retry_at=max((each.retry_at for each in unread if each.retry_at), default=None),
         contradicted_until=min(
             (each.look for each in plan.contradictions if each.look), default=None

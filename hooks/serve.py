@@ -34,11 +34,10 @@ from hooks.store import cursor, inbox, intake, schema
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from hooks.settings import Secret, Settings
     from hooks.wiring import House
-    from hooks.worker import Worker
 
 USAGE = """\
 usage: hooks serve [--no-worker | --only-worker]
@@ -148,8 +147,9 @@ class _Running:
         async with asyncio.TaskGroup() as group:
             door = group.create_task(public.listen(), name="public")
             other = group.create_task(operations.listen(), name="operations")
-            if house.worker:
-                self._tasks.append(group.create_task(self._work(house.worker), name="worker"))
+            for name, each in (("worker", house.worker), ("catch_up", house.catch_up)):
+                if each:
+                    self._tasks.append(group.create_task(self._work(each.run), name=name))
             await asyncio.gather(public.up.wait(), operations.up.wait())
             self._announce(house)
             # What lives now lives on: no collection need look at it again.
@@ -162,10 +162,10 @@ class _Running:
             operations.stop()  # last, so that the end can be watched
             await asyncio.wait([other])
 
-    async def _work(self, worker: Worker) -> None:
+    async def _work(self, run: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         """A worker that ends by itself ends the process: nobody may accept and never work."""
         try:
-            await worker.run(self.stop)
+            await run(self.stop)
         except Exception:
             log.exception("worker_died")
         if not self.stop.is_set():

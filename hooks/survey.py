@@ -86,7 +86,7 @@ class Survey:
     async def history(self, since: datetime, fence: Callable[[Tx], object]) -> int:
         """Remember what the System Log shows from ``since`` on; how many lines that are."""
         read = 0
-        async for page in self._okta.history(since):
+        async for page in self._okta.log.history(since):
 
             def store(tx: Tx, page: tuple[tuple[OktaUserId, Moment], ...] = page) -> int:
                 fence(tx)
@@ -155,6 +155,32 @@ class Survey:
                 if not isinstance(members, Missing):
                     people_there |= await self._owners(directory, members)
         return people_there
+
+    async def pushed(self, okta_group: OktaGroupId) -> set[OktaUserId]:
+        """Who may be in an Atlassian group again because Okta pushed this one.
+
+        Whoever is in force and was in the group before is as they were; only the others need to
+        be looked at, or every push to a large group would have everybody read.
+        """
+        links = await self._database.read(mappings.remembered)
+        found: set[OktaUserId] = set()
+        for name, directory in self.directories.items():
+            sent = {
+                link.group
+                for link in links.get(name, ())
+                if okta_group in (link.source, link.target)
+            }
+            for group in sorted(sent):
+                members = await directory.scim.members(group)
+                if isinstance(members, Missing):
+                    continue
+                people_there, strange = await self._database.read(
+                    lambda tx, name=name, group=group, members=members: known.doubtful(  # type: ignore[misc]
+                        tx, name, group, members
+                    )
+                )
+                found |= people_there | await self._owners(directory, strange)
+        return found
 
     async def _owners(self, directory: Directory, members: Iterable[ScimUserId]) -> set[OktaUserId]:
         """Whose SCIM records these are: as remembered, else as their externalId says."""

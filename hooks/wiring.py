@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hooks.catchup import CatchUp
 from hooks.clock import Clock
 from hooks.core.ids import DirectoryName
 from hooks.core.policy import Limits, Named, Policy, Rule
@@ -23,6 +24,7 @@ from hooks.gateways.wire import open_client
 from hooks.observe import Directory, Observer
 from hooks.pins import PolicyInForce
 from hooks.reconcile import Reconciler
+from hooks.rounds import Rounds
 from hooks.settings import OktaToken
 from hooks.store import cursor
 from hooks.store.database import Database
@@ -52,6 +54,7 @@ class House:
     observer: Observer | None = None
     policy: PolicyInForce | None = None
     worker: Worker | None = None
+    catch_up: CatchUp | None = None
 
     def vendors(self) -> dict[str, object]:
         """The state of each credential and its budget: states and counts only."""
@@ -127,13 +130,27 @@ async def opened(
         worker = Worker(
             database=database,
             reconciler=reconciler,
-            survey=Survey(observer=observer, database=database, sealer=sealer),
+            rounds=Rounds(
+                survey=Survey(observer=observer, database=database, sealer=sealer),
+                database=database,
+                history=timedelta(days=settings.okta.history_days),
+                clock=clock,
+            ),
             modes=settings.modes,
-            history=timedelta(days=settings.okta.history_days),
             clock=clock,
             jitter=dice.random,
         )
-        yield House(settings, clock, database, sealer, intake, observer, policy, worker)
+        catch_up = CatchUp(
+            database=database,
+            okta=okta.log,
+            sealer=sealer,
+            apps=apps,
+            every=settings.catch_up.every,
+            clock=clock,
+            jitter=dice.random,
+            bell=worker.bell,
+        )
+        yield House(settings, clock, database, sealer, intake, observer, policy, worker, catch_up)
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -10,7 +10,6 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,22 +26,21 @@ from hooks.core.attempt import (
     backoff,
 )
 from hooks.core.errors import HooksError, LeaseLostError, StoreError, TransientError
-from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId
+from hooks.core.ids import OktaUserId
 from hooks.core.refusal import Cause
 from hooks.gateways.pace import Lane, lane
-from hooks.store import cursor, line
+from hooks.store import cursor, line, pause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from hooks.clock import Clock
     from hooks.core.ids import DirectoryName
     from hooks.core.membership import Mode
-    from hooks.observe import Directory
     from hooks.reconcile import Look, Reconciler
+    from hooks.rounds import Rounds
     from hooks.store.database import Database, Tx
     from hooks.store.line import Lease
-    from hooks.survey import Survey
 
 #: People worked on at once; a quarter of the slots never take bulk work. Design 5.1.
 SLOTS = 16
@@ -50,12 +48,6 @@ SLOTS = 16
 POLL = 1.0
 #: A lease is extended when this much of it has passed.
 _EXTEND = line.LEASE / 3
-#: How often everybody assigned is read. Design 3.1.
-CENSUS = timedelta(days=1)
-#: The one subject of its kind: the log as it was before our first start.
-_HISTORY = "history"
-#: People marked in one transaction; no command holds one over more rows. Design 5.1.
-_CHUNK = 500
 
 log = structlog.get_logger("hooks.worker")
 
@@ -77,9 +69,8 @@ class Worker:
 
     database: Database
     reconciler: Reconciler
-    survey: Survey
+    rounds: Rounds
     modes: Mapping[DirectoryName, Mode]
-    history: timedelta
     clock: Clock
     jitter: Callable[[], float]
     slots: int = SLOTS
@@ -111,15 +102,10 @@ class Worker:
                 await self._wait(stop)
 
     def enroll(self, tx: Tx) -> None:
-        """Put the census of each directory in line, and the log's past, unless they are there.
-
-        And remember since when absences have consequences.
-        """
+        """Put what is done regularly in line, and remember since when absences count."""
         cursor.watch(tx, self.modes)
-        if self.history and cursor.get(tx, _HISTORY) is None:
-            line.enroll(tx, _HISTORY, _HISTORY)
-        for each in self.survey.directories.values():
-            line.enroll(tx, each.app, "census")
+        pause.prepare(tx)
+        self.rounds.enroll(tx)
 
     async def drain(self, patience: float = 20.0) -> None:
         """Let running looks end; what does not is left to its lease."""
@@ -238,60 +224,22 @@ class Worker:
                 tenure.deadline = started + line.LEASE.total_seconds()
 
     async def _dispatch(self, tenure: _Tenure) -> dict[str, object]:
-        held = tenure.lease
-        match held.kind:
-            case "user":
-                look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
-                if look.held:
-                    log.warning("brake", subject=held.subject, steps=look.held)
-                for contradiction in look.plan.contradictions:
-                    figures.CONTRADICTED.labels(contradiction.claimed.claim).inc()
-                if any(each.cause is Cause.ADMIN_LEFT for each in look.plan.refusals):
-                    log.error("admin_left", subject=held.subject)
-                return _told(look)
-            case "group":
-                return await self._group(held)
-            case "census":
-                return await self._census(held)
-            case "history":
-                return await self._history(held)
-            case _:
-                await self._settle(held, Idle())
-                return {"verdict": "unknown_kind"}
-
-    async def _group(self, held: Lease) -> dict[str, object]:
-        members = sorted(await self.survey.members(OktaGroupId(held.name)))
-        for start in range(0, len(members), _CHUNK):
-            chunk = members[start : start + _CHUNK]
-            await self.database.write(
-                lambda tx, chunk=chunk: line.mark(  # type: ignore[misc]
-                    tx, chunk, "user", lane=line.BULK, due_at=tx.now, events=False
-                )
-            )
-        await self._settle(held, Idle())
+        if tenure.lease.kind == "user":
+            return await self._user(tenure)
+        told = await self.rounds.go(tenure.lease)
         self.bell.set()
-        return {"verdict": "settled", "members": len(members)}
+        return told
 
-    async def _census(self, held: Lease) -> dict[str, object]:
-        directory = _of_app(self.survey.directories.values(), OktaAppId(held.name))
-        if directory is None:
-            await self._settle(held, Idle())
-            return {"verdict": "not_configured"}
-        read = await self.survey.census(directory, lambda tx: line.compare_fence(tx, held))
-        await self._settle(held, LookAgain(self.clock.now() + CENSUS))
-        return {"verdict": "settled", "people": read, "directory": directory.name}
-
-    async def _history(self, held: Lease) -> dict[str, object]:
-        """Read once what the System Log has of the time before we watched: evidence only."""
-        since = self.clock.now() - self.history
-        read = await self.survey.history(since, lambda tx: line.compare_fence(tx, held))
-
-        def done(tx: Tx) -> None:
-            cursor.put(tx, _HISTORY, str(read))
-            line.settle(tx, held, Idle())
-
-        await self.database.write(done)
-        return {"verdict": "settled", "lines": read}
+    async def _user(self, tenure: _Tenure) -> dict[str, object]:
+        held = tenure.lease
+        look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
+        if look.held:
+            log.warning("brake", subject=held.subject, steps=look.held)
+        for contradiction in look.plan.contradictions:
+            figures.CONTRADICTED.labels(contradiction.claimed.claim).inc()
+        if any(each.cause is Cause.ADMIN_LEFT for each in look.plan.refusals):
+            log.error("admin_left", subject=held.subject)
+        return _told(look)
 
     async def _failed(self, held: Lease, error: Exception) -> dict[str, object]:
         """A look that raised: try again later, or give up visibly."""
@@ -303,7 +251,7 @@ class Worker:
         wait = now + backoff(held.attempt, self.jitter())
         then: Next = Retry(max(wait, retry_at or wait))
         most = MAX_ATTEMPTS if known else _MOST_FAULTS
-        if held.kind in ("user", "group") and held.attempt >= most:
+        if held.kind in ("user", "group", "push") and held.attempt >= most:
             then = DeadLetter("attempts" if known else "fault")
         with suppress(StoreError, LeaseLostError):
             await self._settle(held, then)
@@ -316,10 +264,6 @@ class Worker:
 
 #: A fault of ours that does not go away in so many attempts needs a person.
 _MOST_FAULTS = 8
-
-
-def _of_app(directories: Iterable[Directory], app: OktaAppId) -> Directory | None:
-    return next((each for each in directories if each.app == app), None)
 
 
 def _told(look: Look) -> dict[str, object]:

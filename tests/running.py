@@ -16,6 +16,7 @@ from sqlalchemy import func, make_url, select
 
 from hooks import wiring
 from hooks.app import Hook, Readiness, create_app
+from hooks.catchup import Read
 from hooks.clock import Clock
 from hooks.core.ids import OktaUserId
 from hooks.exchange import Asgi
@@ -35,6 +36,8 @@ _ROUNDS = 1000
 #: An empty SQLite file with the schema, once there is one: migrating takes a tenth of a second.
 _migrated: list[bytes] = []
 _due = Due.__table__  # type: ignore[attr-defined]
+#: What is always due some time.
+_REGULAR = ("census", "catchup")
 
 
 class Time:
@@ -145,6 +148,14 @@ class Running:
         """When the next of Okta's own jobs lands in the directory."""
         return self.world._jobs[0][0] if self.world.waiting else None
 
+    async def catch_up(self) -> Read:
+        """Read the System Log on, as the service does every minute, and work."""
+        assert self.house.catch_up is not None
+        read = await self.house.catch_up.read_on()
+        assert read is not None, "it was not due"
+        await self.work()
+        return read
+
     async def census(self) -> None:
         """Let the first census be done."""
         worker = self.house.worker
@@ -207,7 +218,7 @@ def _doors(house: House) -> Asgi:
 
 def _next_due(tx: Tx) -> datetime | None:
     at = tx.execute(
-        select(func.min(_due.c.due_at)).where(_due.c.kind != "census")
+        select(func.min(_due.c.due_at)).where(_due.c.kind.not_in(_REGULAR))
     ).scalar_one_or_none()
     return datetime.fromtimestamp(at / 1_000_000, UTC) if at else None
 

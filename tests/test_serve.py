@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -27,7 +27,6 @@ from hooks.serve import _Running, serve
 from hooks.settings import Role, Settings, load
 from hooks.store import inbox, schema
 from hooks.store.database import Database, Tx
-from hooks.worker import Worker
 
 ROOT = Path(__file__).parents[1]
 SECRET, OTHER = "the-secret-that-okta-shows-us-today", "the-secret-that-okta-shows-tomorrow"
@@ -403,7 +402,7 @@ async def test_a_worker_that_ends_by_itself_ends_the_process(
     settings: Settings = load(environ, need=Role.SERVE)
     public, operations = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
     running = _Running(settings, Role.SERVE, public, operations)
-    await running._work(cast("Worker", Ends()))
+    await running._work(Ends().run)
     assert (running.code, running.stop.is_set()) == (1, True)
     public.close()
     operations.close()

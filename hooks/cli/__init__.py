@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import decisions, demo, explain, keys, lists, look, mappings, policy, sandbox
+from hooks.cli import (
+    decisions,
+    demo,
+    explain,
+    keys,
+    lists,
+    look,
+    mappings,
+    policy,
+    recovery,
+    sandbox,
+)
 from hooks.cli.ends import FAILED, INTERRUPTED, OK, WRONG, code_of
 from hooks.core.errors import HooksError
 from hooks.release import release
@@ -77,6 +88,9 @@ app.command(short_help="The journal: every change, why, what became of it.")(lis
 app.add_typer(mappings.app, name="mappings", short_help="Push mappings: list, accept.")
 app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approve, reject.")
 app.add_typer(decisions.dead, name="dead", short_help="Dead letters: list, show, retry.")
+app.command(short_help="Read a range of Okta's System Log for what was missed.")(recovery.catch_up)
+app.command(short_help="Write nothing to the vendors, at once and everywhere.")(recovery.pause)
+app.command(short_help="Write to the vendors again.")(recovery.resume)
 app.add_typer(policy.app, name="policy", short_help="What hooks.toml reaches: check it.")
 app.add_typer(keys.keys, name="keys", short_help="Keys to seal with.")
 app.command(short_help="Make the database, or bring it up to date.")(keys.migrate)

@@ -7,7 +7,7 @@ entry of the past reads.
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,18 +60,8 @@ def explain(
     """
     if not user.strip() or not user.isprintable():
         raise UsageError("USER: write an Okta id, or with --live a login")
-    first = _instant(since)
+    first = opening.instant(since, "--since")
     asyncio.run(_explain(user, live=live, since=first, limit=limit, as_json=as_json))
-
-
-def _instant(given: str | None) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError:
-        raise UsageError("--since: write a date such as 2026-11-21, UTC") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 async def _explain(

@@ -110,11 +110,13 @@ def _show(house: House, plan: Plan, known: dict[Uuid, str], reading: Reading | N
 
 
 async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
-    from hooks.store import inbox, line, mappings
+    from hooks.store import inbox, line, mappings, pause
 
     if house.worker is None:
         raise FailedError("look: no vendors are open")
     before = await house.database.read(lambda tx: inbox.place(tx, user))
+    if await house.database.read(pause.paused):
+        raise FailedError("look: paused; first: hooks resume --reason TEXT (or look --dry-run)")
     if before and before.dead:
         raise FailedError(f"look: a dead letter; first: hooks dead retry {user} --reason TEXT")
     await house.database.write(

@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import logging
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -67,6 +68,19 @@ def who() -> str:
     except (ImportError, KeyError, OSError):
         name = ""
     return (name or "unknown")[:_LONGEST_WHO]
+
+
+def instant(text: str | None, option: str) -> datetime | None:
+    """An instant as an operator writes it; without an offset it is UTC."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option}: write a date such as 2026-11-21, or with a time, UTC"
+        ) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 # -- opening -----------------------------------------------------------------------------------

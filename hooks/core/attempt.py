@@ -61,15 +61,15 @@ Next = Idle | LookAgain | Retry | DeadLetter
 class Came:
     """What came of a look.
 
-    ``failed``: something is to be tried again (``retry_at``: not before); ``refused_credential``:
-    for want of a working credential only; ``contradicted_until``: an event disagrees until then;
-    ``waiting_since``: Okta or Atlassian is not done; ``restless``: the plan is one after which
-    the person is looked at again; ``base`` as the last look left it; ``doubted_until``: somebody
-    who lost the lease may have been writing until then.
+    ``failed``: something is to be tried again (``retry_at``: not before); ``blameless``: for want
+    of a working credential, or in a pause, only; ``contradicted_until``: an event disagrees until
+    then; ``waiting_since``: Okta or Atlassian is not done; ``restless``: the plan is one after
+    which the person is looked at again; ``base`` as the last look left it; ``doubted_until``:
+    somebody who lost the lease may have been writing until then.
     """
 
     failed: bool = False
-    refused_credential: bool = False
+    blameless: bool = False
     retry_at: datetime | None = None
     contradicted_until: datetime | None = None
     waiting_since: datetime | None = None
@@ -95,7 +95,7 @@ def after(
     wait = now + backoff(attempt, jitter)
     sooner = min(wait, came.contradicted_until or wait)
     at = max(sooner, came.retry_at or sooner)
-    if came.refused_credential:
+    if came.blameless:
         at = max(at, now + _REFUSED) if came.retry_at is None else at
         return Retry(at, counted=False, base=base)
     if attempt >= MAX_ATTEMPTS:

@@ -246,12 +246,14 @@ class Subjects:
     """Whom an event says to look at: people, or a group whose members are to be looked at.
 
     ``ours`` is false for events of other apps and of types that change nobody's groups; they
-    are stored by uuid, type and time only.
+    are stored by uuid, type and time only. ``pushed`` are Okta groups that Okta itself has sent to
+    Atlassian: some of those may be there again who should not.
     """
 
     ours: bool
     users: tuple[OktaUserId, ...] = ()
     groups: tuple[OktaGroupId, ...] = ()
+    pushed: tuple[OktaGroupId, ...] = ()
 
 
 #: Event type -> what it claims about the person. Source: Okta event types catalogue.
@@ -288,12 +290,35 @@ _GROUP_APP_TYPES = frozenset(
     }
 )
 
+_PUSH_TYPES = frozenset(
+    {
+        "application.provision.group_push.pushed",
+        "application.provision.group_push.push_memberships",
+    }
+)
+#: A delivery of an event hook failed, or took too long. Source: Okta event types catalogue.
+DELIVERY_FAILED = "event_hook.delivery"
+#: Types no hook sends; only the System Log has them. Source: Okta event types catalogue.
+_NEVER_HOOKED = frozenset(
+    {
+        "user.lifecycle.delete.completed",
+        "application.provision.user.activate",
+        "application.provision.user.deactivate",
+        "application.provision.user.deprovision",
+        DELIVERY_FAILED,
+    }
+    | _PUSH_TYPES
+)
+
+#: Every type the System Log is read for.
+LOG_TYPES = tuple(
+    sorted(
+        {*_USER_CLAIMS, *_APP_CLAIMS, *_MEMBER_CLAIMS, *_GROUP_TYPES, *_GROUP_APP_TYPES}
+        | _NEVER_HOOKED
+    )
+)
 #: Every hook-eligible type this service wants to be sent.
-EVENT_TYPES = tuple(
-    sorted({*_USER_CLAIMS, *_APP_CLAIMS, *_MEMBER_CLAIMS, *_GROUP_TYPES, *_GROUP_APP_TYPES}
-           - {"user.lifecycle.delete.completed", "application.provision.user.activate",
-              "application.provision.user.deactivate", "application.provision.user.deprovision"})
-)  # fmt: skip
+EVENT_TYPES = tuple(each for each in LOG_TYPES if each not in _NEVER_HOOKED)
 
 
 def subjects(event: LogEvent, apps: frozenset[OktaAppId]) -> Subjects:
@@ -306,6 +331,8 @@ def subjects(event: LogEvent, apps: frozenset[OktaAppId]) -> Subjects:
         return Subjects(ours=True, users=event.users)
     if known in _GROUP_TYPES or (known in _GROUP_APP_TYPES and of_ours):
         return Subjects(ours=True, groups=event.groups)
+    if known in _PUSH_TYPES and of_ours:
+        return Subjects(ours=True, pushed=event.groups)
     return Subjects(ours=False)
 
 

@@ -22,9 +22,19 @@ _cursor = Cursor.__table__  # type: ignore[attr-defined]
 _pin = Pin.__table__  # type: ignore[attr-defined]
 
 
+#: Where the System Log is read on, and when its end was last reached.
+LOG_PLACE, LOG_REACHED = "log/place", "log/reached"
+
+
 def get(tx: Tx, name: str) -> str | None:
     """The remembered value, or ``None``."""
     return tx.execute(select(_cursor.c.value).where(_cursor.c.name == name)).scalar_one_or_none()
+
+
+def at(tx: Tx, name: str) -> datetime | None:
+    """When the value was last put, or ``None``."""
+    found = tx.execute(select(_cursor.c.at).where(_cursor.c.name == name)).scalar_one_or_none()
+    return None if found is None else moment(found)
 
 
 def put(tx: Tx, name: str, value: str) -> None:

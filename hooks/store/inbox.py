@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from hooks.core.log_event import EVENT_TYPES
 from hooks.store.tables import Due, Event
 
 if TYPE_CHECKING:
@@ -86,6 +87,18 @@ def dead(tx: Tx, *, limit: int = 1000) -> list[dict[str, object]]:
         .limit(limit)
     )
     return [dict(row) for row in tx.execute(query).mappings()]
+
+
+def missed(tx: Tx, *, since: int, until: int) -> int:
+    """How many events of a kind that hooks send came by the log alone, received in that time."""
+    query = select(func.count()).where(
+        _event.c.origin == "log",
+        _event.c.received.between(since, until),
+        _event.c.hooked.is_(None),
+        _event.c.type.in_(EVENT_TYPES),
+        _event.c.subject.is_not(None),
+    )
+    return int(tx.execute(query).scalar_one())
 
 
 def counted(tx: Tx) -> int:

@@ -184,6 +184,8 @@ def put(
     line.mark(tx, users - seen, "user", lane=line.BULK, due_at=tx.now, events=True)
     later = tx.now + GROUP_DELAY // timedelta(microseconds=1)
     line.mark(tx, groups, "group", lane=line.BULK, due_at=later, events=True)
+    pushed = {group for uuid in new for group in about[uuid].pushed}
+    line.mark(tx, pushed, "push", lane=line.BULK, due_at=later, events=True)
     return new
 
 
@@ -195,7 +197,11 @@ def _row(tx: Tx, each: LogEvent, about: log_event.Subjects, sealer: Sealer) -> d
     published = tx.now
     if each.published:
         published = min(max(round(each.published.timestamp() * 1_000_000), 0), tx.now)
-    subjects = (*about.users, *(line.key("group", group) for group in about.groups))
+    subjects = (
+        *about.users,
+        *(line.key("group", group) for group in about.groups),
+        *(line.key("push", group) for group in about.pushed),
+    )
     subject = next(iter(subjects), None)
     said = log_event.claim(each) if len(about.users) == 1 else None
     return {

@@ -16,7 +16,7 @@ from hooks.core.ids import DirectoryName, Uuid
 from hooks.core.log_event import clean
 from hooks.core.membership import Action, State, Via
 from hooks.core.memory import PastStep
-from hooks.store import holds, line
+from hooks.store import holds, line, pause
 from hooks.store.tables import Outcome, Step
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ class Wish:
 class Admission:
     """What t2 let through: the wish with its journal id, in order; and how many were held.
 
-    ``contended``: removals that somebody else's may leave without any other admin.
+    ``contended``: removals that somebody else's may leave without any other admin; ``paused``:
+    nothing was let through, whatever is wanted.
     """
 
     admitted: tuple[tuple[int, Wish], ...] = ()
     held: int = 0
     contended: int = 0
+    paused: bool = False
 
 
 def history(tx: Tx, user: OktaUserId) -> dict[DirectoryName, tuple[PastStep, ...]]:
@@ -113,6 +115,8 @@ def admit(
     """
     line.compare_fence(tx, held)
     _append(tx, resolved)
+    if any(not each.observe for each in wishes) and not pause.admits(tx):
+        return Admission(paused=True)
     removals = [each for each in wishes if each.step.action is Action.REMOVE]
     classes = {each.step.brake_class: each.step.reason for each in removals if not each.observe}
     blocked = holds.blocked(tx, held.subject, classes, limits)

@@ -5,17 +5,18 @@ Must live here: questions that go through everybody. Must not know: what anybody
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from hooks.core.ids import OktaUserId
+from hooks.core.ids import OktaUserId, ScimUserId
 from hooks.store.tables import Person, Tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hooks.core.ids import AccountId, DirectoryName, ScimUserId
+    from hooks.core.ids import AccountId, DirectoryName, Uuid
     from hooks.store.database import Tx
 
 _person = Person.__table__  # type: ignore[attr-defined]
@@ -44,6 +45,30 @@ def holders(tx: Tx, account: AccountId, *, other_than: OktaUserId) -> tuple[Okta
         .where(_person.c.account == account, _person.c.user != other_than, _tie.c.in_force)
     )
     return tuple(sorted({OktaUserId(each) for each in tx.execute(others).scalars()}))
+
+
+def doubtful(
+    tx: Tx, directory: DirectoryName, group: Uuid, records: Iterable[ScimUserId]
+) -> tuple[set[OktaUserId], set[ScimUserId]]:
+    """Of the members of a group, those who should perhaps not be in it, as far as is remembered.
+
+    Everybody who is not in force, or was not in the group when last seen in force; and the
+    records of which nobody knows whose they are.
+    """
+    wanted = sorted(records)
+    people: set[OktaUserId] = set()
+    owned: set[ScimUserId] = set()
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        rows = tx.execute(
+            select(_tie).where(_tie.c.directory == directory, _tie.c.scim_id.in_(chunk))
+        )
+        for row in rows:
+            owned.add(ScimUserId(row.scim_id))
+            as_before = row.standing is None or group in json.loads(row.groups)
+            if not (row.in_force and as_before):
+                people.add(OktaUserId(row.user))
+    return people, set(wanted) - owned
 
 
 def owners(

@@ -16,7 +16,7 @@ from sqlalchemy import case, func, or_, select, update
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
-from hooks.store import waiting
+from hooks.store import pause, waiting
 from hooks.store.database import insert_into
 from hooks.store.tables import Due, Event
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 #: How long a lease lasts without being extended. Design 5.2.
 LEASE = timedelta(seconds=60)
 URGENT, BULK = 0, 1
+#: Standing work that is done beside the slots, and only by whoever asks for it by name.
+APART = "catchup"
 
 _due = Due.__table__  # type: ignore[attr-defined]
 _event = Event.__table__  # type: ignore[attr-defined]
@@ -183,6 +185,7 @@ def lease(
 
 def _take(tx: Tx, *, limit: int, bulk: int, but: Collection[str], only: str | None) -> list[Due]:
     found: list[Due] = []
+    paused = pause.paused(tx) is not None
     for lane, most in ((URGENT, limit), (BULK, bulk)):
         room = min(most, limit - len(found))
         if room <= 0:
@@ -193,8 +196,9 @@ def _take(tx: Tx, *, limit: int, bulk: int, but: Collection[str], only: str | No
             .order_by(_due.c.due_at)
             .limit(room)
         )
-        if only:
-            query = query.where(_due.c.subject == only)
+        query = query.where(_due.c.subject == only if only else _due.c.kind != APART)
+        if paused:  # nobody is looked at whose plan could not be carried out
+            query = query.where(_due.c.kind != "user")
         if tx.postgres:
             query = query.with_for_update(skip_locked=True)
         found += tx.execute(query).all()  # type: ignore[arg-type]  # rows, read by attribute
@@ -271,6 +275,19 @@ def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:
         .values(dead=None, dead_at=None, attempts=0, crashes=0, due_at=tx.now, lease_until=None)
     )
     return changed.rowcount
+
+
+def is_due(tx: Tx, subject: str) -> bool:
+    """Whether a subject may be leased now, or never stood in line."""
+    query = select(_due.c.due_at).where(_due.c.subject == subject)
+    row = tx.execute(query).one_or_none()
+    return row is None or row.due_at is None or row.due_at <= tx.now
+
+
+def looked_at(tx: Tx) -> int:
+    """How many people are being looked at now, by any process."""
+    leased = (_due.c.kind == "user") & (_due.c.lease_until > tx.now)
+    return int(tx.execute(select(func.count()).select_from(_due).where(leased)).scalar_one())
 
 
 def counted(tx: Tx) -> dict[str, int]:

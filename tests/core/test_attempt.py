@@ -97,7 +97,7 @@ def then(came: Came, *, at: datetime = NOW, attempt: int = 1, jitter: float = MO
             id="vendor asked for less than we wait anyway",
         ),
         pytest.param(
-            Came(failed=True, refused_credential=True, retry_at=seconds(60)),
+            Came(failed=True, blameless=True, retry_at=seconds(60)),
             Retry(seconds(60), counted=False),
             id="a refused credential burns no attempt",
         ),
@@ -138,8 +138,8 @@ def test_the_last_attempt_ends_as_a_dead_letter() -> None:
     assert isinstance(then(Came(failed=True), attempt=MAX_ATTEMPTS), DeadLetter)
 
 
-def test_a_refused_credential_never_makes_a_dead_letter() -> None:
-    came = Came(failed=True, refused_credential=True)
+def test_a_blameless_never_makes_a_dead_letter() -> None:
+    came = Came(failed=True, blameless=True)
     assert isinstance(then(came, attempt=MAX_ATTEMPTS + 50), Retry)
 
 
@@ -164,7 +164,7 @@ attempts = st.integers(1, 60)
 def test_a_wait_keeps_its_cap_unless_the_vendor_asked_and_never_undercuts_it(
     *, attempt: int, jitter: float, retry_at: datetime | None, refused: bool
 ) -> None:
-    came = Came(failed=True, refused_credential=refused, retry_at=retry_at)
+    came = Came(failed=True, blameless=refused, retry_at=retry_at)
     found = then(came, attempt=attempt, jitter=jitter)
     if isinstance(found, Retry):
         assert found.at > NOW

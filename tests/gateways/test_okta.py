@@ -214,22 +214,22 @@ async def test_groups_are_found_by_exact_name_without_those_of_apps(
 
 async def test_the_log_tells_what_succeeded(okta: Okta, story: Story0) -> None:
     since = datetime.now(UTC) - timedelta(days=90)
-    before = await okta.log_about(who(story), since)
+    before = await okta.log.about(who(story), since)
     assert before.assignments == {app_of(story)}
     assert before.deactivated is None
     story.world.deactivate(story.person)
-    left = await okta.log_about(who(story), since)
+    left = await okta.log.about(who(story), since)
     assert left.deactivated is not None
     assert left.activated is None
     story.world.activate(story.person)
-    back = await okta.log_about(who(story), since)
+    back = await okta.log.about(who(story), since)
     assert back.activated is not None
     assert back.activated > left.deactivated
 
 
 async def history(okta: Okta) -> list[tuple[OktaUserId, Moment]]:
     since = datetime.now(UTC) - timedelta(days=90)
-    return [each async for page in okta.history(since) for each in page]
+    return [each async for page in okta.log.history(since) for each in page]
 
 
 async def test_the_history_is_everybodys_and_in_order(okta: Okta, story: Story0) -> None:
@@ -238,7 +238,7 @@ async def test_the_history_is_everybodys_and_in_order(okta: Okta, story: Story0)
     found = await history(okta)
     asked = story.world.requests[-1].query
     for user in (who(story), OktaUserId(story.colleague.id)):
-        facts = await okta.log_about(user, datetime.now(UTC) - timedelta(days=90))
+        facts = await okta.log.about(user, datetime.now(UTC) - timedelta(days=90))
         assert LogFacts.of(moment for each, moment in found if each == user) == facts
     assert [moment.at for _, moment in found] == sorted(moment.at for _, moment in found)
     query = unquote(asked)
@@ -254,7 +254,7 @@ async def test_the_history_is_read_page_by_page_to_the_last(okta: Okta, story: S
         user = story.world.add_user(f"many-{number}@somedomain.example")
         story.world.assign(user, story.app)
     since = datetime.now(UTC) - timedelta(days=1)
-    pages = [page async for page in okta.history(since)]
+    pages = [page async for page in okta.log.history(since)]
     assert len(pages) > 1
     assert len({user for page in pages for user, _ in page}) >= 1200
 
@@ -317,18 +317,18 @@ async def test_an_event_nobody_asked_for_spoils_the_log(
 ) -> None:
     since = datetime.now(UTC) - timedelta(days=1)
     story.world.fault("okta", path="/logs", status=200, body=[event(story)], times=1)
-    assert (await okta.log_about(who(story), since)).deactivated is not None
+    assert (await okta.log.about(who(story), since)).deactivated is not None
     body = [event(story), event(story, **changes)]
     story.world.fault("okta", path="/logs", status=200, body=body)
     with pytest.raises(IncompleteError):
-        await okta.log_about(who(story), since)
+        await okta.log.about(who(story), since)
 
 
 @pytest.mark.parametrize("outcome", [None, {"result": "FAILURE"}, {"result": None}])
 async def test_what_failed_did_not_happen(okta: Okta, story: Story0, outcome: Any) -> None:
     body = [event(story, outcome=outcome)]
     story.world.fault("okta", path="/logs", status=200, body=body)
-    facts = await okta.log_about(who(story), datetime.now(UTC) - timedelta(days=1))
+    facts = await okta.log.about(who(story), datetime.now(UTC) - timedelta(days=1))
     assert facts.deactivated is None
 
 

@@ -343,3 +343,11 @@ def test_with_more_than_500_waiting_a_new_event_leaves_the_rest_waiting(
     rest = {uuid(number) for number in (*range(100), 1000)}
     assert waiting_events(database, ANN) == rest
     assert set(lease_one(database, ANN).uuids) == rest
+
+
+def test_standing_work_apart_is_leased_only_by_its_name(database: Database) -> None:
+    subject = line.key(line.APART, "log")
+    database.write_now(lambda tx: line.enroll(tx, "log", line.APART))
+    assert lease(database) == []
+    assert [each.subject for each in lease(database, only=subject)] == [subject]
+    assert lease(database, only=subject) == [], "one at a time"

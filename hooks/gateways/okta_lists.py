@@ -1,0 +1,61 @@
+"""Okta's lists: page by page, each next link followed, and no list believed that may be cut.
+
+How Okta pages must live here; what a list holds, this room must not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import msgspec
+
+from hooks.core.errors import IncompleteError
+from hooks.gateways.urls import with_query
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hooks.gateways.transport import Transport
+
+T = TypeVar("T")
+
+#: Pages of one list after which something goes round in circles: 5 million app users.
+MOST_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class OktaList(Generic[T]):
+    """A list: its name in messages, decoder, bucket, and how many entries a full page has.
+
+    ``limited`` says that we ask for so many; else it is what the server does by itself.
+    """
+
+    operation: str
+    decoder: msgspec.json.Decoder[list[T]]
+    bucket: str
+    full: int
+    limited: bool = True
+
+    def cut(self, entries: int) -> bool:
+        """A last page of this length may have been cut there."""
+        return entries >= self.full if self.limited else entries == self.full
+
+
+async def pages(
+    door: Transport, kind: OktaList[T], target: str, query: dict[str, Any] | None = None
+) -> AsyncIterator[list[T]]:
+    """Every page of a list, the next link followed until there is none."""
+    asked: set[str] = set()
+    following: str | None = with_query(
+        target, {**(query or {}), **({"limit": kind.full} if kind.limited else {})}
+    )
+    while following is not None:
+        if following in asked or len(asked) >= MOST_PAGES:
+            raise IncompleteError(f"okta leads round in circles with GET {kind.operation}")
+        asked.add(following)
+        answer = await door.get(kind.operation, following, kind.decoder, bucket=kind.bucket)
+        following = answer.next
+        if following is None and kind.cut(len(answer.value)):
+            raise IncompleteError(f"okta may have cut GET {kind.operation} at a full page")
+        yield answer.value

@@ -1,0 +1,114 @@
+"""The rounds: work about many people, each kind under a lease of its own.
+
+Must live here: what is done regularly or after an event about a group. Must not know: how one
+person is judged.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hooks.core.attempt import Idle, LookAgain, Next
+from hooks.core.ids import OktaAppId, OktaGroupId
+from hooks.store import cursor, line
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from hooks.clock import Clock
+    from hooks.core.ids import OktaUserId
+    from hooks.observe import Directory
+    from hooks.store.database import Database, Tx
+    from hooks.store.line import Lease
+    from hooks.survey import Survey
+
+#: How often everybody assigned is read. Design 3.1.
+CENSUS = timedelta(days=1)
+#: The one subject of its kind: the log as it was before our first start.
+_HISTORY = "history"
+#: People marked in one transaction; no command holds one over more rows. Design 5.1.
+_CHUNK = 500
+
+#: A verdict, and counts, for the log line of the lease.
+Told = dict[str, object]
+
+
+class Rounds:
+    """Carries one of them out and settles its lease. Raises HooksErrors: try all of it again."""
+
+    def __init__(
+        self, *, survey: Survey, database: Database, history: timedelta, clock: Clock
+    ) -> None:
+        """``history`` is how far the first start reads the System Log back."""
+        self._survey = survey
+        self._database = database
+        self._history_days = history
+        self._clock = clock
+
+    def enroll(self, tx: Tx) -> None:
+        """Put the census of each directory in line, and the log's past, unless they are there."""
+        if self._history_days and cursor.get(tx, _HISTORY) is None:
+            line.enroll(tx, _HISTORY, _HISTORY)
+        for each in self._survey.directories.values():
+            line.enroll(tx, each.app, "census")
+
+    async def go(self, held: Lease) -> Told:
+        """Do what the lease is about."""
+        kinds: dict[str, Callable[[Lease], Awaitable[Told]]] = {
+            "group": self._group,
+            "push": self._push,
+            "census": self._census,
+            "history": self._history,
+        }
+        work = kinds.get(held.kind)
+        if work is None:
+            await self._settle(held, Idle())
+            return {"verdict": "unknown_kind"}
+        return await work(held)
+
+    async def _group(self, held: Lease) -> Told:
+        return await self._members(held, await self._survey.members(OktaGroupId(held.name)))
+
+    async def _push(self, held: Lease) -> Told:
+        return await self._members(held, await self._survey.pushed(OktaGroupId(held.name)))
+
+    async def _members(self, held: Lease, found: set[OktaUserId]) -> Told:
+        members = sorted(found)
+        for start in range(0, len(members), _CHUNK):
+            chunk = members[start : start + _CHUNK]
+            await self._database.write(
+                lambda tx, chunk=chunk: line.mark(  # type: ignore[misc]
+                    tx, chunk, "user", lane=line.BULK, due_at=tx.now, events=False
+                )
+            )
+        await self._settle(held, Idle())
+        return {"verdict": "settled", "members": len(members)}
+
+    async def _census(self, held: Lease) -> Told:
+        directory = _of_app(self._survey.directories.values(), OktaAppId(held.name))
+        if directory is None:
+            await self._settle(held, Idle())
+            return {"verdict": "not_configured"}
+        read = await self._survey.census(directory, lambda tx: line.compare_fence(tx, held))
+        await self._settle(held, LookAgain(self._clock.now() + CENSUS))
+        return {"verdict": "settled", "people": read, "directory": directory.name}
+
+    async def _history(self, held: Lease) -> Told:
+        """Read once what the System Log has of the time before we watched: evidence only."""
+        since = self._clock.now() - self._history_days
+        read = await self._survey.history(since, lambda tx: line.compare_fence(tx, held))
+
+        def done(tx: Tx) -> None:
+            cursor.put(tx, _HISTORY, str(read))
+            line.settle(tx, held, Idle())
+
+        await self._database.write(done)
+        return {"verdict": "settled", "lines": read}
+
+    async def _settle(self, held: Lease, then: Next) -> None:
+        await self._database.write(lambda tx: line.settle(tx, held, then))
+
+
+def _of_app(directories: Iterable[Directory], app: OktaAppId) -> Directory | None:
+    return next((each for each in directories if each.app == app), None)
