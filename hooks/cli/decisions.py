@@ -89,7 +89,7 @@ def show_dead(
     text.fields(record, _DEAD | {"way_out": "WAY OUT", "events": "EVENTS WAITING"})
     refused = record["refused"]
     for each in refused if isinstance(refused, list) else []:
-        print(f"refused  {each['cause']}: {each['way_out']}")
+        text.tell(f"refused  {each['cause']}: {each['way_out']}", below=9)
     print(f"\nThen: hooks dead retry {known} --reason TEXT")
 
 
@@ -202,7 +202,7 @@ def show_hold(
         return
     text.fields(found, {key: head for key, head in _HELD.items() if key != "groups"})
     for each in _steps(found):
-        print(f"  remove  {text.clean(each['name'])}  {each['id']}")
+        text.tell(f"  remove  {each['name']}  {each['id']}", below=10)
 
 
 @held.command("approve")

@@ -218,10 +218,10 @@ def _with_evidence(records: Iterable[Record]) -> None:
         for key in ("evidence", "events"):
             values = record[key]
             for value in values if isinstance(values, list) else []:
-                print(text.clean(f"  {key[:-1] if key == 'events' else key}  {value}"))
+                text.tell(f"  {key.removesuffix('s'):<8}  {value}", below=12)
         outcomes = record["outcomes"]
         for each in outcomes if isinstance(outcomes, list) else []:
-            print(text.clean(f"  {each['at']}  {each['state']} {each['code']}".rstrip()))
+            text.tell(f"  {each['at']}  {each['state']} {each['code']}")
         print()
 
 
@@ -254,6 +254,7 @@ def _refused(subject: str | None, *, limit: int, as_json: bool) -> None:
     text.table(records, _REFUSED)
     causes = {str(record["cause"]) for record in records}
     for cause in (each for each in Cause if each.value in causes):
-        print(f"\n{cause}: {WAY_OUT[cause]}")
+        print()
+        text.tell(f"{cause}: {WAY_OUT[cause]}", below=2)
     if len(records) == limit:
         print("\nThere may be more: --limit")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import textwrap
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -34,7 +33,8 @@ app = typer.Typer(help="The policy in hooks.toml: check what it reaches.", no_ar
 
 #: Groups whose roles are asked for; each is a call.
 _MOST_ROLES = 50
-_WIDTH = 80
+#: Where what stands behind a verdict begins.
+_BEHIND = 6
 _STYLES = {Verdict.FAIL: "red", Verdict.WARN: "yellow", Verdict.UNCHECKED: "yellow"}
 
 
@@ -194,12 +194,14 @@ def _show(found: Iterable[Finding]) -> None:
     for each in found:
         counts[each.verdict] += 1
         if each.verdict is not Verdict.UNCHECKED:
-            _say(f"{each.verdict:<4}  {each.place}: {each.about}", _STYLES.get(each.verdict, ""))
+            words = f"{each.verdict:<4}  {each.place}: {each.about}"
+            text.tell(words, _STYLES.get(each.verdict, ""), below=_BEHIND)
             if each.remedy:
-                _say(f"      -> {each.remedy}")
+                text.tell(f"{' ' * _BEHIND}-> {each.remedy}", below=_BEHIND + 3)
     for each in found:
         if each.verdict is Verdict.UNCHECKED:
-            _say(f"not checked: {each.place}: {each.about}", _STYLES[each.verdict])
+            words = f"not checked: {each.place}: {each.about}"
+            text.tell(words, _STYLES[each.verdict], below=_BEHIND)
     words = ", ".join(f"{counts[each]} {_COUNTED[each]}" for each in Verdict)
     text.say(f"\n{words}")
 
@@ -210,14 +212,3 @@ _COUNTED = {
     Verdict.FAIL: "to put right",
     Verdict.UNCHECKED: "not checked",
 }
-
-
-def _say(words: str, style: str = "") -> None:
-    for line in textwrap.wrap(
-        text.clean(words),
-        _WIDTH,
-        subsequent_indent="      ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    ):
-        text.say(line, style)
