@@ -6,6 +6,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     __main__                              python -m hooks
     cli/  serve                           doors for people; sockets, signals, tasks
         look explain timeline             one person, now; why; their past
+        places                            what a look found there, in lines
         lists mappings                    what is stored; which group is which
         policy findings                   judges hooks.toml; what is found in it
         decisions keys                    what waits for somebody; seals

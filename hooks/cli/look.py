@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import lists, opening, text
+from hooks.cli import lists, opening, places, text
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json
 from hooks.core import report
@@ -20,6 +20,7 @@ from hooks.settings import Role
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hooks.cli.text import Record
     from hooks.core.attempt import Next
     from hooks.core.ids import DirectoryName, Uuid
     from hooks.core.plan import Plan
@@ -93,17 +94,18 @@ async def planned(house: House, user: OktaUserId) -> tuple[Reading, Plan, dict[U
 
 async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
     reading, plan, known = await planned(house, user)
+    told = report.told(plan, known, reading=reading)
     if as_json:
-        text.as_json({"dry_run": True, **report.told(plan, known, reading=reading)})
+        text.as_json({"dry_run": True, **told})
         return
-    _show(house, plan, known, reading)
+    _show(house, told)
     count = sum(1 for _ in plan.steps)
     print(f"\nDry run: {report.counted(count, 'step', 'steps')} planned, nothing was changed.")
 
 
-def _show(house: House, plan: Plan, known: dict[Uuid, str], reading: Reading | None) -> None:
-    for line in report.lines(plan, known, reading=reading, modes=house.settings.modes):
-        print(text.clean(line))
+def _show(house: House, told: Record) -> None:
+    print(f"user {told['user']}")
+    places.show(told, places.of(told, house.settings.modes))
 
 
 # -- done --------------------------------------------------------------------------------------
@@ -126,14 +128,15 @@ async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
         return
     links = await house.database.read(mappings.remembered)
     known = report.names(None, (link for each in links.values() for link in each))
+    told = report.told(seen.plan, known)
     done = _Done.of(seen, house.settings.modes)
     if as_json:
-        text.as_json({"dry_run": False, **report.told(seen.plan, known), **done.told()})
+        text.as_json({"dry_run": False, **told, **done.told()})
         return
-    _show(house, seen.plan, known, None)
+    _show(house, told)
     print()
     for each in done.lines():
-        print(text.clean(each))
+        text.tell(each, below=2)
 
 
 @dataclass(frozen=True)
@@ -234,7 +237,7 @@ async def _others(house: House, user: OktaUserId, fence: int, *, as_json: bool) 
         return
     for each in steps:
         said = f"{each['state']}: {each['action']} {each['name']} {each['code']}"
-        print(text.clean(said.rstrip()))
+        text.tell(said.rstrip(), below=2)
     if not steps:
         print("nothing to change")
     for cause in sorted({str(each["cause"]) for each in refused}):
