@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import look, opening, places, text, timeline
+from hooks.cli import lists, look, opening, places, text, timeline
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json
 from hooks.core import report
@@ -20,7 +20,6 @@ from hooks.core.ids import OktaUserId
 from hooks.core.membership import State
 from hooks.core.plan import Reason
 from hooks.core.reading import Missing
-from hooks.core.refusal import WAY_OUT
 from hooks.settings import Role
 
 if TYPE_CHECKING:
@@ -220,13 +219,12 @@ def _taken(stored: Stored, place: str, groups: list[Record]) -> Iterator[Record]
 
 
 def _refusal(row: Mapping[str, object]) -> Record:
-    ways = {each.value: way for each, way in WAY_OUT.items()}
     return {
         "place": row["directory"],
         "group": row["group"] or None,
         "cause": row["cause"],
         "since": text.instant(row["at"]),
-        "way_out": ways.get(str(row["cause"]), ""),
+        "way_out": lists.way_out(row),
     }
 
 
