@@ -8,7 +8,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         look explain timeline             one person, now; why; their past
         places                            what a look found there, in lines
         lists mappings                    what is stored; which group is which
-        policy findings                   judges hooks.toml; what is found in it
+        policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions keys                    what waits for somebody; seals
         demo stage sandbox                the story; how it is played; both stand-ins
         opening ends text                 what commands open; how they end; how lists look
