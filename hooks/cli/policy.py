@@ -1,4 +1,4 @@
-"""Judge hooks.toml: what opens, and what its rules and names reach, asked unless told otherwise."""
+"""Judge hooks.toml: what its credentials open, and what its rules and names reach."""
 
 from __future__ import annotations
 
