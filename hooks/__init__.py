@@ -6,8 +6,9 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     __main__                              python -m hooks
     cli/  serve                           doors for people; sockets, signals, tasks
         look explain timeline             one person, now; why; their past
+        places                            what a look found there, in lines
         lists mappings                    what is stored; which group is which
-        policy findings                   judges hooks.toml; what is found in it
+        policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions keys recovery           what waits for somebody; seals; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
         opening ends text                 what commands open; how they end; how lists look

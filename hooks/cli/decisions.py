@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import opening, text
+from hooks.cli import lists, opening, text
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json, Limit, Why
 from hooks.core.ids import OktaId
@@ -89,7 +89,7 @@ def show_dead(
     text.fields(record, _DEAD | {"way_out": "WAY OUT", "events": "EVENTS WAITING"})
     refused = record["refused"]
     for each in refused if isinstance(refused, list) else []:
-        print(f"refused  {each['cause']}: {each['way_out']}")
+        text.tell(f"refused  {each['cause']}: {each['way_out']}", below=9)
     print(f"\nThen: hooks dead retry {known} --reason TEXT")
 
 
@@ -143,20 +143,19 @@ def _letter(row: Mapping[str, object]) -> Record:
 
 
 def _shown(tx: Tx, subject: str) -> Record:
-    from hooks.core.refusal import WAY_OUT
     from hooks.store import inbox, refusals
 
     letters = inbox.dead(tx, limit=1_000_000)
     row = next((each for each in letters if each["subject"] == subject), None)
     if row is None:
         raise FailedError(f"dead: {subject} is no dead letter; `hooks dead` lists them")
-    ways = {each.value: way for each, way in WAY_OUT.items()}
-    causes = sorted({str(each["cause"]) for each in refusals.listed(tx, user=subject)})
+    rows = refusals.listed(tx, user=subject)
+    refused = sorted({(str(each["cause"]), lists.way_out(each)) for each in rows})
     waiting = inbox.listed(tx, inbox.Wanted(subject=subject, waiting=True, limit=1000))
     return {
         **_letter(row),
         "events": len(waiting),
-        "refused": [{"cause": each, "way_out": ways.get(each, "")} for each in causes],
+        "refused": [{"cause": cause, "way_out": way} for cause, way in refused],
     }
 
 
@@ -202,7 +201,7 @@ def show_hold(
         return
     text.fields(found, {key: head for key, head in _HELD.items() if key != "groups"})
     for each in _steps(found):
-        print(f"  remove  {text.clean(each['name'])}  {each['id']}")
+        text.tell(f"  remove  {each['name']}  {each['id']}", below=10)
 
 
 @held.command("approve")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import look, opening, text, timeline
+from hooks.cli import lists, look, opening, places, text, timeline
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json
 from hooks.core import report
@@ -20,7 +20,6 @@ from hooks.core.ids import OktaUserId
 from hooks.core.membership import State
 from hooks.core.plan import Reason
 from hooks.core.reading import Missing
-from hooks.core.refusal import WAY_OUT
 from hooks.settings import Role
 
 if TYPE_CHECKING:
@@ -90,8 +89,7 @@ async def _explain(
     if len(stored.entries) == limit:
         print("\nThere may be more: --limit")
     print()
-    for words in _lines(now):
-        print(text.clean(words))
+    _show(now)
 
 
 def _nobody(user: OktaUserId, *, live: bool) -> str:
@@ -116,7 +114,6 @@ def _now(house: House, stored: Stored, told: Record | None, at: int | None) -> R
     if told is None and stored.look:
         at, told = stored.look
     found = told or {}
-    modes = {str(name): mode for name, mode in house.settings.modes.items()}
     return {
         "read": text.instant(at),
         "live": live,
@@ -125,13 +122,12 @@ def _now(house: House, stored: Stored, told: Record | None, at: int | None) -> R
             {
                 **{key: value for key, value in place.items() if key != "directory"},
                 "place": name,
-                "mode": place.get("mode") or modes.get(name),
                 "groups": [
-                    *_judged(stored, name, timeline.items(place["groups"])),
-                    *_taken(stored, name, timeline.items(place["groups"])),
+                    *_judged(stored, name, places.items(place["groups"])),
+                    *_taken(stored, name, places.items(place["groups"])),
                 ],
             }
-            for name, place in timeline.places(found)
+            for name, place in places.of(found, house.settings.modes)
         ],
         "contradictions": found.get("contradictions", []),
         "refused": [_refusal(row) for row in stored.refused],
@@ -166,7 +162,7 @@ def _step(stored: Stored, place: str, group: object, verdict: object) -> Record 
 
 def _hold(stored: Stored, each: Record) -> object:
     for hold in stored.holds:
-        if any(group == each["id"] for group, _ in timeline.items(hold["steps"])):
+        if any(group == each["id"] for group, _ in places.items(hold["steps"])):
             return hold["id"]
     return None
 
@@ -213,13 +209,12 @@ def _taken(stored: Stored, place: str, groups: list[Record]) -> Iterator[Record]
 
 
 def _refusal(row: Mapping[str, object]) -> Record:
-    ways = {each.value: way for each, way in WAY_OUT.items()}
     return {
         "place": row["directory"],
         "group": row["group"] or None,
         "cause": row["cause"],
         "since": text.instant(row["at"]),
-        "way_out": ways.get(str(row["cause"]), ""),
+        "way_out": lists.way_out(row),
     }
 
 
@@ -240,45 +235,18 @@ def _next(stored: Stored, now: int) -> str:
 # -- for people --------------------------------------------------------------------------------
 
 
-def _lines(now: Record) -> Iterator[str]:
+def _show(now: Record) -> None:
     if not now["read"]:
-        yield "now: nobody has looked yet; to read Okta and Atlassian: --live"
-        for each in timeline.items(now["refused"]):
-            yield f"  refused   {each['place']} {each['group'] or ''} {each['cause']}"
+        print("now: nobody has looked yet; to read Okta and Atlassian: --live")
+        for each in places.items(now["refused"]):
+            text.tell(
+                f"  refused   {each['place']} {each['group'] or ''} {each['cause']}", below=12
+            )
     elif now["live"]:
-        yield "now, as Okta and Atlassian say; nothing was changed:"
+        print("now, as Okta and Atlassian say; nothing was changed:")
     else:
         since = text.short(now["read"])
-        yield f"now, as every look since {since} UTC found it (--live reads anew):"
-    if now["protected"]:
-        yield "protected by the policy: nothing is removed"
-    for place in timeline.items(now["places"]):
-        yield from _place(place)
-    for each in timeline.items(now["contradictions"]):
-        yield f"event {each['event']} says {each['claim']}, the reading does not"
-    yield ""
-    yield f"next: {now['next']}"
-
-
-def _place(place: Record) -> Iterator[str]:
-    observed = " (mode observe: nothing is sent)" if place.get("mode") == "observe" else ""
-    yield f"{place['place']}{observed}"
-    yield f"  standing  {place['standing']}: {place['why']}"
-    if place.get("okta_user"):
-        yield f"  Okta      user {place['okta_user']}; assignment to the app {place['app_user']}"
-    if place.get("scim_id"):
-        active = {"True": "active", "False": "inactive"}.get(str(place["active"]))
-        yield f"  SCIM      record {place['scim_id']}, {active or 'activity not shown'}"
-    if place.get("account"):
-        yield f"  account   {place['account']}, {place['account_status'] or 'status not shown'}"
-    groups = timeline.items(place["groups"])
-    if not groups:
-        yield "  no groups"
-    for each in groups:
-        yield f"  {each['now']:<9} {each['name']}"
-        since = f" (since {text.short(each['since'])})" if each["verdict"] == "refused" else ""
-        yield f"            {each['why']}{since}"
-        if each["more"]:
-            yield f"            {each['more']}"
-        for one in timeline.items(each["evidence"]):
-            yield f"            rests on {one}"
+        print(f"now, as every look since {since} UTC found it (--live reads anew):")
+    found = [(each["place"], each) for each in places.items(now["places"])]
+    places.show(now, found, evidence=True)
+    print(f"\nnext: {now['next']}")

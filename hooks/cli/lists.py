@@ -218,10 +218,10 @@ def _with_evidence(records: Iterable[Record]) -> None:
         for key in ("evidence", "events"):
             values = record[key]
             for value in values if isinstance(values, list) else []:
-                print(text.clean(f"  {key[:-1] if key == 'events' else key}  {value}"))
+                text.tell(f"  {key.removesuffix('s'):<8}  {value}", below=12)
         outcomes = record["outcomes"]
         for each in outcomes if isinstance(outcomes, list) else []:
-            print(text.clean(f"  {each['at']}  {each['state']} {each['code']}".rstrip()))
+            text.tell(f"  {each['at']}  {each['state']} {each['code']}")
         print()
 
 
@@ -230,21 +230,16 @@ def _with_evidence(records: Iterable[Record]) -> None:
 
 def _refused(subject: str | None, *, limit: int, as_json: bool) -> None:
     """What is left alone now, since when, and the way out; oldest first."""
-    from hooks.core.refusal import WAY_OUT, Cause
     from hooks.store import refusals
 
     rows = opening.ask(lambda tx: refusals.listed(tx, user=subject, limit=limit))
-    ways = {each.value: way for each, way in WAY_OUT.items()}
+    keep = ("id", "user", "directory", "cause", "detail")
     records: list[Record] = [
         {
-            "id": row["id"],
+            **{key: row[key] for key in keep},
             "at": text.instant(row["at"]),
-            "user": row["user"],
-            "directory": row["directory"],
             "group": row["group"] or None,
-            "cause": row["cause"],
-            "detail": row["detail"],
-            "way_out": ways.get(str(row["cause"]), ""),
+            "way_out": way_out(row),
         }
         for row in rows
     ]
@@ -252,8 +247,18 @@ def _refused(subject: str | None, *, limit: int, as_json: bool) -> None:
         text.as_json(records)
         return
     text.table(records, _REFUSED)
-    causes = {str(record["cause"]) for record in records}
-    for cause in (each for each in Cause if each.value in causes):
-        print(f"\n{cause}: {WAY_OUT[cause]}")
+    for cause, way in dict.fromkeys((record["cause"], record["way_out"]) for record in records):
+        print()
+        text.tell(f"{cause}: {way}", below=2)
     if len(records) == limit:
         print("\nThere may be more: --limit")
+
+
+def way_out(row: Mapping[str, object]) -> str:
+    """What would resolve a refusal that stands, as the look that found it told."""
+    from hooks.core.refusal import CREDENTIAL_WAY_OUT, WAY_OUT
+    from hooks.store.refusals import CREDENTIAL
+
+    if str(row["detail"]).startswith(CREDENTIAL):
+        return CREDENTIAL_WAY_OUT
+    return {cause.value: way for cause, way in WAY_OUT.items()}.get(str(row["cause"]), "")

@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import lists, opening, text
-from hooks.cli.ends import FailedError, UsageError
+from hooks.cli import lists, opening, places, text
+from hooks.cli.ends import FAILED, FailedError, UsageError
 from hooks.cli.opening import Json
 from hooks.core import report
 from hooks.core.attempt import DeadLetter, LookAgain, Retry
 from hooks.core.ids import OktaUserId
-from hooks.core.membership import Mode
+from hooks.core.membership import Mode, State
+from hooks.core.refusal import Cause
 from hooks.settings import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from hooks.cli.text import Record
     from hooks.core.attempt import Next
     from hooks.core.ids import DirectoryName, Uuid
     from hooks.core.plan import Plan
     from hooks.core.reading import Reading
+    from hooks.core.refusal import Refusal
     from hooks.reconcile import Look
     from hooks.store.inbox import Place
     from hooks.wiring import House
@@ -32,6 +35,22 @@ if TYPE_CHECKING:
 #: How long another process's look is waited for: a lease without extension, and some more.
 PATIENCE = 75.0
 _POLL = 0.25
+#: A removal that would perhaps leave a group without any admin: somebody else's goes first.
+_CONTENDED = "contended"
+#: States of a step that was not done, or of which nobody knows.
+_FAILED = frozenset({State.FAILED, State.ABANDONED, State.OPEN, _CONTENDED})
+#: Causes that are a missing answer, whether or not it is kept what came instead.
+_UNREAD = frozenset(
+    {
+        *(each for each in Cause if each.endswith(("_unread", "_unreadable"))),
+        Cause.GROUPS_EMPTY,
+        Cause.ABSENCE_UNPROVED,
+        Cause.PROTECTION_UNKNOWN,
+        Cause.SCOPE_UNKNOWN,
+        Cause.RULE_UNRESOLVED,
+        Cause.ACCOUNT_UNKNOWN,
+    }
+)
 
 
 def look(
@@ -42,19 +61,24 @@ def look(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at one person now: read Okta and Atlassian, plan, and carry it out."""
+    """Look at one person now: read Okta and Atlassian, plan, and carry it out.
+
+    Exit code 1: a step failed, or something could not be read; which, is said. What was held,
+    parked, only observed, or refused by the policy is no failure.
+    """
     if not user.strip() or not user.isprintable():
         raise UsageError("USER: write an Okta id or a login")
-    asyncio.run(_look(user, dry_run=dry_run, as_json=as_json))
+    if asyncio.run(_look(user, dry_run=dry_run, as_json=as_json)):
+        raise typer.Exit(FAILED)
 
 
-async def _look(name: str, *, dry_run: bool, as_json: bool) -> None:
+async def _look(name: str, *, dry_run: bool, as_json: bool) -> bool:
+    """Look, and tell; whether anything failed."""
     async with opening.opened(Role.LOOK, vendors=True) as house:
         user = OktaUserId.maybe(name) or await resolved(house, name, "look")
         if dry_run:
-            await _planned(house, user, as_json=as_json)
-        else:
-            await _done(house, user, as_json=as_json)
+            return await _planned(house, user, as_json=as_json)
+        return await _done(house, user, as_json=as_json)
 
 
 async def resolved(house: House, login: str, command: str) -> OktaUserId:
@@ -91,25 +115,29 @@ async def planned(house: House, user: OktaUserId) -> tuple[Reading, Plan, dict[U
     return reading, plan, report.names(reading, (link for each in links.values() for link in each))
 
 
-async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> None:
+async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> bool:
     reading, plan, known = await planned(house, user)
+    told = report.told(plan, known, reading=reading)
+    came = _Came(unread=_unread(plan.refusals))
     if as_json:
-        text.as_json({"dry_run": True, **report.told(plan, known, reading=reading)})
-        return
-    _show(house, plan, known, reading)
+        text.as_json({"dry_run": True, **told, **came.failures()})
+        return came.failed
+    _show(house, told)
     count = sum(1 for _ in plan.steps)
     print(f"\nDry run: {report.counted(count, 'step', 'steps')} planned, nothing was changed.")
+    _say(came.missing())
+    return came.failed
 
 
-def _show(house: House, plan: Plan, known: dict[Uuid, str], reading: Reading | None) -> None:
-    for line in report.lines(plan, known, reading=reading, modes=house.settings.modes):
-        print(text.clean(line))
+def _show(house: House, told: Record) -> None:
+    print(f"user {told['user']}")
+    places.show(told, places.of(told, house.settings.modes))
 
 
 # -- done --------------------------------------------------------------------------------------
 
 
-async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
+async def _done(house: House, user: OktaUserId, *, as_json: bool) -> bool:
     from hooks.store import inbox, line, mappings, pause
 
     if house.worker is None:
@@ -124,64 +152,114 @@ async def _done(house: House, user: OktaUserId, *, as_json: bool) -> None:
     )
     seen = await _seen(house.worker, house, user, quietly=as_json)
     if isinstance(seen, inbox.Place):
-        await _others(house, user, seen.fence, as_json=as_json)
-        return
+        return await _others(house, user, seen.fence, as_json=as_json)
     links = await house.database.read(mappings.remembered)
     known = report.names(None, (link for each in links.values() for link in each))
-    done = _Done.of(seen, house.settings.modes)
+    if seen.plan.local:
+        known |= {each.group.id: each.group.name for each in seen.plan.local.groups}
+    told = report.told(seen.plan, known)
+    came = _Came.of(seen, house.settings.modes)
     if as_json:
-        text.as_json({"dry_run": False, **report.told(seen.plan, known), **done.told()})
-        return
-    _show(house, seen.plan, known, None)
+        text.as_json({"dry_run": False, **told, **came.told()})
+        return came.failed
+    _show(house, told)
     print()
-    for each in done.lines():
-        print(text.clean(each))
+    _say(came.lines())
+    return came.failed
 
 
 @dataclass(frozen=True)
-class _Done:
-    """What became of the steps, and what comes next."""
+class _Came:
+    """What became of the steps, what could not be read, and what comes next."""
 
-    steps: tuple[tuple[str, str, str, str], ...]
-    held: int
-    then: Next
+    steps: tuple[Record, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    held: int = 0
+    then: Next | None = None
 
     @classmethod
-    def of(cls, seen: Look, modes: Mapping[DirectoryName, Mode]) -> _Done:
+    def of(cls, seen: Look, modes: Mapping[DirectoryName, Mode]) -> _Came:
         became = {
             (wish.step.directory, wish.step.group.id, wish.step.action): resolved
             for wish, resolved in seen.sent
         }
         local = {seen.plan.local.name: seen.plan.local.mode} if seen.plan.local else {}
         modes = {**modes, **local}
-        found = []
+        found: list[Record] = []
         for step in seen.plan.steps:
             resolved = became.get((step.directory, step.group.id, step.action))
             observed = modes.get(step.directory) is Mode.OBSERVE
-            state = resolved.state.value if resolved else "observed" if observed else "held"
-            code = resolved.code if resolved else ""
-            found.append((step.action.value, step.group.display, state, code))
-        return cls(tuple(found), seen.held, seen.then)
+            kept = "observed" if observed else "held" if seen.held else _CONTENDED
+            found.append(
+                {
+                    "action": step.action.value,
+                    "name": step.group.display,
+                    "state": resolved.state.value if resolved else kept,
+                    "code": resolved.code if resolved else "",
+                }
+            )
+        return cls(tuple(found), _unread(seen.plan.refusals), seen.held, seen.then)
 
-    def lines(self) -> list[str]:
+    @property
+    def failed(self) -> bool:
+        """Something was to be done or read, and was not."""
+        states = {str(step["state"]) for step in self.steps}
+        again = isinstance(self.then, Retry | DeadLetter)
+        return again or bool(self.unread) or not states.isdisjoint(_FAILED)
+
+    def lines(self) -> Iterator[str]:
         """For people."""
-        text_ = [
-            f"{state}: {action} {name} {code}".rstrip() for action, name, state, code in self.steps
-        ]
-        text_ = text_ or ["nothing to change"]
+        for step in self.steps:
+            why = (
+                "(another of its admins goes first)"
+                if step["state"] == _CONTENDED
+                else step["code"]
+            )
+            yield f"{step['state']}: {step['action']} {step['name']} {why}".rstrip()
+        if not self.steps:
+            yield "nothing to change"
         if self.held:
-            text_.append(f"{self.held} held by the brake; see: hooks held")
-        return [*text_, _next(self.then)]
+            yield f"{self.held} held by the brake; see: hooks held"
+        yield from self.missing()
+        if self.then:
+            yield _next(self.then)
 
-    def told(self) -> dict[str, object]:
+    def missing(self) -> Iterator[str]:
+        """What could not be read, and what came instead."""
+        for cause, detail in self.unread:
+            yield f"not read: {cause}: {detail}".removesuffix(": ")
+
+    def told(self) -> Record:
         """For programs."""
-        keys = ("action", "name", "state", "code")
         at = self.then.at.isoformat() if isinstance(self.then, LookAgain | Retry) else None
         return {
-            "steps": [dict(zip(keys, step, strict=True)) for step in self.steps],
+            "steps": list(self.steps),
             "held": self.held,
             "next": {"what": type(self.then).__name__, "at": at},
+            **self.failures(),
         }
+
+    def failures(self) -> Record:
+        """Whether anything failed, and what was not read."""
+        unread = [{"cause": cause, "detail": detail} for cause, detail in self.unread]
+        return {"unread": unread, "failed": self.failed}
+
+
+def _unread(refusals: Iterable[Refusal]) -> tuple[tuple[str, str], ...]:
+    """Of what was refused, what was refused because an answer was missing."""
+    from hooks.store.refusals import detail
+
+    return _missing((each.cause.value, detail(each)) for each in refusals)
+
+
+def _missing(refused: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    found = {(cause, said) for cause, said in refused if said or cause in _UNREAD}
+    return tuple(sorted(found))
+
+
+def _say(lines: Iterable[str]) -> None:
+    for each in lines:
+        text.tell(each, below=2)
 
 
 def _next(then: Next) -> str:
@@ -222,22 +300,23 @@ def _due(place: Place, now: int) -> bool:
     return place.due_at is not None and place.due_at <= now
 
 
-async def _others(house: House, user: OktaUserId, fence: int, *, as_json: bool) -> None:
+async def _others(house: House, user: OktaUserId, fence: int, *, as_json: bool) -> bool:
     """What the other process did."""
     from hooks.store import journal, refusals
 
     rows, refused = await house.database.read(
         lambda tx: (journal.list_steps(tx, user=user, limit=20), refusals.listed(tx, user=user))
     )
-    steps = [lists.step_of(row) for row in rows if row["fence"] == fence]
+    came = _Came(
+        tuple(lists.step_of(row) for row in rows if row["fence"] == fence),
+        _missing((str(each["cause"]), str(each["detail"])) for each in refused),
+    )
+    causes = sorted({str(each["cause"]) for each in refused})
     if as_json:
-        causes = sorted({str(each["cause"]) for each in refused})
-        text.as_json({"dry_run": False, "user": user, "steps": steps, "refused": causes})
-        return
-    for each in steps:
-        said = f"{each['state']}: {each['action']} {each['name']} {each['code']}"
-        print(text.clean(said.rstrip()))
-    if not steps:
-        print("nothing to change")
-    for cause in sorted({str(each["cause"]) for each in refused}):
+        told = {"steps": list(came.steps), "refused": causes, **came.failures()}
+        text.as_json({"dry_run": False, "user": user, **told})
+        return came.failed
+    _say(came.lines())
+    for cause in causes:
         print(f"refused: {cause}; see: hooks steps --refused {user}")
+    return came.failed

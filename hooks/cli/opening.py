@@ -110,14 +110,14 @@ def missing(settings: Settings) -> None:
         )
 
 
-def quiet() -> None:
+def quiet(least: int = logging.WARNING) -> None:
     """Keep the log for warnings and on stderr: what a command says is on stdout."""
     import sys
 
     import structlog
 
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 

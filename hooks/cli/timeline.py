@@ -5,11 +5,10 @@ Must live here: which rows make a timeline, and how an entry reads. Must not kno
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hooks.cli import text
+from hooks.cli import places, text
 from hooks.cli.lists import step_of
 from hooks.core.report import REASONS
 
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
     from hooks.store.database import Tx
     from hooks.store.inbox import Place
 
-_WIDTH = 80
 #: Instant, kind, and the spaces behind them.
-_INDENT = " " * 28
+_BEHIND = 28
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def _hold(row: Mapping[str, object]) -> Record:
         "class": row["brake_class"],
         "state": row["state"],
         "decided": text.instant(row["decided"]),
-        "groups": [{"id": group, "name": name} for group, name in items(steps)],
+        "groups": [{"id": group, "name": name} for group, name in places.items(steps)],
     }
 
 
@@ -127,15 +125,8 @@ def lines(record: Record) -> Iterator[str]:
     """One entry for people."""
     head = f"{text.short(record['at']):<19}  {record['kind']:<5}  "
     for words in _WORDS[str(record["kind"])](record):
-        yield from textwrap.wrap(
-            head + text.clean(words),
-            _WIDTH,
-            subsequent_indent=_INDENT,
-            break_long_words=False,
-            break_on_hyphens=False,
-            drop_whitespace=True,
-        )
-        head = _INDENT
+        yield from text.wrap(head + words, below=_BEHIND)
+        head = " " * _BEHIND
 
 
 def _of_log(record: Record) -> Iterator[str]:
@@ -165,7 +156,7 @@ def _of_step(record: Record) -> Iterator[str]:
     yield f"{record['id']}: {record['action']} {record['name']}, {record['directory']}"
     reason = str(record["reason"])
     yield f"{reason}: {_REASONS.get(reason, '')}"
-    for each in items(record["outcomes"]):
+    for each in places.items(record["outcomes"]):
         if each["state"] != "open":
             code = f" {each['code']}" if each["code"] else ""
             yield f"{each['state']}{code} {text.short(each['at'])}"
@@ -176,7 +167,7 @@ _REASONS = {each.value: words for each, words in REASONS.items()}
 
 def _of_look(record: Record) -> Iterator[str]:
     told = record["told"]
-    for name, place in places(told if isinstance(told, dict) else {}):
+    for name, place in places.of(told if isinstance(told, dict) else {}, {}):
         yield f"{name}: {place['standing']}{_statuses(place)}; {_verdicts(place)}"
 
 
@@ -189,7 +180,7 @@ def _statuses(place: Mapping[str, object]) -> str:
 def _verdicts(place: Mapping[str, object]) -> str:
     """``remove A, B; keep C``."""
     by_verdict: dict[str, list[str]] = {}
-    for each in items(place.get("groups")):
+    for each in places.items(place.get("groups")):
         why = f" ({str(each['why']).partition(':')[0]})" if each["verdict"] == "refused" else ""
         by_verdict.setdefault(str(each["verdict"]), []).append(f"{each['name']}{why}")
     found = [f"{verdict} {', '.join(names)}" for verdict, names in by_verdict.items()]
@@ -204,20 +195,3 @@ _WORDS = {
     "step": _of_step,
     "look": _of_look,
 }
-
-
-# -- what a look told --------------------------------------------------------------------------
-
-
-def places(told: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Each directory, and the organization, with what a look told of it."""
-    for each in items(told.get("directories")):
-        yield str(each["directory"]), each
-    there = told.get("organization")
-    if isinstance(there, dict):
-        yield "organization", there
-
-
-def items(value: object) -> list[Any]:
-    """The entries of a list out of JSON."""
-    return value if isinstance(value, list) else []

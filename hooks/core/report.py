@@ -1,4 +1,4 @@
-"""Words for a plan: what happens to whom, group by group, and why, as lines of text.
+"""Words for a plan: what happens to whom, group by group, and why.
 
 Must live here: every sentence an operator reads about a decision. Must not know: where it is
 shown. Ids, statuses and names of groups only; nobody's login.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hooks.core.membership import ORGANIZATION, Action, Mode, Standing, State
+from hooks.core.membership import ORGANIZATION, Action, Standing, State
 from hooks.core.plan import Because, DirectoryPlan, LocalPlan, Reason
 from hooks.core.reading import AppUser, KnownGroup, Missing, OktaUser, Reading, ScimRecord, Unread
 
@@ -152,81 +152,25 @@ def _status(answer: OktaUser | AppUser | Missing | Unread) -> str:
     return f"{answer.status}, moving to {moving}" if moving else answer.status
 
 
-def lines(
-    plan: Plan,
-    known: Mapping[Uuid, str],
-    *,
-    reading: Reading | None = None,
-    modes: Mapping[DirectoryName, Mode] | None = None,
-) -> list[str]:
-    """A plan for people, at most about 80 columns where names are short."""
-    text = [f"user {plan.user}"]
-    for each in plan.directories:
-        text += ["", *_directory(each, known, reading, (modes or {}).get(each.name))]
-    if plan.local:
-        text += ["", *_organization(plan.local, known)]
-    for contradiction in plan.contradictions:
-        claimed = contradiction.claimed
-        then = "looked at again" if contradiction.look else "the reading wins"
-        text += ["", f"event {claimed.uuid} says {claimed.claim}, the reading does not: {then}"]
-    if plan.others:
-        text += ["", f"looked at besides: {', '.join(sorted(plan.others))}"]
-    return text
-
-
-def _directory(
-    each: DirectoryPlan,
-    known: Mapping[Uuid, str],
-    reading: Reading | None,
-    mode: Mode | None,
-) -> Iterator[str]:
-    yield f"directory {each.name}{_observed(mode)}"
-    yield f"  standing  {each.standing}: {STANDINGS[each.standing]}"
-    if reading:
-        user, app_user = statuses(reading, each.name)
-        yield f"  Okta      user {user}; assignment to the app {app_user}"
-    if each.record:
-        active = {True: "active", False: "inactive", None: "activity not shown"}
-        yield f"  SCIM      record {each.record.id}, {active[each.record.active]}"
-    yield from _groups(each, known)
-
-
-def _organization(each: LocalPlan, known: Mapping[Uuid, str]) -> Iterator[str]:
-    yield f"organization{_observed(each.mode)}"
-    yield f"  standing  {each.standing}: {LOCAL_STANDINGS[each.standing]}"
-    if each.account:
-        roles = f", roles {', '.join(sorted(each.account.roles))}" if each.account.roles else ""
-        yield f"  account   {each.account.id}, {each.account.status or 'status not shown'}{roles}"
-    yield from _groups(each, known)
-
-
-def _observed(mode: Mode | None) -> str:
-    return " (mode observe: nothing is sent)" if mode is Mode.OBSERVE else ""
-
-
-def _groups(each: PlacePlan, known: Mapping[Uuid, str]) -> Iterator[str]:
-    found = verdicts(each, known)
-    if not found:
-        yield "  no groups"
-    for one in found:
-        yield f"  {one.verdict:<9} {one.name}"
-        yield f"            {one.why}"
-
-
 def told(
     plan: Plan,
     known: Mapping[Uuid, str],
     *,
     reading: Reading | None = None,
 ) -> dict[str, object]:
-    """The same as plain values, for JSON."""
+    """A plan as plain values, to be shown, kept, or given to programs."""
     return {
         "user": plan.user,
         "protected": plan.protected,
         "directories": [_told(each, known, reading) for each in plan.directories],
         "organization": _told_local(plan.local, known) if plan.local else None,
         "contradictions": [
-            {"event": each.claimed.uuid, "claim": each.claimed.claim, "about": each.claimed.about}
+            {
+                "event": each.claimed.uuid,
+                "claim": each.claimed.claim,
+                "about": each.claimed.about,
+                "again": each.look is not None,
+            }
             for each in plan.contradictions
         ],
         "others": sorted(plan.others),

@@ -5,7 +5,7 @@ Must live here: what is remembered of a group. Must not know: when a change of i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
@@ -13,7 +13,7 @@ from hooks.core.ids import OktaUserId, OrganizationGroupId
 from hooks.core.log_event import clean
 from hooks.core.refusal import Cause
 from hooks.store import line
-from hooks.store.tables import OrganizationGroup, Refused
+from hooks.store.tables import Order, OrganizationGroup, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _group = OrganizationGroup.__table__  # type: ignore[attr-defined]
 _refused = Refused.__table__  # type: ignore[attr-defined]
+_order = Order.__table__  # type: ignore[attr-defined]
 
 #: Characters of a group's name; PostgreSQL takes no NUL, which vendors' JSON can hold.
 _LONGEST_NAME = 10_000
@@ -71,21 +72,33 @@ def remember(tx: Tx, seen: Iterable[Seen]) -> None:
     )
 
 
-def changed(tx: Tx) -> list[dict[str, object]]:
-    """Groups refused now because they changed, as they are remembered, and for how many people."""
+def changed(tx: Tx) -> list[dict[str, Any]]:
+    """Groups refused now because they changed, as they are remembered, and for whom."""
     rows = tx.execute(
-        select(_group.c.id, _group.c.name, _group.c.synced, _refused.c.user)
+        select(_group, _refused.c.user)
         .join(_refused, _refused.c.group == _group.c.id)
         .where(_refused.c.cause == Cause.GROUP_CHANGED, _refused.c.until.is_(None))
+        .order_by(_group.c.name, _group.c.id, _refused.c.id)
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        known = {"id": row.id, "name": row.name, "synced": row.synced, "accept": row.accept}
+        users = found.setdefault(row.id, {**known, "users": []})["users"]
+        users.append(OktaUserId(row.user))
+    return list(found.values())
+
+
+def accepted(tx: Tx) -> list[dict[str, Any]]:
+    """Groups that somebody accepted once, as they were seen since."""
+    query = (
+        select(_group.c.id, _group.c.name, _group.c.synced)
+        .where(
+            _group.c.id.in_(select(_order.c.ref).where(_order.c.kind == "accept")),
+            _group.c.accept.is_(False),
+        )
         .order_by(_group.c.name, _group.c.id)
     )
-    found: dict[str, dict[str, object]] = {}
-    for row in rows:
-        known = found.setdefault(
-            row.id, {"id": row.id, "name": row.name, "synced": row.synced, "people": 0}
-        )
-        known["people"] = int(str(known["people"])) + 1
-    return list(found.values())
+    return [dict(row) for row in tx.execute(query).mappings()]
 
 
 def accept(tx: Tx, group: str) -> list[OktaUserId] | None:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from hooks.clock import moment
 from hooks.core.ids import DirectoryName
+from hooks.core.reading import Why
 from hooks.store.tables import Refused
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from hooks.store.database import Tx
 
 _refused = Refused.__table__  # type: ignore[attr-defined]
+
+#: How a detail begins where a vendor refused our credential.
+CREDENTIAL = "credential refused"
+#: Characters of a detail, as the table has it.
+_LONGEST = 256
 
 
 def counted(tx: Tx) -> dict[str, int]:
@@ -66,8 +72,8 @@ def keep(tx: Tx, user: OktaUserId, place: DirectoryName, refusals: Iterable[Refu
     for key in sorted(now.keys() & before.keys()):
         tx.execute(
             update(_refused)
-            .where(_refused.c.id == before[key], _refused.c.detail != _detail(now[key]))
-            .values(detail=_detail(now[key]))
+            .where(_refused.c.id == before[key], _refused.c.detail != detail(now[key]))
+            .values(detail=detail(now[key]))
         )
     for key in sorted(now.keys() - before.keys()):
         each = now[key]
@@ -77,11 +83,15 @@ def keep(tx: Tx, user: OktaUserId, place: DirectoryName, refusals: Iterable[Refu
                 directory=place,
                 group=key[0],
                 cause=key[1],
-                detail=_detail(each),
+                detail=detail(each),
                 at=tx.now,
             )
         )
 
 
-def _detail(refusal: Refusal) -> str:
-    return refusal.unread.detail[:256] if refusal.unread else ""
+def detail(refusal: Refusal) -> str:
+    """What came instead of the answer, as it is kept: a refused credential is named in front."""
+    if refusal.unread is None:
+        return ""
+    refused = f"{CREDENTIAL}: " if refusal.unread.why is Why.CREDENTIAL else ""
+    return f"{refused}{refusal.unread.detail}"[:_LONGEST]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hooks.core.refusal import WAY_OUT, Cause
+from hooks.core.refusal import CREDENTIAL_WAY_OUT, WAY_OUT, Cause
 from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, JIRA_USERS, PERSON
 from tests.cli.conftest import Desk
 
@@ -104,6 +104,23 @@ def test_refusals_come_with_their_way_out(desk: Desk) -> None:
     assert refused["cause"] == Cause.APP_NOT_ACTIVE
     assert refused["way_out"] == WAY_OUT[Cause.APP_NOT_ACTIVE]
     assert WAY_OUT[Cause.APP_NOT_ACTIVE] in desk("steps", "--refused", desk.story.person.id).out
+
+
+def test_a_refused_credential_is_told_as_the_look_told_it(desk: Desk) -> None:
+    desk.story.world.set_org_key("expired")
+    desk.story.world.deactivate(PERSON)
+    looked = desk("look", PERSON).out
+    user = desk.story.person.id
+    desk.bury(user)
+    said = f"organization_unread: {CREDENTIAL_WAY_OUT}"
+    (refused,) = desk("steps", "--refused", "--json").json()
+    assert refused["detail"].startswith("credential refused: organization answered 401 to POST ")
+    assert refused["way_out"] == CREDENTIAL_WAY_OUT
+    assert WAY_OUT[Cause.ORGANIZATION_UNREAD] not in desk("steps", "--refused").out
+    for told in (looked, desk("steps", "--refused").out, desk("dead", "show", user).out):
+        assert said in " ".join(told.split())
+    (now,) = desk("explain", user, "--json").json()["now"]["refused"]
+    assert now["way_out"] == CREDENTIAL_WAY_OUT
 
 
 def test_what_is_parked_is_listed(desk: Desk) -> None:

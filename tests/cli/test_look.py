@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from hooks.cli import look as room
-from hooks.core.ids import OktaUserId
-from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, JIRA_USERS, PERSON, STATUSPAGE
-from hooks.store import line
+from hooks.core.ids import (
+    AccountId,
+    DirectoryName,
+    OktaUserId,
+    OrganizationDirectoryId,
+    OrganizationGroupId,
+)
+from hooks.core.membership import ORGANIZATION, Action, OrganizationGroup, Via
+from hooks.core.plan import Reason, Step
+from hooks.core.policy import Limits
+from hooks.core.reading import Unread, Why
+from hooks.core.refusal import Cause, Refusal
+from hooks.sandbox.story import (
+    COLLEAGUE,
+    CONFLUENCE,
+    JIRA_ADMIN,
+    JIRA_ADMINS,
+    JIRA_USERS,
+    PERSON,
+    STATUSPAGE,
+)
+from hooks.store import journal, line, refusals
+from hooks.store.database import Tx
+from hooks.store.journal import Wish
 from tests.cli.conftest import Desk
+
+MAIN = DirectoryName("main")
+OTHER = OktaUserId("00u00000000000000000")
 
 
 def test_a_dry_run_tells_the_plan_and_changes_nothing_anywhere(desk: Desk) -> None:
@@ -81,6 +106,92 @@ def test_in_observe_mode_nothing_is_sent(desk: Desk) -> None:
     assert (desk.story.groups, desk.story.local_groups) == ({CONFLUENCE}, {JIRA_USERS})
 
 
+MEMBERS = r"memberships"
+FAILURES = [
+    pytest.param(
+        {"vendor": "org", "path": MEMBERS, "status": 409},
+        [],
+        f"failed: remove {JIRA_USERS} ADMIN-UAM-409-2",
+        id="a step is refused",
+    ),
+    pytest.param(
+        {"vendor": "org", "path": MEMBERS, "drop_after": True},
+        [],
+        f"settled: remove {CONFLUENCE}",
+        id="a reply is lost, and the effect is seen",
+    ),
+    pytest.param(
+        {"vendor": "org", "path": "users/search", "status": 503},
+        [],
+        "not read: organization_unread: organization answered 503 to POST users search",
+        id="a vendor does not answer",
+    ),
+    pytest.param(
+        {"vendor": "okta", "path": r"/groups\b", "status": 403},
+        ["--dry-run"],
+        "not read: groups_unread: okta answered 403 to GET user groups",
+        id="a vendor refuses, and is not asked again",
+    ),
+]
+
+
+@pytest.mark.parametrize(("trouble", "more", "said"), FAILURES)
+def test_whatever_failed_or_was_not_read_is_said_and_ends_with_1(
+    desk: Desk, trouble: dict[str, Any], more: list[str], said: str
+) -> None:
+    if "--dry-run" in more:
+        desk.story.world.add_to_group(PERSON, STATUSPAGE)
+    else:
+        desk.story.remove_from_old_group()
+    desk.story.world.fault(**trouble)
+    ran = desk("look", PERSON, *more)
+    assert said in ran.out.splitlines()
+    lost = "drop_after" in trouble
+    assert (ran.code, ran.err) == (0 if lost else 1, "")
+    told = desk("look", PERSON, *more, "--json")
+    assert told.code == (0 if lost else 1)
+    assert told.json()["failed"] is not lost
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        pytest.param("source", id="an Okta group that may justify what they have"),
+        pytest.param("protected", id="a group of the policy"),
+    ],
+)
+def test_what_the_credential_may_not_see_is_not_read(desk: Desk, hidden: str) -> None:
+    story, world = desk.story, desk.story.world
+    world.add_to_group(PERSON, STATUSPAGE)
+    world.switches.group_push_delay = 1e6
+    if hidden == "source":
+        world.remove_from_group(PERSON, CONFLUENCE)
+        world.hide(story.confluence, mode="404")
+    else:
+        config = desk.folder / "hooks.toml"
+        config.write_text(config.read_text() + '\n[protect]\nokta_groups = ["Nobody"]\n')
+        story.remove_from_old_group()
+    ran = desk("look", PERSON)
+    cause = "source_unreadable" if hidden == "source" else "protection_unknown"
+    assert (ran.code, ran.err) == (1, "")
+    assert f"not read: {cause}" in ran.out.splitlines()
+    assert CONFLUENCE in story.groups
+
+
+def test_what_the_policy_refuses_or_atlassian_parks_is_no_failure(desk: Desk) -> None:
+    desk.story.world.switches.inactive_remove = "400"
+    desk.story.remove_from_old_group()
+    ran = desk("look", PERSON)
+    assert f"parked: remove {JIRA_USERS} ADMIN-UAM-400-2" in ran.out
+    assert ran.code == 0
+    config = desk.folder / "hooks.toml"
+    config.write_text(config.read_text() + f'\n[protect]\nusers = ["{COLLEAGUE}"]\n')
+    desk.story.world.deactivate(COLLEAGUE)
+    ran = desk("look", COLLEAGUE)
+    assert "protected: Protected by the policy." in ran.out
+    assert ran.code == 0
+
+
 def test_over_the_brake_the_removal_is_held(desk: Desk) -> None:
     config = desk.folder / "hooks.toml"
     config.write_text(config.read_text() + "\n[brake]\nother_per_hour = 1\n")
@@ -91,8 +202,39 @@ def test_over_the_brake_the_removal_is_held(desk: Desk) -> None:
         world.remove_from_group(each, CONFLUENCE)
     assert "settled: remove" in desk("look", PERSON).out
     ran = desk("look", other.login)
+    assert ran.code == 0
     assert "held: remove" in ran.out
     assert "see: hooks held" in ran.out
+
+
+def test_of_two_last_admins_the_second_waits_and_is_said_to(desk: Desk) -> None:
+    """The removal of the other one is under way, so this one would leave nobody."""
+    world = desk.story.world
+    group, admin = world.local_group(JIRA_ADMINS), world.account(JIRA_ADMIN)
+    config = desk.folder / "hooks.toml"
+    config.write_text(config.read_text() + f'\n[[local_group]]\nid = "{group.id}"\nadmin = true\n')
+    world.local_add(JIRA_ADMINS, PERSON)
+    there = OrganizationDirectoryId("here")
+    known = OrganizationGroup(
+        OrganizationGroupId(group.id), JIRA_ADMINS, there, synced=False, modifiable=True
+    )
+    step = Step(
+        ORGANIZATION, Action.REMOVE, known, Reason.LEFT, via=Via.ORGANIZATION, by=MAIN,
+        others=frozenset({AccountId("0" * 24)}),
+    )  # fmt: skip
+    wish = Wish(step, AccountId(admin.id), observe=False)
+
+    def under_way(tx: Tx) -> None:
+        line.mark(tx, [OTHER], "user", lane=0, due_at=tx.now, events=False)
+        (held,) = line.lease(tx, limit=1, only=OTHER)
+        assert journal.admit(tx, held, [wish], [], limits=Limits()).admitted
+
+    desk.write(under_way)
+    desk.story.remove_from_old_group()
+    ran = desk("look", PERSON)
+    assert ran.code == 1
+    assert f"contended: remove {JIRA_ADMINS} (another of its admins goes first)" in ran.out
+    assert world.local_members(JIRA_ADMINS) == {JIRA_ADMIN, PERSON}
 
 
 def test_somebody_unknown_is_said_to_be(desk: Desk) -> None:
@@ -141,6 +283,14 @@ def test_what_another_process_did_meanwhile_is_told(
     monkeypatch.setattr(Worker, "look_at", taken)
     ran = desk("look", user)
     assert (ran.code, ran.out) == (0, "nothing to change\n")
+    unread = Unread(Why.UNAVAILABLE, detail="okta answered 503 to GET user")
+    refused = [Refusal(MAIN, Cause.USER_UNREAD, unread=unread), Refusal(MAIN, Cause.ORPHANED)]
+    desk.write(lambda tx: refusals.keep(tx, user, MAIN, refused))
+    ran = desk("look", user)
+    assert ran.code == 1
+    assert "not read: user_unread: okta answered 503 to GET user" in ran.out
+    assert f"refused: orphaned; see: hooks steps --refused {user}" in ran.out
+    assert desk("look", user, "--json").json()["failed"] is True
 
 
 def test_another_process_that_does_not_end_is_not_waited_for_for_ever(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hooks.core.ids import OktaUserId, OrganizationDirectoryId, OrganizationGroupId
 from hooks.core.membership import ORGANIZATION, OrganizationGroup
 from hooks.core.refusal import Cause, Refusal
-from hooks.store import groups, line, refusals
+from hooks.store import groups, line, orders, refusals
 from hooks.store.database import Database
 from tests.store.builders import Wall, due, mark, user
 
@@ -81,20 +81,32 @@ def test_an_unknown_group_is_not_accepted(database: Database) -> None:
     assert accept(database) is None
 
 
-def test_changed_groups_are_listed_with_how_many_wait_for_them(database: Database) -> None:
+def test_changed_groups_are_listed_with_those_who_wait_for_them(database: Database) -> None:
     remember(database, ONE, group(2, "another"), group(3, "unchanged"))
     assert database.read_now(groups.changed) == []
     for who in (1, 2):
         refuse(database, who, Cause.GROUP_CHANGED)
     refuse(database, 3, Cause.GROUP_CHANGED, group(2))
     refuse(database, 4, Cause.NOT_MODIFIABLE, group(3))
+    known = {"synced": False, "accept": False}
     assert database.read_now(groups.changed) == [
-        {"id": group(2).id, "name": "another", "synced": False, "people": 1},
-        {"id": ONE.id, "name": "jira-users", "synced": False, "people": 2},
+        {"id": group(2).id, "name": "another", "users": [user(3)], **known},
+        {"id": ONE.id, "name": "jira-users", "users": [user(1), user(2)], **known},
     ]
     for who in (1, 2):
         database.write_now(lambda tx, who=who: refusals.keep(tx, user(who), ORGANIZATION, []))  # type: ignore[misc]
     assert [each["name"] for each in database.read_now(groups.changed)] == ["another"]
+
+
+def test_what_was_accepted_is_listed_once_it_was_seen_again(database: Database) -> None:
+    remember(database, ONE, group(2, "another"))
+    accept(database)
+    database.write_now(lambda tx: orders.record(tx, "accept", ONE.id, who="ann", why="renamed"))
+    database.write_now(lambda tx: orders.record(tx, "retry", group(2).id, who="ann", why="x"))
+    assert database.read_now(groups.accepted) == []
+    remember(database, RENAMED)
+    told = {"id": ONE.id, "name": "confluence-users", "synced": True}
+    assert database.read_now(groups.accepted) == [told]
 
 
 def test_accepting_has_those_looked_at_who_waited_for_it(database: Database, wall: Wall) -> None:
