@@ -179,6 +179,7 @@ class CatchUp:
             return link
         if cursor.at(tx, cursor.LOG_REACHED) is None:
             cursor.put(tx, cursor.LOG_REACHED, "")
+            return self.clock.now()
         return self._before(tx)
 
     def _before(self, tx: Tx) -> datetime:

@@ -58,6 +58,17 @@ async def test_what_okta_never_delivered_is_found_once_and_done(
         assert await run.dead() == []
 
 
+async def test_what_was_before_the_first_start_marks_nobody_due(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    ann = company.hire("ann", "red")
+    company.world.deactivate(ann)
+    company.time.push(MINUTE)
+    async with company.service(sqlite_url, tmp_path) as run:
+        assert await run.catch_up() == Read()
+        assert company.groups(ann) == {"red"}
+
+
 async def test_what_the_hook_brought_is_not_taken_for_missed(
     company: Company, database_url: str, tmp_path: Path
 ) -> None:
