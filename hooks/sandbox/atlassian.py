@@ -113,8 +113,12 @@ class Guard:
         if scheme.lower() != "bearer" or key not in known:
             raise UnauthorizedError(401, "Unauthorized")
         directory = self.world.directories.get(request.path_params["directory_id"])
-        if directory is None or directory.dead:
+        lapsed = self.world.switches.lapsed_directory
+        if directory is None or (directory.dead and lapsed == "404"):
             raise RefusalError(404, "Directory not found")
+        if directory.dead:
+            unknown = lapsed == "401"
+            raise UnauthorizedError(int(lapsed), "Unauthorized" if unknown else "Forbidden")
         if known[key] is not directory:
             raise UnauthorizedError(403, "Forbidden")
         return directory

@@ -45,6 +45,7 @@ VERBS = frozenset(
         "log_in",
         "push_group",
         "push_now",
+        "reconnect",
         "rehire",
         "remove_from_group",
         "rename_group",

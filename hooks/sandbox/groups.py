@@ -1,5 +1,6 @@
 """What admins do to groups, apps and group push, and the events Okta logs for it."""
 
+from functools import partial
 from typing import Literal
 
 from .base import app_target, group_target, user_target
@@ -108,6 +109,23 @@ class Groups(People):
         self.organization.follow(directory, self.now())
         return directory
 
+    def reconnect(self, directory: Directory | str) -> Directory:
+        """The subscription is back: a new directory, with a key of its own, for one that lapsed.
+
+        Okta, told where it is, provisions everybody assigned into it; groups come when somebody
+        pushes them. Source: Atlassian community ba-p/1005475.
+        """
+        lapsed = self.directory(directory)
+        if not lapsed.dead:
+            raise WorldError(f"the directory is there: {lapsed.name}")
+        del self.directories[lapsed.id]
+        app = self.app(lapsed.app_id)
+        made = self.add_directory(app, lapsed.name)
+        for user_id in sorted(app.users):
+            user = self.org.users[user_id]
+            self.later(self.switches.provisioning_delay, partial(self.provision, user, app))
+        return made
+
     def assign(self, user: User | str, app: App | str) -> None:
         user, app = self.user(user), self.app(app)
         app.direct.add(user.id)
@@ -212,9 +230,19 @@ class Groups(People):
         return next((g for g in groups if g.name == name), None)
 
     def push_now(self, mapping: Mapping | str) -> None:
-        """The admin's "Push now": the one thing that reconciles."""
+        """The admin's "Push now": the one thing that reconciles, and makes what is not there.
+
+        A local group of its name is in the way. Source: Atlassian community ba-p/1005475.
+        """
         mapping = self.mapping(mapping)
         mapping.status, mapping.error_summary = "ACTIVE", None
+        directory = self.directory_of(self.org.apps[mapping.app_id])
+        name = self.org.groups[mapping.target_group_id].name
+        if directory is not None and directory.group_named(name) is None:
+            if self.organization.clashes(name):
+                self.fail_mapping(mapping, "Resource [GROUP]: with displayName already exists.")
+                return
+            directory.add_group(ScimGroup(self.ids.uuid(), name, self.now(), self.now()))
         self.push_everything(mapping)
 
     def mapping(self, key: Mapping | str) -> Mapping:

@@ -211,7 +211,58 @@ async def test_a_lapse_makes_synced_groups_local_and_ends_the_directory(
     world.remove_from_group(PERSON, CONFLUENCE)
     assert CONFLUENCE in story.local_groups
     assert status(world) == "active"
-    world.add_directory(story.app, "again")
+
+
+@pytest.mark.parametrize("answer", ["404", "401", "403"])
+async def test_a_directory_that_lapsed_refuses_its_key_in_one_way_or_another(
+    story: Story0, scim: httpx.AsyncClient, answer: Any
+) -> None:
+    story.world.switches.lapsed_directory = answer
+    assert (await scim.get("/Groups")).status_code == 200
+    story.world.lapse(story.directory)
+    assert (await scim.get("/Groups")).status_code == int(answer)
+
+
+async def test_subscribed_again_the_same_accounts_are_in_a_directory_of_another_id(
+    story: Story0, scim: httpx.AsyncClient
+) -> None:
+    """Okta provisions whoever is assigned, pushes nothing, and does not bring back who left."""
+    world = story.world
+    mapping, account = world.mapping(CONFLUENCE), world.account(PERSON)
+    with pytest.raises(WorldError, match="the directory is there"):
+        world.reconnect("main")
+    world.lapse("main")
+    world.remove_from_group(COLLEAGUE, CONFLUENCE)
+    made = world.reconnect("main")
+    assert world.directories == {made.id: made}
+    assert (made.name, made.app_id) == ("main", story.app.id)
+    assert made.id != story.directory.id
+    assert made.key != story.directory.key
+    assert (await scim.get("/Groups")).status_code == 401
+    assert [each.user_name for each in made.users.values()] == [PERSON]
+    record = world.record(made, PERSON)
+    assert record.account_id == account.id
+    assert story.app.users[story.person.id].state.external_id == record.id
+    assert (status(world, PERSON), status(world, COLLEAGUE)) == ("active", "active")
+    assert (made.groups, world.local_members(CONFLUENCE)) == ({}, {PERSON, COLLEAGUE})
+    # The local group of that name is in the way, until it is given to the directory, or is gone.
+    world.push_now(mapping)
+    assert (mapping.status, made.groups) == ("ERROR", {})
+    world.sync_group(CONFLUENCE, made)
+    world.push_now(mapping)
+    assert (mapping.status, world.members(made, CONFLUENCE)) == ("ACTIVE", {PERSON})
+    assert CONFLUENCE not in world.organization_groups_of(COLLEAGUE)
+
+
+def test_push_now_makes_a_group_again_once_the_local_one_is_gone(story: Story0) -> None:
+    world = story.world
+    world.lapse("main")
+    made = world.reconnect("main")
+    world.delete_local_group(CONFLUENCE)
+    world.push_now(CONFLUENCE)
+    assert world.members(made, CONFLUENCE) == {PERSON, COLLEAGUE}
+    assert CONFLUENCE in world.organization_groups_of(PERSON)
+    assert CONFLUENCE not in world.local_groups_of(PERSON)
 
 
 # --- what admins do -------------------------------------------------------------------------

@@ -256,6 +256,9 @@ async def test_links_show_every_directory_also_foreign_ones(doors: Doors) -> Non
     left = (await doors("GET", f"{doors.links}/user/{doors.person}/get-scim-links")).json()
     assert [link["directoryId"] for link in left] == [second.id, foreign]
     assert (await doors("GET", f"{doors.links}/user/nobody/get-scim-links")).json() == []
+    world.switches.lapsed_links_shown = True
+    told = (await doors("GET", f"{doors.links}/user/{doors.person}/get-scim-links")).json()
+    assert told == found
     assert world.violations == []
 
 
@@ -360,6 +363,7 @@ async def test_a_newcomer_plays_the_organization_with_curl(
         ("log_in", [PERSON]),
         ("set_org_key", ["scoped"]),
         ("lapse", ["main"]),
+        ("reconnect", ["main"]),
     ):
         response = await curl.post(f"/{verb}", json=body)
         assert response.status_code == 200, response.text

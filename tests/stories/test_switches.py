@@ -26,6 +26,7 @@ from tests.stories.cast import (
     Who,
     playing,
 )
+from tests.stories.company import TEAMS
 
 Do = Callable[[Cast], object]
 
@@ -147,6 +148,19 @@ def jira_only(cast: Cast) -> None:
     cast.world.local_add(group, *cast.login.values())
 
 
+def lapse(cast: Cast) -> None:
+    cast.world.lapse(cast.company.directory)
+
+
+def subscribed_again(cast: Cast) -> None:
+    """After a lapse nobody here saw; the new directory has taken all groups over."""
+    lapse(cast)
+    cast.company.directory = cast.world.reconnect(cast.company.directory)
+    for team in TEAMS:
+        cast.world.sync_group(team, cast.company.directory)
+        cast.world.push_now(team)
+
+
 def imported(cast: Cast) -> None:
     """An HR system brings somebody back and sends them away again, then the admins act."""
     cast.world.activate(cast.login["back"], imported=True)
@@ -179,6 +193,12 @@ ORPHANED = Has(
     less={"back": {"green"}},
     causes=of("left moved stays", "orphaned"),
 )
+#: Nobody has a record, so nothing is known of anybody.
+LAPSED = Has(
+    more=NOTHING,
+    less={"back": {"red", "green", JIRA}},
+    causes=of("left moved back stays", "record_unread"),
+)
 SYSTEM = {who: {"system-administrators"} for who in WHO}
 SMALL = {"org_page_maximum": 2, "org_limit_over": "clamp"}
 
@@ -187,6 +207,20 @@ ROWS: tuple[Row, ...] = (
     Row("propagation_delay", (30.0, 600.0)),
     Row("org_search_lag", (20.0, 120.0)),
     Row("default_name_create", ("unsynced", "409"), first=push_as_jira),
+    Row(
+        "lapsed_directory",
+        ("404", "401", "403"),
+        then=lapse,
+        ends=dict.fromkeys(("404", "401", "403"), LAPSED),
+        goes_on=("404", "401", "403"),
+        patience=SOON,
+    ),
+    Row(
+        "lapsed_links_shown",
+        (False, True),
+        first=subscribed_again,
+        ends={True: Has(more=NOT_LOCAL, causes=of("left moved back", "linked_elsewhere"))},
+    ),
     Row("auto_app_access", (False, True), later=sign_in),
     Row(
         "unmanaged_deactivation",

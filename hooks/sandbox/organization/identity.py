@@ -37,7 +37,7 @@ class ScimLinks:
         own = [
             (record.id, directory.id)
             for directory in self.organization.directories
-            if not directory.dead
+            if not directory.dead or self.world.switches.lapsed_links_shown
             for record in directory.linked(account_id)
         ]
         return [

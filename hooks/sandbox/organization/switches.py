@@ -21,6 +21,11 @@ class OrganizationSwitches:
     default_name_create: Literal["unsynced", "409"] = "unsynced"
     """A SCIM group named as a built-in or default one: made and never synced (Atlassian OpenAPI),
     or a conflict (older text)."""
+    lapsed_directory: Literal["404", "401", "403"] = "404"
+    """What the directory of a lapsed subscription answers to its key. Unknown."""
+    lapsed_links_shown: bool = False
+    """Whether links into such a directory are told for ever. ACCESS-1369: the system still takes
+    "the old (removed) provisioning directory into account"."""
     auto_app_access: bool = False
     """A log-in grants the default groups again. Source: resolution.de, default groups page."""
     unmanaged_deactivation: Literal["ignored", "deactivated"] = "ignored"
