@@ -8,7 +8,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hooks.core.errors import RateLimitedError
@@ -93,6 +93,8 @@ NAMES = ["Date", "Retry-After", "X-Rate-Limit-Reset", "X-RateLimit-Remaining", "
         st.text() | st.integers().map(str) | st.datetimes().map(str) | st.just("9999-12-31T23:59Z"),
     )
 )
+@example({"Date": "8999-12-31T23:59Z", "Retry-After": "2026-11-21T09:30Z"})
+@example({"Date": "8999-12-31T23:59Z", "X-Rate-Limit-Reset": "1795253400"})
 def test_any_headers_are_survived(headers: dict[str, str]) -> None:
     rate_of(headers, START)
 
