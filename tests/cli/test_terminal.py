@@ -123,7 +123,8 @@ def test_no_list_breaks_an_id_or_a_line(full: Desk) -> None:
     person, colleague = full.story.person.id, full.story.colleague.id
     (event, *_) = full("events", "--about", person, "--json").json()
     wanted = {each: ids(full(*each, "--json").json(), keys) for each, keys in LISTS.items()}
-    wanted[("mappings",)] |= {full.story.world.local_group(f"{JIRA_USERS}-and-{LONG}").id}
+    group = full.story.world.local_group(f"{JIRA_USERS}-and-{LONG}").id
+    wanted[("mappings",)] |= {group}
     wanted[("steps", "--evidence")] = wanted[("steps",)]
     wanted[("events", "show", event["uuid"])] = {event["uuid"], event["type"]}
     wanted[("held", "show", "1")] = ids(full("held", "show", "1", "--json").json(), ("id", "class"))
@@ -134,6 +135,7 @@ def test_no_list_breaks_an_id_or_a_line(full: Desk) -> None:
         found = ids(told["now"]["places"], ("account", "scim_id"))
         wanted[("explain", colleague, *more)] = ids(told, ("uuid", "class")) | found
         wanted[("look", colleague, "--dry-run")] = found | {colleague}
+    wanted[("mappings", "accept", group, "--reason", "x")] = {group}
     assert all(wanted.values())
     screens = shown([list(each) for each in wanted])
     for command, whole in wanted.items():
