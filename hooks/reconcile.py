@@ -24,6 +24,8 @@ from hooks.store.people import Stood
 from hooks.submit import Submit
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from hooks.clock import Clock
     from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimUserId
     from hooks.core.ledger import Resolved
@@ -206,10 +208,20 @@ def _came(
             (each.look for each in plan.contradictions if each.look), default=None
         ),
         waiting_since=min(waiting, default=None),
+        alarmed_since=_alarmed(reading, plan),
         doubted_until=held.abandoned + _IN_FLIGHT if held.abandoned else None,
         restless=added or stirred or bool(sent and (returning or any(unsettled.values()))),
         base=held.base,
     )
+
+
+def _alarmed(reading: Reading, plan: Plan) -> datetime | None:
+    """Since when somebody is away who still administers Atlassian."""
+    if not any(each.cause is Cause.ADMIN_LEFT for each in plan.refusals):
+        return None
+    memory = _memories(reading)[ORGANIZATION]
+    away = memory.standing is not None and memory.standing.absent
+    return (memory.absent_since if away else None) or reading.at
 
 
 _FAILED = frozenset({State.FAILED, State.ABANDONED, State.OPEN})

@@ -23,6 +23,8 @@ _WAITS = tuple(
     timedelta(seconds=seconds)
     for seconds in (30, 120, 300, 900, 3600, *(3600 * hour for hour in range(2, 25)))
 )
+#: And then, while somebody who left administers Atlassian: nobody tells us when that ends.
+_ALARMED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,10 @@ class Came:
 
     ``failed``: something is to be tried again (``retry_at``: not before); ``blameless``: for want
     of a working credential, or in a pause, only; ``contradicted_until``: an event disagrees until
-    then; ``waiting_since``: Okta or Atlassian is not done; ``restless``: the plan is one after
-    which the person is looked at again; ``base`` as the last look left it; ``doubted_until``:
-    somebody who lost the lease may have been writing until then.
+    then; ``waiting_since``: Okta or Atlassian is not done; ``alarmed_since``: they have been away
+    since and administer Atlassian still; ``restless``: the plan is one after which the person is
+    looked at again; ``base`` as the last look left it; ``doubted_until``: somebody who lost the
+    lease may have been writing until then.
     """
 
     failed: bool = False
@@ -73,6 +76,7 @@ class Came:
     retry_at: datetime | None = None
     contradicted_until: datetime | None = None
     waiting_since: datetime | None = None
+    alarmed_since: datetime | None = None
     restless: bool = False
     base: datetime | None = None
     doubted_until: datetime | None = None
@@ -106,11 +110,16 @@ def after(
 def _looking(came: Came, now: datetime, look_again: tuple[timedelta, ...]) -> Idle | LookAgain:
     base = now if came.restless else came.base
     planned = [base + wait for wait in look_again if base + wait > now] if base else []
-    since = came.waiting_since
-    waits = [since + wait for wait in _WAITS if since + wait > now] if since else []
-    times = [*planned[:1], *waits[:1]]
+    times = [*planned[:1], *_waits(came.waiting_since, now)]
+    if came.alarmed_since:
+        times += _waits(came.alarmed_since, now) or [now + _ALARMED]
     if came.contradicted_until:
         times.append(came.contradicted_until)
     if came.doubted_until and came.doubted_until > now:
         times.append(came.doubted_until)
     return LookAgain(min(times), base if planned else None) if times else Idle()
+
+
+def _waits(since: datetime | None, now: datetime) -> list[datetime]:
+    """The next look on the schedule that thins out, if there is one."""
+    return [since + wait for wait in _WAITS if since + wait > now][:1] if since else []

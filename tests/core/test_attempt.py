@@ -82,6 +82,19 @@ def then(came: Came, *, at: datetime = NOW, attempt: int = 1, jitter: float = MO
         ),
         pytest.param(Came(waiting_since=seconds(-24 * 3600)), Idle(), id="and no longer"),
         pytest.param(
+            Came(alarmed_since=NOW), LookAgain(seconds(30)), id="an admin left: as whoever waits"
+        ),
+        pytest.param(
+            Came(alarmed_since=seconds(-24 * 3600), waiting_since=seconds(-24 * 3600)),
+            LookAgain(seconds(24 * 3600)),
+            id="an admin left: then daily, for as long as it takes",
+        ),
+        pytest.param(
+            Came(alarmed_since=seconds(-9 * 24 * 3600), waiting_since=NOW),
+            LookAgain(seconds(30)),
+            id="an old alarm keeps nobody from waiting for something new",
+        ),
+        pytest.param(
             Came(doubted_until=seconds(15)), LookAgain(seconds(15)), id="somebody may be writing"
         ),
         pytest.param(Came(doubted_until=NOW), Idle(), id="nobody can be writing any more"),
@@ -180,6 +193,7 @@ def test_a_wait_keeps_its_cap_unless_the_vendor_asked_and_never_undercuts_it(
         failed=st.booleans(),
         contradicted_until=maybe,
         waiting_since=maybe,
+        alarmed_since=maybe,
         restless=st.booleans(),
         base=maybe,
     ),
@@ -193,6 +207,8 @@ def test_no_look_that_was_asked_for_comes_late(came: Came, attempt: int, jitter:
         assert found.at <= came.contradicted_until
     if came.restless and isinstance(found, LookAgain):
         assert found.at <= NOW + LOOK_AGAIN[0]
+    if came.alarmed_since and not isinstance(found, DeadLetter):
+        assert not isinstance(found, Idle)
 
 
 @given(jitters, jitters, attempts)

@@ -534,6 +534,7 @@ ROWS = [
             more={"moved": {"red", JIRA}, "back": {WIKI}},
             causes=of("moved back", "protected") | of("left", "admin_left"),
         ),
+        goes_on=True,
     ),
     Row(
         "all held a role when the organization was last heard",

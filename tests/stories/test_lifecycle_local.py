@@ -16,6 +16,7 @@ from tests.stories.pair import (
     CLUB,
     DAY,
     GONE,
+    HOUR,
     JIRA,
     JIRA_RULE,
     LOCAL,
@@ -260,6 +261,7 @@ POWER = [
         {"admin_left"},
         first=together(admins("carol"), role),
         rules=admin_rule,
+        goes_on=True,
     ),
     Row(
         "an admin leaves, and no rule names the group",
@@ -267,6 +269,7 @@ POWER = [
         HELD,
         {"admin_left"},
         first=admins("carol"),
+        goes_on=True,
     ),
     Row(
         "an admin leaves, and a rule names the group without its id",
@@ -275,6 +278,7 @@ POWER = [
         {"admin_left", "never"},
         first=admins("carol"),
         rules=f'{RULES}[[local_group]]\nname = "jira-*"\n',
+        goes_on=True,
     ),
     Row(
         "the last admin leaves",
@@ -283,6 +287,7 @@ POWER = [
         {"admin_left", "last_admin"},
         first=admins(),
         rules=admin_rule,
+        goes_on=True,
     ),
     Row(
         "the last active admin leaves",
@@ -291,6 +296,7 @@ POWER = [
         {"admin_left", "last_admin"},
         first=admins("carol", inactive=True),
         rules=admin_rule,
+        goes_on=True,
     ),
     Row(
         "an admin leaves and is back",
@@ -389,7 +395,27 @@ async def test_of_two_admins_who_leave_at_once_one_stays(
             assert await run.causes(each) == {"admin_left", "last_admin"}
         stays = pair.ann in left
         causes = {"admin_left", "last_admin"} if stays else set()
-        await pair.ended(Row("", (), HELD if stays else GONE, causes))
+        await pair.ended(Row("", (), HELD if stays else GONE, causes, goes_on=True))
+
+
+@pytest.mark.parametrize(
+    ("unheeded", "within"),
+    [pytest.param(MINUTE, HOUR, id="soon"), pytest.param(2 * DAY, DAY, id="late")],
+)
+async def test_the_alarm_about_an_admin_who_left_ends_by_itself_once_the_role_is_gone(
+    time: Time, sqlite_url: str, tmp_path: Path, unheeded: timedelta, within: timedelta
+) -> None:
+    """Nobody tells us of what is done in Atlassian."""
+    pair = Pair(time)
+    role(pair)
+    async with pair.company.service(sqlite_url, tmp_path, rules=RULES) as run:
+        pair.run = run
+        await pair.act(leaves)
+        await run.settle(unheeded)
+        assert await pair.causes() == {"admin_left"}
+        pair.world.set_roles(pair.account, [])
+        await run.settle(within)
+        await pair.ended(Row("", (), GONE))
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["assigned while staged", "assigned after"])

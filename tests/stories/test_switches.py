@@ -300,6 +300,7 @@ ROWS: tuple[Row, ...] = (
             True: Has(more=SYSTEM, causes=of("left", "never", "admin_left") | of("back", "never")),
             False: Has(more=SYSTEM),
         },
+        goes_on=(True,),
     ),
     Row("org_page_maximum", (1, 3), also={"org_limit_over": "clamp"}),
     Row(
