@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import func, select
 
@@ -22,7 +23,7 @@ from hooks.store.tables import Outcome, Step
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import ScalarSelect
+    from sqlalchemy import ColumnElement, ScalarSelect
 
     from hooks.core.ids import AccountId, OktaUserId, ScimUserId
     from hooks.core.ledger import Resolved
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from hooks.core.policy import Limits
     from hooks.store.database import Tx
     from hooks.store.line import Lease
+
+T = TypeVar("T")
 
 _step = Step.__table__  # type: ignore[attr-defined]
 _outcome = Outcome.__table__  # type: ignore[attr-defined]
@@ -39,6 +42,8 @@ _outcome = Outcome.__table__  # type: ignore[attr-defined]
 _LONGEST_NAME = 10_000
 #: Events named in one step, the newest of its lease.
 _MOST_EVENTS = 20
+#: For so long a search may go on showing somebody whose removal is done.
+_UNSEEN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,27 +147,30 @@ def admit(
 
 
 def _another_remains(tx: Tx, wish: Wish) -> bool:
-    """Whether an admin group keeps a member: open removals of the others count as gone.
+    """Whether an admin group keeps a member: removals of the others that may not show count.
 
-    The group is locked first, so that two last admins are not removed at once. Design 3.4.
+    The group is locked first, so that two last admins are not removed at once. Design 3.4. A
+    removal that ended since the others were read, or that a search does not show yet, counts too.
     """
     if wish.step.others is None:
         return True
     holds.lock(tx, f"group/{wish.step.group.id}")
+    unseen = tx.now - round(_UNSEEN.total_seconds() * 1_000_000)
     leaving = tx.execute(
         select(_step.c.account).where(
             _step.c.group == wish.step.group.id,
             _step.c.action == Action.REMOVE,
             _step.c.account.in_(sorted(wish.step.others)),
-            _last_state().in_([State.OPEN, State.SUBMITTED]),
+            _last(_outcome.c.state).in_([State.OPEN, State.SUBMITTED])
+            | ((_last(_outcome.c.state) == State.SETTLED) & (_last(_outcome.c.at) > unseen)),
         )
     ).scalars()
     return bool(wish.step.others - set(leaving))
 
 
-def _last_state() -> ScalarSelect[str]:
-    """The latest outcome's state, of each step of the query around."""
-    mine = select(_outcome.c.state).where(_outcome.c.step == _step.c.id)
+def _last(column: ColumnElement[T]) -> ScalarSelect[T]:
+    """This of the latest outcome, of each step of the query around."""
+    mine = select(column).where(_outcome.c.step == _step.c.id)
     return mine.order_by(_outcome.c.id.desc()).limit(1).correlate(_step).scalar_subquery()
 
 
@@ -237,7 +245,7 @@ def list_steps(
     """Steps, newest first, each with its outcomes in order; of those in one state, or all."""
     query = select(_step).order_by(_step.c.id.desc()).limit(limit)
     if state:
-        query = query.where(_last_state() == state)
+        query = query.where(_last(_outcome.c.state) == state)
     if user:
         query = query.where(_step.c.user == user)
     if before:

@@ -11,7 +11,7 @@ from hooks.core.policy import Limits
 from hooks.store import groups, journal
 from hooks.store.database import Database
 from hooks.store.journal import Admission, Wish
-from tests.store.builders import MAIN, lease_one, mark, settle, user
+from tests.store.builders import MAIN, Wall, lease_one, mark, settle, user
 
 ANN, BOB = user(1), user(2)
 ACCOUNTS: dict[str, AccountId] = {
@@ -53,6 +53,20 @@ def test_of_two_last_admins_one_remains(database: Database) -> None:
     failed = [Resolved(step, State.FAILED, "unavailable")]
     database.write_now(lambda tx: journal.record(tx, held, failed))
     assert len(leave(database, BOB, left_behind=ANN).admitted) == 1
+
+
+def test_of_two_last_admins_one_remains_while_a_search_may_show_the_other(
+    database: Database, wall: Wall
+) -> None:
+    """The removal of the other may end between their being seen and the admission."""
+    (step, _), *_ = leave(database, ANN, left_behind=BOB).admitted
+    mark(database, ANN)
+    held = lease_one(database, ANN)
+    settled = [Resolved(step, State.SETTLED)]
+    database.write_now(lambda tx: journal.record(tx, held, settled))
+    assert leave(database, BOB, left_behind=ANN).contended == 1
+    wall.forward(3600)
+    assert leave(database, BOB, left_behind=ANN).contended == 0, "made an admin again since"
 
 
 def test_a_group_stays_as_it_was_first_seen_until_somebody_accepts(database: Database) -> None:
