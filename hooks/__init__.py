@@ -11,7 +11,9 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions keys recovery           what waits for somebody; seals; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
+        purge                             what has outlived its use, now
         opening ends text                 what commands open; how they end; how lists look
+        progress                          how far long work is
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
     exchange                              one request and its one answer
     settings/                             only reader of environment and file
@@ -21,6 +23,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     worker  catchup                       leases, looks, settles; reads on in the System Log
     rounds                                work about many people
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
+    purge                                 what has outlived its use, little by little
     submit                                writes, and the proof of them
     observe                               everything one plan rests on
     inquire  recall                       what an answer is worth; what the store knew
@@ -43,6 +46,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         groups looks refusals             what is remembered of groups; told; left alone
         mappings holds orders             which group is which; what waits for a person; was ordered
         line                              who is due, leases and their fences
+        retention                         what is over, and what never is
         waiting pause                     what a look is caused by; whether anything is written
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine

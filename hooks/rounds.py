@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hooks.clock import Clock
     from hooks.core.ids import OktaUserId
     from hooks.observe import Directory
+    from hooks.purge import Purge
     from hooks.store.database import Database, Tx
     from hooks.store.line import Lease
     from hooks.survey import Survey
@@ -38,18 +39,26 @@ class Rounds:
     """Carries one of them out and settles its lease. Raises HooksErrors: try all of it again."""
 
     def __init__(
-        self, *, survey: Survey, database: Database, history: timedelta, clock: Clock
+        self,
+        *,
+        survey: Survey,
+        purge: Purge,
+        database: Database,
+        history: timedelta,
+        clock: Clock,
     ) -> None:
         """``history`` is how far the first start reads the System Log back."""
         self._survey = survey
+        self._purging = purge
         self._database = database
         self._history_days = history
         self._clock = clock
 
     def enroll(self, tx: Tx) -> None:
-        """Put the census of each directory in line, and the log's past, unless they are there."""
+        """Put what is done regularly, and the log's past, in line unless they are there."""
         if self._history_days and cursor.get(tx, _HISTORY) is None:
             line.enroll(tx, _HISTORY, _HISTORY)
+        line.enroll(tx, "purge", "purge")
         for each in self._survey.directories.values():
             line.enroll(tx, each.app, "census")
 
@@ -60,6 +69,7 @@ class Rounds:
             "push": self._push,
             "census": self._census,
             "history": self._history,
+            "purge": self._purge,
         }
         work = kinds.get(held.kind)
         if work is None:
@@ -105,6 +115,11 @@ class Rounds:
 
         await self._database.write(done)
         return {"verdict": "settled", "lines": read}
+
+    async def _purge(self, held: Lease) -> Told:
+        done = await self._purging.run(lambda tx: line.compare_fence(tx, held))
+        await self._settle(held, LookAgain(self._clock.now() + done.again))
+        return {"verdict": "settled", "purged": done.told()}
 
     async def _settle(self, held: Lease, then: Next) -> None:
         await self._database.write(lambda tx: line.settle(tx, held, then))

@@ -23,6 +23,7 @@ from hooks.gateways.scim import Scim
 from hooks.gateways.wire import open_client
 from hooks.observe import Directory, Observer
 from hooks.pins import PolicyInForce
+from hooks.purge import Purge
 from hooks.reconcile import Reconciler
 from hooks.rounds import Rounds
 from hooks.settings import OktaToken
@@ -132,6 +133,7 @@ async def opened(
             reconciler=reconciler,
             rounds=Rounds(
                 survey=Survey(observer=observer, database=database, sealer=sealer),
+                purge=Purge(database, timedelta(days=settings.retention.events_days)),
                 database=database,
                 history=timedelta(days=settings.okta.history_days),
                 clock=clock,

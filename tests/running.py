@@ -37,7 +37,7 @@ _ROUNDS = 1000
 _migrated: list[bytes] = []
 _due = Due.__table__  # type: ignore[attr-defined]
 #: What is always due some time.
-_REGULAR = ("census", "catchup")
+_REGULAR = ("census", "catchup", "purge")
 
 
 class Time:

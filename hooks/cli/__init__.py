@@ -21,6 +21,7 @@ from hooks.cli import (
     look,
     mappings,
     policy,
+    purge,
     recovery,
     sandbox,
 )
@@ -92,6 +93,7 @@ app.command(short_help="Read a range of Okta's System Log for what was missed.")
 app.command(short_help="Write nothing to the vendors, at once and everywhere.")(recovery.pause)
 app.command(short_help="Write to the vendors again.")(recovery.resume)
 app.add_typer(policy.app, name="policy", short_help="What hooks.toml reaches: check it.")
+app.command(short_help="Delete what is over and old; never what is owed.")(purge.purge)
 app.add_typer(keys.keys, name="keys", short_help="Keys to seal with.")
 app.command(short_help="Make the database, or bring it up to date.")(keys.migrate)
 

@@ -33,6 +33,9 @@ _LONGEST_WHY = 512
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the order.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Count what would be done; change nothing.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many lines.")]
 Before = Annotated[
     int | None,

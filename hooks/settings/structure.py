@@ -28,6 +28,7 @@ from hooks.core.ids import (
     OrganizationId,
     ScimDirectoryId,
 )
+from hooks.core.local import RECENT
 from hooks.core.membership import ORGANIZATION, Mode
 from hooks.core.policy import Orphaned, Restore, Suspended
 from hooks.settings import forms
@@ -193,9 +194,15 @@ class Audit(Table):
 
 
 class Retention(Table):
-    """How long settled events are kept."""
+    """How long what is over is kept: settled events, ended refusals and holds, old steps.
 
-    events_days: Count = Field(default=90, description="days")
+    Not less than anything looks back: grants after our removals count for 30 days, the brake
+    counts a day, and both go by another instant than the one at which something is deleted.
+    """
+
+    events_days: Annotated[int, Strict(), Ge(RECENT.days + 1), Le(1_000_000)] = Field(
+        default=90, description="days that what is over is kept, 31 or more"
+    )
 
 
 class Notify(Table):

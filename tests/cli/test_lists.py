@@ -106,7 +106,7 @@ def test_refusals_come_with_their_way_out(desk: Desk) -> None:
     assert WAY_OUT[Cause.APP_NOT_ACTIVE] in desk("steps", "--refused", desk.story.person.id).out
 
 
-def test_a_blameless_is_told_as_the_look_told_it(desk: Desk) -> None:
+def test_a_refused_credential_is_told_as_the_look_told_it(desk: Desk) -> None:
     desk.story.world.set_org_key("expired")
     desk.story.world.deactivate(PERSON)
     looked = desk("look", PERSON).out

@@ -90,7 +90,7 @@ def test_the_detail_is_the_newest_and_the_age_the_oldest(database: Database, wal
     assert details() == [("", first)]
 
 
-def test_a_blameless_is_kept_as_such(database: Database) -> None:
+def test_a_refused_credential_is_kept_as_such(database: Database) -> None:
     unread = Unread(Why.CREDENTIAL, detail="okta answered 401 to GET user")
     keep(database, Refusal(MAIN, Cause.USER_UNREAD, unread=unread))
     (row,) = database.read_now(refusals.listed)

@@ -1,0 +1,157 @@
+"""Delete what has outlived its use, a portion at a time, and leave the store to others between.
+
+Must live here: how fast, and how much at once. Must not know: what is over, or who asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from hooks.clock import elapsed
+from hooks.store import retention
+from hooks.store.retention import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from hooks.store.database import Database, Tx
+
+T = TypeVar("T")
+
+#: Portions of one scheduled run; what is left is for the next, soon.
+MOST = 40
+_SOON, _LATER = timedelta(minutes=1), timedelta(days=1)
+#: Seconds of rest for each second of writing: deliveries have four fifths of the one writer.
+_REST = 4.0
+
+
+@dataclass(slots=True)
+class Purged:
+    """Rows deleted, or to be deleted, by kind; ``more`` if a run ended before all was done."""
+
+    events: int = 0
+    refusals: int = 0
+    holds: int = 0
+    steps: int = 0
+    outcomes: int = 0
+    more: bool = False
+
+    def told(self) -> dict[str, int]:
+        """The counts, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "more"}
+
+    @property
+    def again(self) -> timedelta:
+        """When the next scheduled run is due."""
+        return _SOON if self.more else _LATER
+
+    @property
+    def rows(self) -> int:
+        """All of them together."""
+        return sum(self.told().values())
+
+
+class Purge:
+    """Deletes what is older than ``keep``; safe to interrupt, and to run several times at once."""
+
+    def __init__(self, database: Database, keep: timedelta) -> None:
+        """Whatever is asked, ``keep`` is at least as long as anything looks back."""
+        self._database = database
+        self._keep = keep
+
+    async def run(
+        self,
+        fence: Callable[[Tx], object] = lambda _: None,
+        *,
+        most: float = MOST,
+        done: Purged | None = None,
+    ) -> Purged:
+        """Delete so many portions at most.
+
+        ``fence`` is compared in each transaction; ``done`` is counted up meanwhile, for whoever
+        watches.
+        """
+        run = _Run(self._database, await self._before(), fence, most, done or Purged())
+        for kind in Kind:
+            await run.delete(kind)
+        async for users in self._stretches(run.before):
+            await run.delete_steps(users)
+            if run.done.more:
+                break
+        return run.done
+
+    async def count(self) -> Purged:
+        """What would be deleted now."""
+        found = Purged()
+        before = await self._before()
+        for kind in Kind:
+            rows = await self._database.read(partial(retention.count, kind=kind, before=before))
+            setattr(found, kind, rows)
+        async for users in self._stretches(before):
+            steps, outcomes = await self._database.read(
+                partial(retention.count_steps, before=before, users=users)
+            )
+            found.steps += steps
+            found.outcomes += outcomes
+        return found
+
+    async def _before(self) -> int:
+        return await self._database.read(lambda tx: retention.cutoff(tx, self._keep))
+
+    async def _stretches(self, before: int) -> AsyncIterator[tuple[str, ...]]:
+        """People with something outlived in the journal, some at a time, each once."""
+        seen: set[str] = set()
+        after: int | None = 0
+        while after is not None:
+            found = await self._database.read(
+                partial(retention.stretch, before=before, after=after)
+            )
+            after = found.after
+            if users := tuple(each for each in found.users if each not in seen):
+                seen.update(users)
+                yield users
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: what is old, how many portions it may still delete, and what it has deleted."""
+
+    database: Database
+    before: int
+    fence: Callable[[Tx], object]
+    left: float
+    done: Purged
+
+    async def delete(self, kind: Kind) -> None:
+        """Delete what is old and over of a kind."""
+        delete = partial(retention.delete_some, kind=kind, before=self.before)
+        while rows := await self._portion(delete, nothing=0):
+            setattr(self.done, kind, getattr(self.done, kind) + rows)
+
+    async def delete_steps(self, users: tuple[str, ...]) -> None:
+        """Delete these people's outlived steps."""
+        delete = partial(retention.delete_steps, before=self.before, users=users)
+        steps = 1
+        while steps:
+            steps, outcomes = await self._portion(delete, nothing=(0, 0))
+            self.done.steps += steps
+            self.done.outcomes += outcomes
+
+    async def _portion(self, delete: Callable[[Tx], T], *, nothing: T) -> T:
+        if self.left <= 0:
+            self.done.more = True
+            return nothing
+        self.left -= 1
+
+        def fenced(tx: Tx) -> T:
+            self.fence(tx)
+            return delete(tx)
+
+        began = elapsed()
+        deleted = await self.database.write(fenced)
+        await asyncio.sleep(_REST * (elapsed() - began))
+        return deleted
