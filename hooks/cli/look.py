@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 #: How long another process's look is waited for: a lease without extension, and some more.
 PATIENCE = 75.0
 _POLL = 0.25
-#: A removal that would perhaps leave a group without any admin: somebody else's goes first.
+#: A removal that would perhaps leave a group without any admin.
 _CONTENDED = "contended"
+_WHY = {_CONTENDED: "(another of its admins goes first)"}
 #: States of a step that was not done, or of which nobody knows.
 _FAILED = frozenset({State.FAILED, State.ABANDONED, State.OPEN, _CONTENDED})
 #: Causes that are a missing answer, whether or not it is kept what came instead.
@@ -210,12 +211,8 @@ class _Came:
     def lines(self) -> Iterator[str]:
         """For people."""
         for step in self.steps:
-            why = (
-                "(another of its admins goes first)"
-                if step["state"] == _CONTENDED
-                else step["code"]
-            )
-            yield f"{step['state']}: {step['action']} {step['name']} {why}".rstrip()
+            code = step["code"] or _WHY.get(str(step["state"]), "")
+            yield f"{step['state']}: {step['action']} {step['name']} {code}".rstrip()
         if not self.steps:
             yield "nothing to change"
         if self.held:
