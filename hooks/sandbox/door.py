@@ -5,6 +5,8 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -68,6 +70,7 @@ class Door:
             await close(send)
             return
         request.status = reply.status
+        reply.set(b"date", format_datetime(world.now().astimezone(UTC), usegmt=True).encode())
         await traffic.observe("after", request)
         await deliver(send, reply, cut=fault is not None and fault.cut)
 

@@ -108,6 +108,7 @@ async def listen(app: ASGIApp, port: int) -> Listener:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        date_header=False,  # the doors tell the time of their world
         timeout_graceful_shutdown=1,
     )
     server = QuietServer(config)

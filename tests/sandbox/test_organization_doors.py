@@ -155,6 +155,20 @@ async def test_a_limit_says_when_it_ends(
     assert "X-RateLimit-Reset" not in (await doors.read()).headers
 
 
+async def test_a_limit_may_be_that_of_each_endpoint(doors: Doors) -> None:
+    switches = doors.world.switches
+    switches.org_rate_limit, switches.org_rate_counts = 1, "endpoint"
+    users = f"{doors.here}/users/search"
+    assert (await doors.read()).headers["X-RateLimit-Remaining"] == "0"
+    assert (await doors("POST", users, json={})).headers["X-RateLimit-Remaining"] == "0"
+    assert [(await doors.read()).status_code, (await doors.write()).status_code] == [429, 204]
+
+
+async def test_an_answer_is_dated_by_the_clock_of_its_world(doors: Doors) -> None:
+    """Or a client that trusts dates more than its own clock would reckon wrongly."""
+    assert (await doors.read()).headers["Date"] == "Sat, 21 Nov 2026 09:30:00 GMT"
+
+
 @pytest.mark.parametrize("form", ["proxy", "errors"])
 async def test_throttling_on_demand(doors: Doors, form: Any) -> None:
     doors.world.switches.org_429 = form

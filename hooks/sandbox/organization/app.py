@@ -104,13 +104,11 @@ class Guard:
         self.spent: dict[tuple[str, str, int], int] = {}
 
     def around(self, handler: Handler, path: str) -> Handler:
-        bucket = "events" if "/events" in path else ""
-
         async def endpoint(request: Request) -> Response:
             headers: dict[str, str] = {}
             try:
                 key = self._admit(request)
-                headers = self._meter(bucket, key)
+                headers = self._meter(path, key)
                 self._own(request)
                 response = await handler(request)
             except LimitError as limit:
@@ -147,10 +145,12 @@ class Guard:
         if request.path_params.get("org_id", self.organization.id) != self.organization.id:
             raise EnvelopeError(404, "TCS validation failed")
 
-    def _meter(self, bucket: str, key: str) -> dict[str, str]:
+    def _meter(self, path: str, key: str) -> dict[str, str]:
         """Count per minute, key and kind of call; raises above the limit."""
         switches, now = self.world.switches, self.world.now()
-        limit = switches.org_events_per_minute if bucket else switches.org_rate_limit
+        events = "/events" in path
+        bucket = path if events or switches.org_rate_counts == "endpoint" else ""
+        limit = switches.org_events_per_minute if events else switches.org_rate_limit
         minute = math.floor(now.timestamp() / 60)
         spent = self.spent[key, bucket, minute] = self.spent.get((key, bucket, minute), 0) + 1
         remaining = (limit or 1000) - spent

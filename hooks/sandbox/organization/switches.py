@@ -104,7 +104,10 @@ class OrganizationSwitches:
     org_rate_headers: bool = True
     """``X-RateLimit-*`` with an ISO reset. Source: Atlassian v1 OpenAPI, introduction."""
     org_rate_limit: int | None = None
-    """Requests per minute and key, enforced with 429; no number is published."""
+    """Requests per minute, enforced with 429; no number is published."""
+    org_rate_counts: Literal["key", "endpoint"] = "key"
+    """What the rate counts together. "For each endpoint", says the introduction of the v2
+    reference; of the limits nothing was seen."""
     org_events_per_minute: int = 10
     """Source: spec texts of events, May 2025."""
     org_event_delay: float = 0.0
