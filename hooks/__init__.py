@@ -37,7 +37,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         together                          reads several people need at once
         transport                         one door out, every failure an error of ours
         wire answers urls                 one exchange; what it says beside its content; safe paths
-        credential breaker pace           the proof; when to stop using it; lanes and budgets
+        pace visits rate                  lanes, budgets; who may spend them; what headers say
+        credential breaker                the proof; when to stop using it
     store/                                what we remember
         intake                            deliveries, committed in groups
         journal                           steps, and what became of them

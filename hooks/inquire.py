@@ -25,6 +25,7 @@ from hooks.core.errors import (
     ForbiddenError,
     HooksError,
     NotFoundError,
+    RateLimitedError,
     TransientError,
 )
 from hooks.core.memory import Claim, Claimed, Memory
@@ -46,6 +47,8 @@ async def answer_of(call: Awaitable[T]) -> T | Missing | Unread:
         return MISSING
     except (BreakerOpenError, CredentialError) as error:
         return Unread(Why.CREDENTIAL, getattr(error, "retry_at", None), str(error))
+    except RateLimitedError as error:
+        return Unread(Why.LIMITED, error.retry_at, str(error))
     except TransientError as error:
         return Unread(Why.UNAVAILABLE, error.retry_at, str(error))
     except ForbiddenError as error:

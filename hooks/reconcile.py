@@ -189,8 +189,8 @@ def _came(
     ]
     rejected = {each.directory for each in _rejected(sent)}
     unread = [refusal.unread for refusal in plan.refusals if refusal.unread and refusal.retry]
-    credential = [code == "credential" for code in failures]
-    credential += [each.why is Why.CREDENTIAL for each in unread]
+    turned_away = [code in _TURNED_AWAY for code in failures]
+    turned_away += [each.why in (Why.CREDENTIAL, Why.LIMITED) for each in unread]
     returning = any(each.standing is Standing.RETURNING for each in plan.places)
     stirred = any(each.claim in _RESTLESS for each in held.claims)
     added = any(wish.step.action is Action.ADD for wish, _ in sent)
@@ -202,7 +202,7 @@ def _came(
     ]
     return Came(
         failed=bool(failures or unread or admission.contended or admission.paused),
-        blameless=admission.paused or (bool(credential) and all(credential)),
+        turned_away=admission.paused or (bool(turned_away) and all(turned_away)),
         retry_at=max((each.retry_at for each in unread if each.retry_at), default=None),
         contradicted_until=min(
             (each.look for each in plan.contradictions if each.look), default=None
@@ -225,11 +225,13 @@ def _alarmed(reading: Reading, plan: Plan) -> datetime | None:
 
 
 _FAILED = frozenset({State.FAILED, State.ABANDONED, State.OPEN})
+#: Codes of steps that were not sent, or not looked at, for reasons that are not the person's.
+_TURNED_AWAY = frozenset({"credential", "limited"})
 
 
 def _refused_for_good(wish: Wish, became: Resolved) -> bool:
     """A give-back the vendor understood and said no to: no attempt of ours changes that."""
-    passing = became.code in ("credential", "unavailable")
+    passing = became.code in (*_TURNED_AWAY, "unavailable")
     return wish.step.action is Action.ADD and became.state is State.FAILED and not passing
 
 

@@ -16,6 +16,7 @@ from hooks.core.errors import (
     LeaseLostError,
     LostReplyError,
     PermanentError,
+    RateLimitedError,
     RejectedError,
     TransientError,
 )
@@ -72,6 +73,8 @@ class Submit:
             return wish, Resolved(step, State.OPEN, "reply_lost")
         except (BreakerOpenError, CredentialError):
             return wish, Resolved(step, State.FAILED, "credential")
+        except RateLimitedError:
+            return wish, Resolved(step, State.FAILED, "limited")
         except TransientError:
             return wish, Resolved(step, State.FAILED, "unavailable")
         except PermanentError as error:

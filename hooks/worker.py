@@ -25,10 +25,17 @@ from hooks.core.attempt import (
     Retry,
     backoff,
 )
-from hooks.core.errors import HooksError, LeaseLostError, StoreError, TransientError
+from hooks.core.errors import (
+    TURNED_AWAY,
+    HooksError,
+    LeaseLostError,
+    StoreError,
+    TransientError,
+)
 from hooks.core.ids import OktaUserId
 from hooks.core.refusal import Cause
 from hooks.gateways.pace import Lane, lane
+from hooks.gateways.visits import visiting
 from hooks.store import cursor, line, pause
 
 if TYPE_CHECKING:
@@ -232,7 +239,9 @@ class Worker:
 
     async def _user(self, tenure: _Tenure) -> dict[str, object]:
         held = tenure.lease
-        look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
+        since = min((each.published for each in held.claims), default=self.clock.now())
+        with visiting(held.subject, since):
+            look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
         if look.held:
             log.warning("brake", subject=held.subject, steps=look.held)
         for contradiction in look.plan.contradictions:
@@ -249,9 +258,10 @@ class Worker:
         now = self.clock.now()
         retry_at = error.retry_at if isinstance(error, TransientError) else None
         wait = now + backoff(held.attempt, self.jitter())
-        then: Next = Retry(max(wait, retry_at or wait))
+        counted = not isinstance(error, TURNED_AWAY)
+        then: Next = Retry(max(wait, retry_at or wait), counted=counted)
         most = MAX_ATTEMPTS if known else _MOST_FAULTS
-        if held.kind in ("user", "group", "push") and held.attempt >= most:
+        if counted and held.kind in ("user", "group", "push") and held.attempt >= most:
             then = DeadLetter("attempts" if known else "fault")
         with suppress(StoreError, LeaseLostError):
             await self._settle(held, then)

@@ -13,6 +13,7 @@ from hooks.core.errors import (
     IncompleteError,
     LostReplyError,
     NotFoundError,
+    RateLimitedError,
     TransientError,
 )
 from hooks.core.reading import MISSING, Unread, Why
@@ -65,6 +66,7 @@ async def test_a_reader_who_leaves_takes_the_answer_from_nobody() -> None:
     ("error", "why"),
     [
         (BreakerOpenError("held"), Why.CREDENTIAL),
+        (RateLimitedError("spent"), Why.LIMITED),
         (TransientError("down"), Why.UNAVAILABLE),
         (LostReplyError("lost"), Why.UNAVAILABLE),
         (ForbiddenError("hidden"), Why.FORBIDDEN),

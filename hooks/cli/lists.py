@@ -256,9 +256,10 @@ def _refused(subject: str | None, *, limit: int, as_json: bool) -> None:
 
 def way_out(row: Mapping[str, object]) -> str:
     """What would resolve a refusal that stands, as the look that found it told."""
-    from hooks.core.refusal import CREDENTIAL_WAY_OUT, WAY_OUT
-    from hooks.store.refusals import CREDENTIAL
+    from hooks.core.refusal import UNREAD_WAY_OUT, WAY_OUT
+    from hooks.store.refusals import KNOWN
 
-    if str(row["detail"]).startswith(CREDENTIAL):
-        return CREDENTIAL_WAY_OUT
+    for why, words in KNOWN.items():
+        if str(row["detail"]).startswith(words):
+            return UNREAD_WAY_OUT[why]
     return {cause.value: way for cause, way in WAY_OUT.items()}.get(str(row["cause"]), "")

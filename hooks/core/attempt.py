@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
 MAX_ATTEMPTS = 200
-#: A refused credential is tried by one for all; nobody else needs to hurry.
-_REFUSED = timedelta(seconds=30)
+#: Who was turned away without a word on when: a refused credential is tried by one for all, and
+#: a budget is shared out in order.
+_TURNED_AWAY = timedelta(seconds=30)
 #: Leases that ended without a word, which is what somebody who kills the process looks like.
 MAX_CRASHES = 5
 
@@ -42,7 +43,7 @@ class LookAgain:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Something failed: again at ``at``. ``counted`` unless the credential was refused."""
+    """Something failed: again at ``at``. ``counted`` unless nobody was asked about the person."""
 
     at: datetime
     counted: bool = True
@@ -63,16 +64,16 @@ Next = Idle | LookAgain | Retry | DeadLetter
 class Came:
     """What came of a look.
 
-    ``failed``: something is to be tried again (``retry_at``: not before); ``blameless``: for want
-    of a working credential, or in a pause, only; ``contradicted_until``: an event disagrees until
-    then; ``waiting_since``: Okta or Atlassian is not done; ``alarmed_since``: they have been away
-    since and administer Atlassian still; ``restless``: the plan is one after which the person is
-    looked at again; ``base`` as the last look left it; ``doubted_until``: somebody who lost the
-    lease may have been writing until then.
+    ``failed``: something is to be tried again (``retry_at``: not before); ``turned_away``: only for
+    want of a credential that works, or of budget, or in a pause; ``contradicted_until``: an event
+    disagrees until then; ``waiting_since``: Okta or Atlassian is not done; ``alarmed_since``: they
+    have been away since and administer Atlassian still; ``restless``: the plan is one after which
+    the person is looked at again; ``base`` as the last look left it; ``doubted_until``: somebody
+    who lost the lease may have been writing until then.
     """
 
     failed: bool = False
-    blameless: bool = False
+    turned_away: bool = False
     retry_at: datetime | None = None
     contradicted_until: datetime | None = None
     waiting_since: datetime | None = None
@@ -99,8 +100,8 @@ def after(
     wait = now + backoff(attempt, jitter)
     sooner = min(wait, came.contradicted_until or wait)
     at = max(sooner, came.retry_at or sooner)
-    if came.blameless:
-        at = max(at, now + _REFUSED) if came.retry_at is None else at
+    if came.turned_away:
+        at = max(at, now + _TURNED_AWAY) if came.retry_at is None else at
         return Retry(at, counted=False, base=base)
     if attempt >= MAX_ATTEMPTS:
         return DeadLetter("attempts")

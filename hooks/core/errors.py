@@ -89,6 +89,10 @@ class IncompleteError(HooksError):
     """An answer came, and believing it could take access away wrongly."""
 
 
+#: What says nothing about whoever is looked at: it must cost them no attempt.
+TURNED_AWAY = (BreakerOpenError, CredentialError, RateLimitedError)
+
+
 class LeaseLostError(HooksError):
     """The fence moved on, or too little of the lease is left to write safely."""
 

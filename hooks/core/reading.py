@@ -49,6 +49,7 @@ class Why(StrEnum):
     FORBIDDEN = "forbidden"
     INCOMPLETE = "incomplete"
     CREDENTIAL = "credential"
+    LIMITED = "limited"
 
 
 @dataclass(frozen=True, slots=True)

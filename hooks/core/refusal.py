@@ -120,7 +120,11 @@ WAY_OUT = {
     Cause.ADMIN_LEFT: "Left, and still administers Atlassian: revoke the role by hand, now.",
 }
 
-CREDENTIAL_WAY_OUT = "The vendor refused our credential: replace it; it is read again by itself."
+#: What helps whatever was asked for; else the way out of the cause does.
+UNREAD_WAY_OUT = {
+    Why.CREDENTIAL: "The vendor refused our credential: replace it; it is read again by itself.",
+    Why.LIMITED: "The vendor's rate is spent; it goes on by itself, who came first first.",
+}
 
 #: Causes that only a person's decision ends; every other is looked at again by itself for a day.
 _DECIDED = frozenset(
@@ -183,10 +187,9 @@ class Refusal:
 
     @property
     def way_out(self) -> str:
-        """What would resolve it; a refused credential is named as such."""
-        if self.unread and self.unread.why is Why.CREDENTIAL:
-            return CREDENTIAL_WAY_OUT
-        return WAY_OUT[self.cause]
+        """What would resolve it; a refused credential or a spent rate is named as such."""
+        known = UNREAD_WAY_OUT.get(self.unread.why) if self.unread else None
+        return known or WAY_OUT[self.cause]
 
     @property
     def passing(self) -> bool:

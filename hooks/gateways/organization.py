@@ -12,6 +12,7 @@ developer.atlassian.com/cloud/admin/organization/rest.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -118,6 +119,7 @@ class Organization:
             methods=METHODS,
         )
         self._heeded_until = 0.0
+        self._trying = asyncio.Lock()
         self._writes = Writes(self.door, self._root, credential, clock)
 
     # -- people --------------------------------------------------------------------------------
@@ -153,17 +155,18 @@ class Organization:
 
         Then the filter is ignored, and what was not there could be taken and given back.
         """
-        if elapsed() < self._heeded_until:
-            return
-        question = {"accountIds": [_NOBODY], "limit": 1}
-        try:
-            page = await self._page(_GROUPS, self._path("groups", "search"), question)
-        except (NotFoundError, RejectedError):
-            pass
-        else:
-            if page.data:
-                raise IncompleteError("organization ignored the filter of POST groups search")
-        self._heeded_until = elapsed() + _HEEDED
+        async with self._trying:  # one asks for all
+            if elapsed() < self._heeded_until:
+                return
+            question = {"accountIds": [_NOBODY], "limit": 1}
+            try:
+                page = await self._page(_GROUPS, self._path("groups", "search"), question)
+            except (NotFoundError, RejectedError):
+                pass
+            else:
+                if page.data:
+                    raise IncompleteError("organization ignored the filter of POST groups search")
+            self._heeded_until = elapsed() + _HEEDED
 
     async def links(self, account: AccountId) -> tuple[ScimLink, ...] | Missing:
         """The SCIM users linked with an account, in directories we manage or not.

@@ -1,28 +1,27 @@
 """How fast one credential may call its vendor: lanes, slots, and budgets learnt from answers.
 
-Everything about rates must live here; what a call is for, and HTTP itself, this room must not
-know. Two things hold a call back: the *slots* (so many calls at once, the urgent lane first)
-and the *budget* (the vendor's window is spent, or it answered 429). A spent budget says until
-when instead of keeping a worker waiting.
+When a call may be made must live here; what a call is for, and HTTP itself, this room must not
+know. Two things hold a call back: the *slots* (so many calls at once, the urgent lane first) and
+the *budget* (the vendor's window is spent, or kept for others, or it answered 429). A spent
+budget says until when instead of keeping a worker waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-import re
 from collections import deque
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hooks import figures
 from hooks.core.errors import RateLimitedError
+from hooks.gateways.rate import Rate, rate_of
+from hooks.gateways.visits import Short, Visitor, Visits, visitor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -35,8 +34,6 @@ PATIENCE = timedelta(seconds=1)
 QUEUE = timedelta(seconds=10)
 #: A wait a vendor asks for is believed up to here, so that a bad header parks nobody for a year.
 LONGEST = timedelta(hours=1)
-#: Years an instant of a vendor may lie in; moved by the difference of two, it is still one.
-_YEARS = range(2000, 4000)
 _TOO_MANY_REQUESTS, _VENDORS_FAULT = 429, 500
 
 
@@ -51,82 +48,18 @@ class Lane(StrEnum):
 lane: ContextVar[Lane] = ContextVar("lane", default=Lane.URGENT)
 
 
-# -- what the headers say ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """What one answer said about the budget; ``None`` where it said nothing usable."""
-
-    limit: int | None = None
-    remaining: int | None = None
-    reset: datetime | None = None
-    retry: datetime | None = None
-
-
-def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
-    """Read the rate headers of either vendor; total, whatever the headers hold.
-
-    Instants are moved by the difference between the answer's ``Date`` and ``now``, so a clock
-    that is wrong on either side costs nothing.
-    Sources: developer.okta.com/docs/reference/rl-best-practices (``X-Rate-Limit-*``, epoch
-    seconds), developer.atlassian.com/cloud/jira/platform/rate-limiting (``X-RateLimit-*``, ISO
-    8601), RFC 9110 section 10.2.3 (``Retry-After``, seconds or a date).
-    """
-
-    def first(*names: str) -> str:
-        return next((headers[name].strip() for name in names if name in headers), "")
-
-    theirs = _instant(first("Date"))
-    skew = now - theirs if theirs else timedelta()
-    reset = _instant(first("X-Rate-Limit-Reset", "X-RateLimit-Reset"))
-    asked = first("Retry-After")
-    seconds = _count(asked)
-    retry = now + timedelta(seconds=seconds) if seconds is not None else None
-    if retry is None and (date := _instant(asked)):
-        retry = date + skew
-    return Rate(
-        limit=_count(first("X-Rate-Limit-Limit", "X-RateLimit-Limit")),
-        remaining=_count(first("X-Rate-Limit-Remaining", "X-RateLimit-Remaining")),
-        reset=reset + skew if reset else None,
-        retry=retry,
-    )
-
-
-def _count(text: str) -> int | None:
-    """A plain decimal of at most nine digits (31 years in seconds)."""
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
-
-
-@lru_cache(maxsize=256)  # within one second every answer says the same date
-def _instant(text: str) -> datetime | None:
-    """An instant in epoch seconds, ISO 8601, or as an HTTP date; none in the far past or future."""
-    for read in (_epoch, datetime.fromisoformat, parsedate_to_datetime):
-        try:
-            at = read(text)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-        aware = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return aware if aware.year in _YEARS else None
-    return None
-
-
-def _epoch(text: str) -> datetime:
-    if not re.fullmatch(r"[0-9]{1,11}", text):
-        raise ValueError(text)
-    return datetime.fromtimestamp(int(text), tz=UTC)
-
-
-# -- budgets and slots -------------------------------------------------------------------------
-
-
 @dataclass(slots=True)
 class _Window:
-    """What is known of one of the vendor's buckets."""
+    """What is known of one of the vendor's buckets.
+
+    Without a ``reset`` the window is one that no answer has told of yet: as large as the last
+    one, for all we know. ``length`` is the longest wait for a reset so far.
+    """
 
     limit: int | None = None
     remaining: int = 0
     reset: datetime | None = None
+    length: timedelta = PATIENCE
     used: int = 0
     busy: int = 0
     blocked: datetime | None = None
@@ -138,6 +71,7 @@ class Turn:
 
     pace: Pace
     bucket: str
+    lane: Lane
     epoch: int
 
     def learn(self, status: int, headers: Mapping[str, str]) -> datetime | None:
@@ -209,6 +143,7 @@ class Pace:
         self._own_share = own_share
         self._reserve = reserve
         self._slots = _Slots(most=most, limit=most, keep=math.ceil(most * reserve))
+        self._visits = Visits()
         self._windows: dict[str, _Window] = {}
         self._blocked: datetime | None = None
         self._strikes = 0
@@ -221,21 +156,29 @@ class Pace:
         ``bucket`` names what the vendor counts together.
         Raises: RateLimitedError with the instant to come back; nothing was sent.
         """
-        wanted = lane.get()
-        window = self._windows.setdefault(bucket, _Window())
-        await self._afford(window, wanted)
+        wanted, who = lane.get(), _visitor()
+        until = self._wait(bucket, wanted)
+        if until is not None and (short := until - self._clock.now()) <= PATIENCE:
+            await asyncio.sleep(short.total_seconds())
+            until = self._wait(bucket, wanted)
+        if until is not None:
+            raise self._turned_away(wanted, until)
         try:
-            async with asyncio.timeout(self._patience.total_seconds()):
+            async with asyncio.timeout(self._patience(who).total_seconds()):
                 await self._slots.enter(wanted)
         except TimeoutError as error:
-            raise self._limited(self._clock.now() + PATIENCE) from error
+            raise self._turned_away(wanted, self._clock.now() + PATIENCE) from error
         try:
-            await self._afford(window, wanted)
+            if (until := self._wait(bucket, wanted)) is not None:
+                raise self._turned_away(wanted, until)
+            if who:
+                self._visits.enter(who, bucket, bulk=wanted is Lane.BULK)
+            window = self._window(bucket)
             window.remaining -= 1
             window.used += 1
             window.busy += 1
             try:
-                yield Turn(self, bucket, self._epoch)
+                yield Turn(self, bucket, wanted, self._epoch)
             finally:
                 window.busy -= 1
         finally:
@@ -247,6 +190,7 @@ class Pace:
             "in_flight": self._slots.busy,
             "at_once": self._slots.limit,
             "waiting": {each.value: len(self._slots.waiting[each]) for each in Lane},
+            "looks": self._visits.snapshot(),
             "blocked_until": self._blocked,
             "buckets": {
                 bucket: {
@@ -259,42 +203,86 @@ class Pace:
             },
         }
 
-    @property
-    def _patience(self) -> timedelta:
-        return PATIENCE if self._slots.limit < self._slots.most else QUEUE
+    def _patience(self, who: Visitor | None) -> timedelta:
+        """A look that is the only one goes to its end, however few calls go at once."""
+        alone = who is not None and self._visits.alone(who)
+        return QUEUE if alone or self._slots.limit >= self._slots.most else PATIENCE
 
-    def _limited(self, until: datetime) -> RateLimitedError:
+    def _window(self, bucket: str) -> _Window:
+        return self._windows.setdefault(bucket, _Window())
+
+    # -- may one more call be made -------------------------------------------------------------
+
+    def _turned_away(self, wanted: Lane, until: datetime) -> RateLimitedError:
+        """What to raise; the look this call is part of is noted."""
+        if who := _visitor():
+            self._visits.turn_away(who, until, self._clock.now(), bulk=wanted is Lane.BULK)
         return RateLimitedError(f"{self.name} budget is spent", retry_at=until)
 
-    async def _afford(self, window: _Window, wanted: Lane) -> None:
-        """Return if one more call may be made now, after a wait no longer than PATIENCE."""
+    def _wait(self, bucket: str, wanted: Lane) -> datetime | None:
+        """Until when no more call may be made; ``None`` if one may be made now."""
         now = self._clock.now()
-        until = self._wait(window, wanted, now)
-        if until is not None and until - now <= PATIENCE:
-            await asyncio.sleep((until - now).total_seconds())
-            until = self._wait(window, wanted, self._clock.now())
-        if until is not None:
-            raise self._limited(until)
-
-    def _wait(self, window: _Window, wanted: Lane, now: datetime) -> datetime | None:
+        window, who, bulk = self._window(bucket), _visitor(), wanted is Lane.BULK
+        away = self._visits.away(who, now) if who else None
+        if away is not None:
+            return away
         for blocked in (self._blocked, window.blocked):
             if blocked is not None and now < blocked:
-                return blocked
-        if window.limit is None or window.reset is None or now >= window.reset:
-            window.limit = None  # the window is over; the next answer tells of the new one
+                return self._later(blocked, self._step(bucket), now, bulk=bulk)
+        left = self._left(window, now)
+        floor = (window.limit or 0) * self._own_share * self._reserve
+        if who is None:
+            kept = floor if bulk else 0
+            short = Short.WINDOW if left is not None and left <= kept else None
+        else:
+            ends = window.reset or now + window.length
+            short = self._visits.lacks(
+                who, bucket, left, floor=floor, now=now, ends=ends, bulk=bulk
+            )
+        match short:
+            case None:
+                return None
+            case Short.TURN:
+                return self._later(now, self._step(bucket), now, bulk=bulk)
+            case Short.WINDOW if window.reset is not None:
+                return self._later(window.reset, self._step(bucket), now, bulk=bulk)
+            case _:
+                return self._later(now + PATIENCE, PATIENCE, now, bulk=bulk)
+
+    def _left(self, window: _Window, now: datetime) -> float | None:
+        """Calls left for us in the window; ``None`` if nothing is known of it."""
+        if window.reset is not None and now >= window.reset:
+            window.remaining, window.used = (window.limit or 0) - window.busy, window.busy
+            window.reset = None
+        if window.limit is None:
             return None
-        share = window.limit * self._own_share
-        left = min(window.remaining, share - window.used)
-        floor = share * self._reserve if wanted is Lane.BULK else 0
-        return window.reset if left <= floor else None
+        left = min(window.remaining, window.limit * self._own_share - window.used)
+        if left <= 0 and window.reset is None and not window.busy:
+            window.limit = None  # nobody is away who could tell more of it
+            return None
+        return left
+
+    def _step(self, bucket: str) -> timedelta:
+        """The time in which the window lets one look through, where that is known."""
+        window = self._window(bucket)
+        if window.limit is None:
+            return PATIENCE
+        return window.length * (self._visits.usual(bucket) / (window.limit * self._own_share))
+
+    def _later(self, base: datetime, step: timedelta, now: datetime, *, bulk: bool) -> datetime:
+        """When to come back: whoever is looked at in the order in which they came."""
+        who = _visitor()
+        until = self._visits.later(who, base, step, bulk=bulk) if who else base
+        return min(until, max(base, now + LONGEST))
+
+    # -- what an answer tells ------------------------------------------------------------------
 
     def _learn(self, turn: Turn, status: int, headers: Mapping[str, str]) -> datetime | None:
         now = self._clock.now()
-        window = self._windows[turn.bucket]
         rate = rate_of(headers, now)
-        self._note(turn.bucket, window, rate, now)
+        self._note(turn.bucket, rate, now)
         if status == _TOO_MANY_REQUESTS:
-            return self._refused(window, rate, now)
+            return self._refused(turn, rate, now)
         if turn.epoch == self._epoch and status < _VENDORS_FAULT:
             self._strikes = 0
             if self._slots.limit < self._slots.most:
@@ -302,20 +290,24 @@ class Pace:
                 self._slots.admit()
         return _believed(rate.retry, now)
 
-    def _note(self, bucket: str, window: _Window, rate: Rate, now: datetime) -> None:
+    def _note(self, bucket: str, rate: Rate, now: datetime) -> None:
+        window = self._window(bucket)
         if not rate.limit or rate.remaining is None or rate.reset is None or rate.reset <= now:
+            if window.reset is None:
+                window.limit = None
             return
+        new = window.reset is None or abs(rate.reset - window.reset) > timedelta(seconds=2)
         others = window.busy - 1  # in flight, perhaps not yet in the vendor's count
-        known = window.reset if window.limit is not None else None
-        if known is None or abs(rate.reset - known) > timedelta(seconds=2):
+        if new:
             window.used = 1 + others
             window.remaining = rate.remaining - others
         else:
             window.remaining = min(window.remaining, rate.remaining)
         window.limit, window.reset = rate.limit, min(rate.reset, now + LONGEST)
+        window.length = max(window.length, window.reset - now)
         figures.BUDGET_LEFT.labels(self.name, bucket).set(rate.remaining)
 
-    def _refused(self, window: _Window, rate: Rate, now: datetime) -> datetime:
+    def _refused(self, turn: Turn, rate: Rate, now: datetime) -> datetime:
         """Take in a 429.
 
         Sources: developer.okta.com/docs/reference/rl2-concurrency (limit and remaining are 0,
@@ -323,15 +315,28 @@ class Pace:
         """
         self._epoch += 1
         crowded = rate.limit == 0 and rate.remaining == 0
-        said = rate.retry or (None if crowded else rate.reset)
+        said = _believed(rate.retry or (None if crowded else rate.reset), now)
         if said is not None:
-            window.blocked = _believed(said, now)
-            return window.blocked or now + PATIENCE
-        self._strikes += 1
-        self._slots.limit = max(1, self._slots.busy // 2) if crowded else 1
-        pause = PATIENCE if crowded else min(60, 2 ** min(self._strikes - 1, 6)) * PATIENCE
-        self._blocked = now + pause
-        return self._blocked
+            until = self._window(turn.bucket).blocked = said
+        else:
+            self._strikes += 1
+            self._slots.limit = max(1, self._slots.busy // 2) if crowded else 1
+            longer = min(60, 2 ** min(self._strikes - 1, 6)) * PATIENCE
+            until = self._blocked = now + (PATIENCE if crowded else longer)
+        if crowded:
+            return until
+        self._visits.one_at_a_time()
+        bulk = turn.lane is Lane.BULK
+        until = self._later(until, self._step(turn.bucket), now, bulk=bulk)
+        if who := _visitor():
+            self._visits.turn_away(who, until, now, bulk=bulk)
+        return until
+
+
+def _visitor() -> Visitor | None:
+    """Whose look this call is part of, unless that is over."""
+    who = visitor.get()
+    return None if who is None or who.over else who
 
 
 def _believed(at: datetime | None, now: datetime) -> datetime | None:

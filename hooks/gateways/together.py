@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from hooks.core.errors import RateLimitedError
 from hooks.gateways.pace import lane
 
 T = TypeVar("T")
@@ -28,13 +29,19 @@ class Together:
     async def read(self, key: object, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The answer to a request that was sent after this call began."""
         key = (key, lane.get())  # nobody urgent waits in the lane of somebody else's bulk read
+        joined = False
         if key not in self._running:
             task = self._start(key, request, None)
         elif key not in self._next:
             task = self._start(key, request, self._running[key])
         else:
-            task = self._next[key]
-        return await asyncio.shield(task)
+            task, joined = self._next[key], True
+        try:
+            return await asyncio.shield(task)
+        except RateLimitedError:
+            if not joined:
+                raise
+        return await request()  # whose look it was part of was turned away, not ours
 
     def _start(
         self,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _refused = Refused.__table__  # type: ignore[attr-defined]
 
 #: How a detail begins where a vendor refused our credential.
-CREDENTIAL = "credential refused"
+KNOWN = {Why.CREDENTIAL: "credential refused", Why.LIMITED: "rate spent"}
 #: Characters of a detail, as the table has it.
 _LONGEST = 256
 
@@ -90,8 +90,8 @@ def keep(tx: Tx, user: OktaUserId, place: DirectoryName, refusals: Iterable[Refu
 
 
 def detail(refusal: Refusal) -> str:
-    """What came instead of the answer, as it is kept: a refused credential is named in front."""
+    """What came instead of the answer, as it is kept: what helps whatever was asked for is named in front."""
     if refusal.unread is None:
         return ""
-    refused = f"{CREDENTIAL}: " if refusal.unread.why is Why.CREDENTIAL else ""
-    return f"{refused}{refusal.unread.detail}"[:_LONGEST]
+    known = KNOWN.get(refusal.unread.why)
+    return ": ".join(each for each in (known, refusal.unread.detail) if each)[:_LONGEST]

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from hooks.core.refusal import CREDENTIAL_WAY_OUT, WAY_OUT, Cause
+from hooks.core.reading import Why
+from hooks.core.refusal import UNREAD_WAY_OUT, WAY_OUT, Cause
 from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, JIRA_USERS, PERSON
 from tests.cli.conftest import Desk
 
@@ -112,15 +113,15 @@ def test_a_refused_credential_is_told_as_the_look_told_it(desk: Desk) -> None:
     looked = desk("look", PERSON).out
     user = desk.story.person.id
     desk.bury(user)
-    said = f"organization_unread: {CREDENTIAL_WAY_OUT}"
+    said = f"organization_unread: {UNREAD_WAY_OUT[Why.CREDENTIAL]}"
     (refused,) = desk("steps", "--refused", "--json").json()
     assert refused["detail"].startswith("credential refused: organization answered 401 to POST ")
-    assert refused["way_out"] == CREDENTIAL_WAY_OUT
+    assert refused["way_out"] == UNREAD_WAY_OUT[Why.CREDENTIAL]
     assert WAY_OUT[Cause.ORGANIZATION_UNREAD] not in desk("steps", "--refused").out
     for told in (looked, desk("steps", "--refused").out, desk("dead", "show", user).out):
         assert said in " ".join(told.split())
     (now,) = desk("explain", user, "--json").json()["now"]["refused"]
-    assert now["way_out"] == CREDENTIAL_WAY_OUT
+    assert now["way_out"] == UNREAD_WAY_OUT[Why.CREDENTIAL]
 
 
 def test_what_is_parked_is_listed(desk: Desk) -> None:

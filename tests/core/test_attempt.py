@@ -110,9 +110,9 @@ def then(came: Came, *, at: datetime = NOW, attempt: int = 1, jitter: float = MO
             id="vendor asked for less than we wait anyway",
         ),
         pytest.param(
-            Came(failed=True, blameless=True, retry_at=seconds(60)),
+            Came(failed=True, turned_away=True, retry_at=seconds(60)),
             Retry(seconds(60), counted=False),
-            id="a refused credential burns no attempt",
+            id="being turned away burns no attempt",
         ),
         pytest.param(
             Came(failed=True, contradicted_until=seconds(2)),
@@ -151,8 +151,8 @@ def test_the_last_attempt_ends_as_a_dead_letter() -> None:
     assert isinstance(then(Came(failed=True), attempt=MAX_ATTEMPTS), DeadLetter)
 
 
-def test_a_blameless_never_makes_a_dead_letter() -> None:
-    came = Came(failed=True, blameless=True)
+def test_whoever_is_turned_away_never_makes_a_dead_letter() -> None:
+    came = Came(failed=True, turned_away=True)
     assert isinstance(then(came, attempt=MAX_ATTEMPTS + 50), Retry)
 
 
@@ -177,7 +177,7 @@ attempts = st.integers(1, 60)
 def test_a_wait_keeps_its_cap_unless_the_vendor_asked_and_never_undercuts_it(
     *, attempt: int, jitter: float, retry_at: datetime | None, refused: bool
 ) -> None:
-    came = Came(failed=True, blameless=refused, retry_at=retry_at)
+    came = Came(failed=True, turned_away=refused, retry_at=retry_at)
     found = then(came, attempt=attempt, jitter=jitter)
     if isinstance(found, Retry):
         assert found.at > NOW

@@ -12,7 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hooks.core.errors import RateLimitedError
-from hooks.gateways.pace import LONGEST, Lane, Pace, Rate, lane, rate_of
+from hooks.gateways.pace import LONGEST, Lane, Pace, lane
+from hooks.gateways.rate import Rate, rate_of
 from tests.gateways.stage import START, Wall
 
 

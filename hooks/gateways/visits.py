@@ -1,0 +1,213 @@
+"""Who may spend what is left of a vendor's budget: few looks at a time, each to its end.
+
+Which look may make its next call, and when the others come back, must live here; how much is
+left, and what a call is for, this room must not know.
+
+A look is worth something only whole: twenty that get a third of the calls they need are twenty
+that read and cannot write. So whoever is in goes before whoever came in later, and the first of
+them has all there is; nobody is let in whose calls those inside would lack, or before whom others
+are due; and whoever is turned away is given a time, in the order in which they came, so that no
+reset is a stampede.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Calls of a look in one bucket, until looks have shown it: a read, and its proof later. The look
+#: that ended last counts a quarter.
+USUAL = 2.0
+_WEIGHT = 0.25
+#: Looks at once while nothing is wrong: more than ever run.
+_MANY = 1_000
+#: Whoever does not come back within this after their time was looked at elsewhere.
+_GRACE = timedelta(minutes=1)
+
+
+@dataclass(eq=False, slots=True)
+class Visitor:
+    """Somebody being looked at: all calls of one look, to whichever vendor.
+
+    ``since`` is when they began to wait, over all their looks and all replicas.
+    """
+
+    subject: str
+    since: datetime
+    over: bool = False
+    leaving: list[Callable[[], object]] = field(default_factory=list)
+
+
+#: Whose look the running task is part of; tasks below inherit it. None: nobody's in particular.
+visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
+
+
+@contextmanager
+def visiting(subject: str, since: datetime) -> Iterator[None]:
+    """Everything called inside is one look at ``subject``, who began to wait at ``since``."""
+    who = Visitor(subject, since)
+    token = visitor.set(who)
+    try:
+        yield
+    finally:
+        visitor.reset(token)
+        who.over = True
+        for leave in who.leaving:
+            leave()
+
+
+class Short(Enum):
+    """What is missing for a call."""
+
+    TURN = "turn"  # others have waited longer, and their time is near
+    MOMENT = "moment"  # what is left is kept for those inside, who may need less
+    WINDOW = "window"  # the window is spent
+
+
+@dataclass(slots=True)
+class _Stay:
+    """A look that was let in, and what it has called so far by bucket."""
+
+    bulk: bool
+    calls: Counter[str] = field(default_factory=Counter)
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Somebody who was turned away until an instant; ``bulk`` unless they ever came urgently."""
+
+    bulk: bool
+    since: datetime
+    until: datetime
+
+
+class Visits:
+    """The looks that are in with one vendor's credential, and those that wait for it."""
+
+    def __init__(self) -> None:
+        """Nobody is in."""
+        self._inside: dict[Visitor, _Stay] = {}  # in the order in which they were let in
+        self._away: dict[Visitor, datetime] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._usual: dict[str, float] = {}
+        self._at_once = _MANY
+
+    def usual(self, bucket: str) -> float:
+        """Calls a look makes in a bucket, on average."""
+        return self._usual.get(bucket, USUAL)
+
+    def lacks(
+        self,
+        who: Visitor,
+        bucket: str,
+        left: float | None,
+        *,
+        floor: float,
+        now: datetime,
+        ends: datetime,
+        bulk: bool,
+    ) -> Short | None:
+        """What is missing for the next call of this look; ``None`` if it may be made.
+
+        ``left`` calls remain in the window (``None``: unknown), which ``ends`` then; ``floor`` of
+        them are not for bulk work that is not in yet.
+        """
+        usual, inside = self.usual(bucket), len(self._inside)
+        if who in self._inside:
+            ahead = list(self._inside).index(who)
+            if ahead >= self._at_once:
+                return Short.MOMENT
+            return Short.WINDOW if left is not None and left <= usual * ahead else None
+        room = left - floor if left is not None and self._bulk(who, bulk=bulk) else left
+        if room is not None and room <= 0:
+            return Short.WINDOW
+        given = self._waiting.get(who.subject)
+        if not (given and given.until <= now) and any(
+            each.until < ends for each in self._before(who, bulk=bulk)
+        ):
+            return Short.TURN
+        if inside >= self._at_once:
+            return Short.MOMENT
+        # Who is the only one may always try: a look may take more than any window has.
+        if room is None or not inside or room >= usual * (inside + 1):
+            return None
+        return Short.MOMENT if room >= usual else Short.WINDOW
+
+    def enter(self, who: Visitor, bucket: str, *, bulk: bool) -> None:
+        """Count a call that is made; the first one of a look lets it in."""
+        stay = self._inside.get(who)
+        if stay is None:
+            stay = self._inside[who] = _Stay(self._bulk(who, bulk=bulk))
+            self._waiting.pop(who.subject, None)
+            who.leaving.append(partial(self._leave, who))
+        stay.calls[bucket] += 1
+
+    def later(self, who: Visitor, base: datetime, step: timedelta, *, bulk: bool) -> datetime:
+        """When to come back: not before ``base``, and a step behind whoever has waited longer."""
+        return max([base, *(each.until + step for each in self._before(who, bulk=bulk))])
+
+    def turn_away(self, who: Visitor, until: datetime, now: datetime, *, bulk: bool) -> None:
+        """This look cannot be made now; if it was in, it was cut short."""
+        waiting = {
+            subject: each for subject, each in self._waiting.items() if each.until + _GRACE >= now
+        }
+        self._waiting = waiting | {
+            who.subject: _Waiting(self._bulk(who, bulk=bulk), who.since, until)
+        }
+        if (stay := self._inside.get(who)) is not None:
+            stay.cut = True
+            self.one_at_a_time()
+        elif who not in self._away:
+            who.leaving.append(partial(self._away.pop, who))
+            self._away[who] = until
+
+    def away(self, who: Visitor, now: datetime) -> datetime | None:
+        """Until when this look was turned away already: a part of it would be worth nothing."""
+        until = self._away.get(who)
+        return until if until and now < until else None
+
+    def alone(self, who: Visitor) -> bool:
+        """Nobody else is in."""
+        return self._inside.keys() <= {who}
+
+    def one_at_a_time(self) -> None:
+        """What was reckoned with is not there: one has all there is, until looks end well again."""
+        self._at_once = 1
+
+    def snapshot(self) -> dict[str, Any]:
+        """Counts for a status page."""
+        at_once = None if self._at_once >= _MANY else self._at_once
+        return {"in": len(self._inside), "at_once": at_once, "waiting": len(self._waiting)}
+
+    def _leave(self, who: Visitor) -> None:
+        stay = self._inside.pop(who)
+        if stay.cut:
+            return
+        self._at_once = min(self._at_once + 1, _MANY)
+        for bucket in {*self._usual, *stay.calls}:
+            usual = self.usual(bucket)
+            self._usual[bucket] = usual + (stay.calls[bucket] - usual) * _WEIGHT
+
+    def _bulk(self, who: Visitor, *, bulk: bool) -> bool:
+        """Whoever came urgently once stays urgent; in the line a second try is bulk work."""
+        known = self._inside.get(who) or self._waiting.get(who.subject)
+        return bulk and (known is None or known.bulk)
+
+    def _before(self, who: Visitor, *, bulk: bool) -> Iterator[_Waiting]:
+        """Those who wait and come before: urgent before bulk, and then who came first."""
+        mine = (self._bulk(who, bulk=bulk), who.since, who.subject)
+        return (
+            each
+            for subject, each in self._waiting.items()
+            if (each.bulk, each.since, subject) < mine
+        )

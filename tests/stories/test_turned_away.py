@@ -1,0 +1,149 @@
+"""Looks that a vendor turns away for no fault of the person: they cost time, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.running import Running
+from tests.stories.cast import JIRA
+from tests.stories.company import STAFF, Company
+from tests.stories.test_organization_trouble import BOB, RULE, attempts_of, with_jira
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+# -- a rate ------------------------------------------------------------------------------------
+
+#: Calls to the organization that one leaver takes: account, groups, links, removal, proof, and a
+#: part of what is asked once for all.
+EACH = 6
+
+
+async def leaves(
+    run: Running, people: list[str], still_in: Callable[[str], object], most: int
+) -> int:
+    """Everybody leaves as a minute begins; the minutes until nobody is in any more.
+
+    Nobody may lose an attempt over it, or be given up on.
+    """
+    run.time.push(MINUTE - timedelta(seconds=run.time.seconds() % 60) + timedelta(seconds=1))
+    for login in people:
+        run.world.deactivate(login)
+    minutes = 0
+    while minutes < most and any(map(still_in, people)):
+        minutes += 1
+        began = run.time.now()
+        await run.settle(MINUTE)
+        assert max(await run.house.database.read(attempts_of)) == 0
+        assert await run.dead() == []
+        run.time.push(MINUTE - (run.time.now() - began))
+    assert [login for login in people if still_in(login)] == []
+    return minutes
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What the organization counts and tells, for so many leavers, who take so much longer."""
+
+    switches: Mapping[str, object]
+    people: int
+    slower: float
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        pytest.param(Rate({}, 20, 1.5), id="and says so"),
+        pytest.param(Rate({"org_rate_counts": "endpoint"}, 20, 1), id="to each endpoint"),
+        pytest.param(Rate({"org_rate_headers": False}, 15, 2), id="and says when to come again"),
+        pytest.param(
+            Rate({"org_rate_headers": False, "retry_after": "absent"}, 10, 3), id="and says nothing"
+        ),
+    ],
+)
+async def test_where_thirty_calls_a_minute_are_allowed_leavers_take_as_long_as_they_must(
+    company: Company, sqlite_url: str, tmp_path: Path, rate: Rate
+) -> None:
+    people = with_jira(company, rate.people)
+    for name, value in rate.switches.items():
+        setattr(company.world.switches, name, value)
+    company.world.switches.org_rate_limit = 30
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        minutes = await leaves(run, people, company.world.local_groups_of, 20)
+        assert minutes <= 1 + rate.slower * len(people) * EACH / 30
+    assert company.world.local_groups_of(BOB) == {JIRA}
+
+
+async def test_what_okta_keeps_is_done_at_once_whatever_the_organization_allows(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    people = with_jira(company, 20)
+    company.world.switches.org_rate_limit = 6
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        for login in people:
+            company.world.deactivate(login)
+        await run.settle(timedelta(seconds=5))
+        assert [login for login in people if company.groups(login)] == []
+        assert [login for login in people if company.world.local_groups_of(login)] != []
+
+
+async def test_where_a_window_has_the_calls_of_one_leaver_one_goes_in_each(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    people = with_jira(company, 5)
+    company.world.switches.org_rate_limit = EACH
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        assert await leaves(run, people, company.world.local_groups_of, 20) <= len(people) + 1
+    assert company.world.local_groups_of(BOB) == {JIRA}
+
+
+async def test_a_directory_that_allows_little_lets_everybody_through_in_time(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Five calls each: by id, by external id, removal, proof, and a second look."""
+    people = [company.hire(f"person-{each:02}", "red") for each in range(20)]
+    bob = company.hire("bob", "red")
+    async with company.service(sqlite_url, tmp_path) as run:
+        company.world.switches.scim_rate_headers = True
+        company.world.switches.scim_rate_limit = 30
+        minutes = await leaves(run, people, company.groups, 20)
+        assert minutes <= 1 + 1.5 * len(people) * 5 / 30
+    assert company.groups(bob) == {"red"}
+
+
+async def test_an_okta_that_allows_little_lets_everybody_through_in_time(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Of ten calls of each kind five are ours; two looks are taken at most of each person."""
+    people = [company.hire(f"person-{each:02}", "red") for each in range(10)]
+    bob = company.hire("bob", "red")
+    async with company.service(sqlite_url, tmp_path) as run:
+        company.world.switches.okta_rate_enforced = True
+        company.world.switches.okta_rate_limit = 10
+        minutes = await leaves(run, people, company.groups, 20)
+        assert minutes <= 1 + 1.5 * len(people) * 2 / 5
+    assert company.groups(bob) == {"red"}
+
+
+# -- a credential ------------------------------------------------------------------------------
+
+
+async def test_an_event_about_a_group_waits_for_a_credential_and_loses_no_attempt(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    ann = company.hire("ann", "red")
+    world = company.world
+    async with company.service(sqlite_url, tmp_path) as run:
+        token, world.credentials.api_token = world.credentials.api_token, "another"
+        world.unassign_group(STAFF, company.app)
+        await run.settle(HOUR)
+        assert company.groups(ann) == {"red"}
+        assert max(await run.house.database.read(attempts_of)) == 0
+        world.credentials.api_token = token
+        await run.settle(HOUR)
+        assert company.groups(ann) == set()
