@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _refused = Refused.__table__  # type: ignore[attr-defined]
 
-#: How a detail begins where a vendor refused our credential.
+#: How a detail begins where it does not depend on what was asked.
 KNOWN = {Why.CREDENTIAL: "credential refused", Why.LIMITED: "rate spent"}
 #: Characters of a detail, as the table has it.
 _LONGEST = 256
@@ -90,7 +90,7 @@ def keep(tx: Tx, user: OktaUserId, place: DirectoryName, refusals: Iterable[Refu
 
 
 def detail(refusal: Refusal) -> str:
-    """What came instead of the answer, as it is kept: what helps whatever was asked for is named in front."""
+    """What came instead of the answer, as it is kept; what is so whatever was asked goes in front."""
     if refusal.unread is None:
         return ""
     known = KNOWN.get(refusal.unread.why)
