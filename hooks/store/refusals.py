@@ -90,7 +90,7 @@ def keep(tx: Tx, user: OktaUserId, place: DirectoryName, refusals: Iterable[Refu
 
 
 def detail(refusal: Refusal) -> str:
-    """What came instead of the answer, as it is kept; what is so whatever was asked goes in front."""
+    """What came instead of the answer; what is so whatever was asked for goes in front."""
     if refusal.unread is None:
         return ""
     known = KNOWN.get(refusal.unread.why)
