@@ -22,32 +22,38 @@ from hooks.inquire import answer_of, list_of
 
 
 class Vendor:
-    """Answers with what is true when the request arrives, some time later."""
+    """Answers with what is true when the request arrives, once it may answer."""
 
     def __init__(self) -> None:
         self.truth = 0
-        self.asked = 0
+        self.asked = asyncio.Semaphore(0)
+        self.times = 0
+        self.answers = asyncio.Event()
 
     async def read(self) -> int:
-        self.asked += 1
+        self.times += 1
+        self.asked.release()
         seen = self.truth
-        await asyncio.sleep(0.01)
+        await self.answers.wait()
         return seen
 
 
 async def test_who_comes_while_a_request_is_under_way_gets_the_answer_to_a_later_one() -> None:
     together, vendor = Together(), Vendor()
     first = asyncio.create_task(together.read("app", vendor.read))
-    await asyncio.sleep(0.001)
+    await vendor.asked.acquire()
     vendor.truth = 1  # after the request was sent, before its answer
     later = [asyncio.create_task(together.read("app", vendor.read)) for _ in range(3)]
+    await asyncio.sleep(0)  # each has begun
+    vendor.answers.set()
     assert await first == 0
     assert await asyncio.gather(*later) == [1, 1, 1]
-    assert vendor.asked == 2
+    assert vendor.times == 2
 
 
 async def test_nothing_is_kept_once_it_is_answered() -> None:
     together, vendor = Together(), Vendor()
+    vendor.answers.set()
     assert await together.read("app", vendor.read) == 0
     vendor.truth = 1
     assert await together.read("app", vendor.read) == 1
@@ -57,8 +63,9 @@ async def test_a_reader_who_leaves_takes_the_answer_from_nobody() -> None:
     together, vendor = Together(), Vendor()
     leaver = asyncio.create_task(together.read("app", vendor.read))
     stayer = asyncio.create_task(together.read("app", vendor.read))
-    await asyncio.sleep(0.001)
+    await vendor.asked.acquire()
     leaver.cancel()
+    vendor.answers.set()
     assert await stayer == 0
 
 
