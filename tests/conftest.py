@@ -12,10 +12,14 @@ import psycopg
 import pytest
 import structlog
 
-from tests import guards
+from tests import guards, quick
 from tests.postgres import Postgres
+from tests.quick import pytest_collection_finish, pytest_collection_modifyitems
 from tests.without_guard import take_away
 
+__all__ = ["pytest_collection_finish", "pytest_collection_modifyitems"]
+
+quick.prepare()
 _numbers = count(1)
 
 

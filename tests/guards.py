@@ -82,8 +82,10 @@ def named(name: str) -> Guard:
 _PLUGINS = ("xdist.plugin", "pytest_asyncio.plugin", "pytest_timeout")
 #: Loaded once, before the runs fork off: two thirds of what a run of one test takes.
 _HEAVY = (
-    "aiohttp", "cryptography", "hypothesis", "prometheus_client", "psycopg", "pydantic",
-    "sqlmodel", "structlog", "uvicorn",
+    "aiohttp", "alembic", "cryptography.hazmat.primitives.asymmetric.ec", "httpcore", "httpx",
+    "hypothesis", "jwt", "msgspec", "prometheus_client", "psycopg", "pydantic", "rich.pretty",
+    "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "sqlmodel",
+    "starlette.applications", "structlog", "uvicorn", "uvicorn.protocols.http.httptools_impl",
 )  # fmt: skip
 _AT_ONCE = 2
 
