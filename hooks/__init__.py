@@ -78,5 +78,5 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         delivery                          event hooks as Okta sends them
         okta okta_auth okta_filter okta_hooks okta_json okta_log okta_pages okta_reads
         atlassian scim_api scim_json scim_patch scim_rules
-        organization/                     accounts, local groups, the admin API beside SCIM
+        organization/ jira                accounts, local groups, the admin API; their Jira site
 """

@@ -1,4 +1,4 @@
-"""Atlassian's APIs on one origin: user provisioning (SCIM), and the organization's admin API.
+"""Atlassian's APIs on one origin: user provisioning (SCIM), the organization, its Jira site.
 
 Source of SCIM: Atlassian user provisioning OpenAPI; behaviours nobody documents are switches.
 """
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from .directory import Directory
 from .door import Door
 from .organization.app import create_organization
+from .organization.jira import create_jira
 from .scim_api import ScimApi
 from .scim_json import RefusalError, error_json, failure_json
 from .scim_rules import broken
@@ -29,12 +30,14 @@ PREFIX = "/scim/directory/{directory_id}"
 
 
 def create_atlassian(world: World) -> ASGIApp:
-    """The SCIM API of every directory of this world, and the admin API of its organization."""
-    scim, organization = create_scim(world), create_organization(world)
+    """The SCIM API of every directory, the admin API of the organization, and its Jira site."""
+    doors = {"/admin/": create_organization(world), "/ex/jira/": create_jira(world)}
+    scim = create_scim(world)
 
     async def by_path(scope: Scope, receive: Receive, send: Send) -> None:
-        admin = scope["type"] == "http" and scope["path"].startswith("/admin/")
-        await (organization if admin else scim)(scope, receive, send)
+        path = str(scope["path"]) if scope["type"] == "http" else ""
+        door = next((door for start, door in doors.items() if path.startswith(start)), scim)
+        await door(scope, receive, send)
 
     return by_path
 

@@ -60,6 +60,9 @@ class Follower(Protocol):
     def user_deleted(self, user: ScimUser, now: datetime) -> None: ...
     def group_added(self, directory: "Directory", group: ScimGroup, now: datetime) -> None: ...
     def group_deleted(self, group: ScimGroup) -> None: ...
+    def member_changed(
+        self, group: ScimGroup, user: ScimUser, now: datetime, *, member: bool
+    ) -> None: ...
 
 
 class Directory:
@@ -160,6 +163,7 @@ class Directory:
                 group.members[user_id] = None
                 self._groups_of[user_id][group.id] = None
                 group.last_modified = now
+                self._tell(group, user_id, now, member=True)
 
     def leave(self, group: ScimGroup, user_ids: Iterable[str], now: datetime) -> None:
         for user_id in user_ids:
@@ -168,6 +172,11 @@ class Directory:
                 del group.members[user_id]
                 del self._groups_of[user_id][group.id]
                 group.last_modified = now
+                self._tell(group, user_id, now, member=False)
+
+    def _tell(self, group: ScimGroup, user_id: str, now: datetime, *, member: bool) -> None:
+        if self.follower is not None:
+            self.follower.member_changed(group, self.users[user_id], now, member=member)
 
     def _remember(self, group: ScimGroup, user_id: str, now: datetime, *, member: bool) -> None:
         if self.lag_on:

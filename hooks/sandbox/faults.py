@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-Vendor = Literal["okta", "scim", "org"]
+Vendor = Literal["okta", "scim", "org", "jira"]
 Observer = Callable[[str, str, str, str, int], Awaitable[None]]
 
 # Segments after which a path carries an id.

@@ -142,8 +142,8 @@ class World(LocalGroups):
     ) -> Fault:
         """Add trouble for matching requests; the first fault that matches strikes.
 
-        ``vendor``: okta, scim (a directory) or org (the organization's admin API). ``path`` is
-        a regex searched in path and query; ``user`` matches any id or login of the person;
+        ``vendor``: okta, scim (a directory), org (the organization's admin API) or jira.
+        ``path`` is a regex searched in path and query; ``user`` any id or login of the person;
         ``when`` is a predicate on the request. ``skip`` lets the first n pass, ``times`` ends it.
         The trouble itself: ``status`` with ``body`` and ``headers`` (the vendor's own error body
         if none is given), ``redirect``; ``delay`` or ``hang`` in seconds; ``drop`` (closed

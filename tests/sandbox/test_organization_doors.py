@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -234,6 +235,13 @@ async def test_lists_end_and_are_flagged(doors: Doors, mode: Any, what: str, siz
         only = await doors("GET", f"{doors.here}/{what}", params={"accountIds": "x,y", "limit": 1})
         assert only.json()["data"] == []
     assert doors.world.violations
+
+
+async def test_the_lists_end_in_the_summer_of_2027(doors: Doors, clock: Any) -> None:
+    clock.at = datetime(2027, 6, 30, 23, 59, tzinfo=UTC)
+    assert (await doors("GET", f"{doors.here}/users")).status_code == 200
+    clock.forward(60)
+    assert (await doors("GET", f"{doors.here}/users")).status_code == 410
 
 
 @pytest.mark.parametrize("mode", ["404", "410"])

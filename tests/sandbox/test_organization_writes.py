@@ -151,6 +151,35 @@ def test_worlds_are_the_same_for_the_same_seed(clock: Any) -> None:
     assert seen(1) != seen(2)
 
 
+async def test_what_an_identity_provider_changes_is_an_event_once_it_has_come(
+    api: Api, clock: Any
+) -> None:
+    """Of a group that stays in its directory there is none."""
+    api.world.switches.propagation_delay = 30
+    api.world.push_group(api.world.add_okta_group(JIRA_USERS), api.story.app, link=True)
+    clock.forward(1)
+    api.world.scim_remove(api.story.directory, CONFLUENCE, PERSON)
+    origin = str(api.org.base_url).partition("/admin/")[0]
+    url = f"{origin}/admin/v1/orgs/{api.organization.id}/events"
+
+    async def told(**asked: Any) -> list[dict[str, Any]]:
+        body: dict[str, Any] = (await api.org.get(url, params=asked)).json()
+        return list(body["data"])
+
+    assert await told(action="user_removed_from_group") == []
+    clock.forward(29)
+    assert await told(action="user_removed_from_group") == []
+    clock.forward(1)
+    (event,) = await told(action="user_removed_from_group")
+    assert event["attributes"]["actor"]["name"] == "User provisioning"
+    assert [each["id"] for each in event["attributes"]["context"]] == [api.person, api.mirror.id]
+    assert (await api.org.get(event["links"]["self"])).json()["data"] == event
+    assert (await api.org.get(f"{url}/nonsense")).status_code == 404
+    newest = (await api.org.get(url, params={"limit": 1})).json()
+    assert (newest["data"], "next" in newest["links"]) == ([event], True)
+    assert api.world.violations == []
+
+
 async def test_events_come_late_and_ten_a_minute(api: Api, clock: Any) -> None:
     api.world.switches.org_event_delay = 60
     clock.forward(61)

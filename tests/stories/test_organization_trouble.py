@@ -44,7 +44,9 @@ def not_synced(cast: Cast) -> dict[str, frozenset[str]]:
 def changes(cast: Cast) -> Counter[tuple[str, str, str]]:
     """How often each local membership was taken or given."""
     return Counter(
-        (each.action, each.account.id, each.group.id) for each in cast.world.organization.audit
+        (each.action, each.account.id, each.group.id)
+        for each in cast.world.organization.audit
+        if not each.synced
     )
 
 

@@ -465,6 +465,8 @@ NOT_OURS: Mapping[str, str] = {
     "org_groups_page": "every search says its limit",
     "org_filter_values": "one account or group is asked for at a time",
     "get_lists": "searches are used, not these lists",
+    "jira_synced_write": "nothing is ever written through Jira",
+    "jira_inactive_remove": "nothing is ever written through Jira",
     "v1_endpoints": "nothing of v1 is called",
     "org_events_per_minute": "events are not read",
     "org_event_delay": "events are not read",

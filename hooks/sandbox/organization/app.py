@@ -51,6 +51,7 @@ def create_organization(world: World) -> Door:
         ("GET", V1, reads.list_organizations),
         ("GET", V1 + "/{org_id}", reads.get_organization),
         ("GET", V1 + "/{org_id}/events", audit.list_events),
+        ("GET", V1 + "/{org_id}/events/{event_id}", audit.get_event),
         ("GET", V1 + "/{org_id}/events-stream", audit.list_events),
         ("GET", V1 + "/{org_id}/event-actions", audit.list_actions),
         ("POST", ROLES + "/assign", writes.assign_role),

@@ -75,13 +75,14 @@ class OrgGroup:
 
 @dataclass(frozen=True)
 class Happened:
-    """One entry of the audit log."""
+    """One entry of the audit log; ``synced``: an identity provider did it."""
 
     id: str
     at: datetime
     action: str
     account: Account
     group: OrgGroup
+    synced: bool = False
 
 
 def mirrored(scim_id: str) -> str:

@@ -4,6 +4,7 @@ Members of a synced group are not kept here: they are those of its SCIM group, a
 ``propagation_delay`` ago. So nothing can make the two stores drift but time.
 """
 
+from bisect import insort
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -124,6 +125,16 @@ class Organization:
         if mirror is not None:
             del self.groups[mirror.id]
 
+    def member_changed(
+        self, group: ScimGroup, user: ScimUser, now: datetime, *, member: bool
+    ) -> None:
+        """The membership itself is read from there; here it is noted once it has come."""
+        mirror, account = self._mirrors.get(group.id), self.accounts.get(user.account_id or "")
+        if mirror is not None and account is not None:
+            at = now + timedelta(seconds=self.switches.propagation_delay)
+            action = "user_added_to_group" if member else "user_removed_from_group"
+            self._note(at, action, account, mirror)
+
     def _mirror(self, name: str, source: Source, now: datetime) -> OrgGroup:
         key = source.group.id if source.group else source.directory.id
         group = OrgGroup(mirrored(key), name, self.home(source.directory), now, "external")
@@ -240,7 +251,8 @@ class Organization:
             self._note(now, "user_removed_from_group", account, group)
 
     def _note(self, now: datetime, action: str, account: Account, group: OrgGroup) -> None:
-        self.audit.append(Happened(self.ids.uuid(), now, action, account, group))
+        happened = Happened(self.noise.uuid(), now, action, account, group, synced=group.synced)
+        insort(self.audit, happened, key=lambda each: each.at)
 
     # --- as of an instant ---------------------------------------------------------------------
 

@@ -89,8 +89,9 @@ class OrganizationSwitches:
     """What a cursor remembers: the last item, or how many; then pages shift under changes."""
 
     # --- Atlassian organization: doors --------------------------------------------------------
-    get_lists: Literal["ok", "404", "410"] = "ok"
-    """``GET …/users`` and ``GET …/groups``, which end on 2027-06-30. Source: spec texts."""
+    get_lists: Literal["dated", "ok", "404", "410"] = "dated"
+    """``GET …/users`` and ``GET …/groups``, which end on 2027-06-30: 410 from then on, or as said
+    here whatever the date. Source: spec texts."""
     v1_endpoints: Literal["410", "404"] = "410"
     """What the calls that v2 replaced answer. Source: changelog, June 2026."""
     org_401: Literal["proxy", "errors"] = "proxy"
@@ -112,5 +113,10 @@ class OrganizationSwitches:
     """Source: spec texts of events, May 2025."""
     org_event_delay: float = 0.0
     """Seconds until an event is listed; up to a day is told."""
+    jira_synced_write: Literal["403", "200"] = "403"
+    """A write to a synced group through the Jira site: refused, or accepted and without effect.
+    Unknown."""
+    jira_inactive_remove: Literal["200", "404"] = "200"
+    """Removing a deactivated account there. Unknown."""
     scim_links: Literal["answers", "403", "404", "405"] = "answers"
     """``get-scim-links``. Known second-hand only."""
