@@ -76,7 +76,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         base ids credentials switches     shapes; who may call; every doubtful behaviour
         server control door faults        loopback; playing admin; trouble on demand
         delivery                          event hooks as Okta sends them
-        okta okta_auth okta_filter okta_hooks okta_json okta_log okta_pages okta_reads
+        okta okta_auth okta_expression okta_filter okta_hooks okta_json okta_log okta_pages
+        okta_reads
         atlassian scim_api scim_json scim_patch scim_rules
         organization/ jira                accounts, local groups, the admin API; their Jira site
 """

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from .directory import Directory
 from .ids import Ids
+from .okta_expression import passes
 from .org import App, AppUser, Group, Hook, Org, User, UserState, WorldError
 from .organization.store import Organization
 from .past import Past
@@ -131,7 +132,7 @@ class Ground:
         listening = [
             hook
             for hook in self.org.hooks.values()
-            if CATALOG[event_type][2] and hook.listening and event_type in hook.types
+            if CATALOG[event_type][2] and hook.hears(event_type, self.now())
         ]
         debug = dict(debug or {})
         if listening and self.switches.events_carry_webhooks:
@@ -148,7 +149,7 @@ class Ground:
             shuffle=self.switches.shuffle_targets,
         )
         self.log.add(event, self.ago(-self.switches.log_delay))
-        self.outbox.extend((hook, event) for hook in listening)
+        self.outbox.extend((hook, event) for hook in listening if passes(hook.filter, event))
 
     @contextmanager
     def long_ago(self) -> Iterator[None]:

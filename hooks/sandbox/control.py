@@ -31,6 +31,7 @@ VERBS = frozenset(
         "change_login",
         "deactivate",
         "deactivate_app",
+        "delete_app",
         "delete_group",
         "delete_local_group",
         "delete_mapping",

@@ -144,6 +144,14 @@ class Deliverer:
         size = max(1, self.batch_size)
         return [kept[i : i + size] for i in range(0, len(kept), size)] + again
 
+    async def preview(self, hook: Hook, *events: Json) -> int | None:
+        """The Admin Console's Preview: any JSON at all, past filters and verification.
+
+        Real events of the past keep their ``published`` and their ``uuid``. Source: Okta help,
+        "event-hook-preview".
+        """
+        return await self._post(hook, list(events), self._event_id())
+
     async def _deliver(self, hook: Hook, events: list[Json]) -> Delivered:
         event_id = self._event_id()
         statuses = [await self._post(hook, events, event_id)]

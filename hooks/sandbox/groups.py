@@ -170,6 +170,18 @@ class Groups(People):
     def activate_app(self, app: App | str) -> None:
         self._set_app(self.app(app), "ACTIVE", "application.lifecycle.activate")
 
+    def delete_app(self, app: App | str) -> None:
+        """Only an inactive one; its assignments and mappings go with it, and nothing is sent."""
+        app = self.app(app)
+        if app.status != "INACTIVE":
+            raise WorldError(f"deactivate first: {app.label}")
+        for mapping in self.org.mappings_of(app):
+            del self.org.mappings[mapping.id]
+        app.deleted = True
+        app.groups.clear()
+        app.direct.clear()
+        self.emit(self.transaction(), "application.lifecycle.delete", app_target(app))
+
     def _set_app(self, app: App, status: str, event_type: str) -> None:
         app.status, app.last_updated = status, self.now()
         instance = app_target(app)

@@ -3,6 +3,8 @@
 Source: Okta OpenAPI 2026.06 for paths, parameters, scopes and shapes.
 """
 
+import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterator
 from urllib.parse import parse_qs
 
@@ -132,21 +134,39 @@ class Guard:
     def __init__(self, world: World, gate: Gate) -> None:
         self.world = world
         self.gate = gate
+        self.at_once = 0
 
     def around(self, endpoint: Endpoint, path: str, scopes: frozenset[str]) -> Endpoint:
         bucket = "/".join(path.split("/")[:4])
 
         async def guarded(request: Request) -> Response:
             headers, exceeded = self.gate.meter(bucket)
+            self.at_once += 1
             try:
+                headers, exceeded = await self._crowded() or (headers, exceeded)
                 self.gate.admit(request, scopes, exceeded=exceeded)
                 response = await endpoint(request)
             except OktaError as error:
                 response = self._error(error)
+            finally:
+                self.at_once -= 1
             response.headers.update(headers)
             return response
 
         return guarded
+
+    async def _crowded(self) -> tuple[dict[str, str], bool] | None:
+        """Too many calls at once, whatever the rate. Source: Okta docs "rl2-concurrency"."""
+        most = self.world.switches.okta_concurrency
+        if most is None:
+            return None
+        if self.at_once > most:
+            reset = math.ceil(self.world.now().timestamp())
+            names = ("Limit", "Remaining", "Reset")
+            values = ("0", "0", str(reset))
+            return {f"X-Rate-Limit-{n}": v for n, v in zip(names, values, strict=True)}, True
+        await asyncio.sleep(0.01)
+        return None
 
     def _error(self, error: OktaError) -> Response:
         error_id = self.world.noise.okta("oae")

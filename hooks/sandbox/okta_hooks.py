@@ -7,6 +7,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from .okta_expression import ExpressionError, compile_expression
 from .okta_json import OktaError, hook_json
 from .okta_pages import listed, origin
 from .org import Hook
@@ -16,6 +17,9 @@ from .world import World
 # Source: Okta OpenAPI verifyEventHook: three seconds, one retry.
 PATIENCE = 3.0
 TRIES = 2
+# Source: Okta docs "concepts/event-hooks", limits of 2026.
+MOST_HOOKS = 25
+MOST_TYPES = 300
 
 
 class HookApi:
@@ -43,6 +47,9 @@ class HookApi:
 
     async def create(self, request: Request) -> Response:
         """ACTIVE and UNVERIFIED. Source: recorded event hook object."""
+        if sum(hook.listening for hook in self.world.org.hooks.values()) >= MOST_HOOKS:
+            cause = f"The limit of {MOST_HOOKS} active and verified event hooks is reached"
+            raise OktaError(400, "E0000001", "eventHook", (cause,))
         hook = self.world.add_hook("", "", [], verified=False)
         try:
             self._write(hook, await _object(request))
@@ -80,10 +87,19 @@ class HookApi:
         plain = self.world.switches.hooks_over_http and uri.startswith("http://")
         if not plain and not uri.startswith("https://"):
             raise OktaError(400, "E0000001", "eventHook", ("uri: invalid URL",))
+        if len(types) > MOST_TYPES:
+            cause = f"events.items: more than {MOST_TYPES} event types"
+            raise OktaError(400, "E0000001", "eventHook", (cause,))
         for event_type in types:
             if event_type in CATALOG and not CATALOG[event_type][2]:
                 cause = f"events.items: {event_type} is not supported by event hooks"
                 raise OktaError(400, "E0000001", "eventHook", (cause,))
+        try:
+            for each in (events.get("filter") or {}).get("eventFilterMap") or []:
+                compile_expression(each["condition"]["expression"])
+        except (ExpressionError, KeyError, TypeError):
+            cause = "events.filter: not an expression"
+            raise OktaError(400, "E0000001", "eventHook", (cause,)) from None
         scheme: dict[str, Any] = config.get("authScheme") or {}
         hook.name, hook.types, hook.uri = name, types, uri
         hook.description, hook.filter = body.get("description"), events.get("filter")
@@ -112,6 +128,7 @@ class HookApi:
         for _ in range(TRIES):
             if await self._challenged(hook, challenge):
                 hook.verification = "VERIFIED"
+                hook.routed = self.world.ago(-self.world.switches.hook_warm_up)
                 return
         cause = f"Unable to verify event hook. Hook {hook.name} execution failed"
         raise OktaError(400, "E0000001", "eventHook", (cause,))

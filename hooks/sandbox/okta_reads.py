@@ -40,7 +40,7 @@ class ReadApi:
         key = request.path_params["id"]
         self._reach(key, f"{key} (AppInstance)")
         app = self.org.apps.get(key)
-        if app is None:
+        if app is None or app.deleted:
             raise OktaError(404, "E0000007", f"{key} (AppInstance)")
         return app
 

@@ -97,6 +97,7 @@ class App:
     users: dict[str, AppUser] = field(default_factory=dict)
     groups: dict[str, datetime] = field(default_factory=dict)
     direct: set[str] = field(default_factory=set)
+    deleted: bool = False
 
 
 @dataclass(eq=False)
@@ -133,10 +134,17 @@ class Hook:
     filter: dict[str, Any] | None = None
     status: str = "ACTIVE"
     verification: str = "UNVERIFIED"
+    routed: datetime | None = None
+    """From when on events come, if it was verified a moment ago."""
 
     @property
     def listening(self) -> bool:
         return self.status == "ACTIVE" and self.verification == "VERIFIED"
+
+    def hears(self, event_type: str, now: datetime) -> bool:
+        """Events of this type are put by for it, before its filter."""
+        late = self.routed is not None and now < self.routed
+        return self.listening and event_type in self.types and not late
 
 
 @dataclass
@@ -166,7 +174,8 @@ class Org:
         return None if found is None or found.deleted else found
 
     def find_app(self, key: str) -> App | None:
-        return self.apps.get(key) or next((a for a in self.apps.values() if a.label == key), None)
+        named = (app for app in self.apps.values() if key in (app.id, app.label))
+        return next((app for app in named if not app.deleted), None)
 
     def mappings_from(self, group: Group) -> list[Mapping]:
         return [m for m in self.mappings.values() if m.source_group_id == group.id]

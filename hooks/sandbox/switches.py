@@ -87,8 +87,14 @@ class Switches(OrganizationSwitches):
     okta_rate_enforced: bool = False
     """Answer 429 E0000047 above the limit."""
     okta_rate_window: int = 60
+    okta_concurrency: int | None = None
+    """Calls at once above which 429 E0000047 comes, with limit and remaining 0 and a reset that is
+    only a hint; each call then takes 10 ms. Source: Okta rate limits: 75, or 35 for a trial."""
     hooks_over_http: bool = True
     """Real Okta refuses a plain http hook; here the hook is usually on loopback."""
+    hook_warm_up: float = 0.0
+    """Seconds after its verification until events are routed to a hook: "several minutes"
+    (Okta docs), or a minute (Okta engineering)."""
     retry_keeps_event_id: bool = True
     """A second delivery carries the same ``eventId``. Implied by Okta's docs, not shown."""
 

@@ -65,6 +65,7 @@ CATALOG: dict[str, tuple[str, str | None, bool]] = {
     "application.lifecycle.activate": ("Activate application", None, True),
     "application.lifecycle.deactivate": ("Deactivate application", None, True),
     "application.lifecycle.update": ("Update application", None, True),
+    "application.lifecycle.delete": ("Delete application", None, True),
     "application.provision.user.push": ("Push new user to external application", None, True),
     "application.provision.user.reactivate": (
         "Reactivate user in external application",
@@ -122,6 +123,36 @@ CATALOG: dict[str, tuple[str, str | None, bool]] = {
     "event_hook.verified": ("Verify an event hook", None, False),
     "event_hook.delivery": ("Event hook delivery failed", None, False),
 }
+
+# No verb here writes these; a hook may ask for the first, and not for the others.
+ELIGIBLE = (
+    "user.account.unlock_by_admin",
+    "group.application_assignment.update",
+    "application.provision.user.import_profile",
+    "application.provision.user.sync",
+    "application.provision.user.remove_entitlements.schedule",
+    "application.provision.user.delete",
+    "application.provision.user.delete.schedule",
+    "system.org.rate_limit.warning",
+    "system.org.rate_limit.violation",
+)
+LOG_ONLY = (
+    "application.user_membership.approve",
+    "application.user_membership.provision",
+    "application.user_membership.revoke",
+    "application.user_membership.deprovision",
+    "application.user_membership.restore",
+    "application.provision.user.deprovision",
+    "application.provision.user.activate",
+    "application.provision.group_push.updated",
+    "application.provision.group_push.delete_appgroup",
+    "application.provision.group_push.mapping.update.or.delete.failed",
+    "application.provision.group_membership.add",
+    "application.provision.group_membership.remove",
+    "application.provision.group_membership.update",
+    "system.import.user.delete",
+)
+CATALOG |= {name: (name, None, name in ELIGIBLE) for name in (*ELIGIBLE, *LOG_ONLY)}
 
 SYSTEM_ACTOR = {
     "id": "SystemPrincipal",

@@ -316,3 +316,119 @@ async def test_plain_http_may_be_refused(story: Story0, admin: httpx.AsyncClient
     assert (await admin.post("/eventHooks", json=wrong)).status_code == 200
     story.world.switches.hooks_over_http = False
     assert (await admin.post("/eventHooks", json=wrong)).status_code == 400
+
+
+# --- what is let through --------------------------------------------------------------------
+
+
+def filtered(*conditions: tuple[str, str]) -> dict[str, Any]:
+    """As the API has a filter."""
+    return {
+        "type": "EXPRESSION_LANGUAGE",
+        "eventFilterMap": [
+            {"event": kind, "condition": {"version": None, "expression": text}}
+            for kind, text in conditions
+        ],
+    }
+
+
+ASSIGNED = "application.user_membership.add"
+#: Beside another such part, each may be true of another target.
+APPS = "event.target.?[type eq 'AppInstance'].size()>0"
+
+
+@pytest.mark.parametrize(
+    ("expression", "heard"),
+    [
+        ("event.target.?[type eq 'AppInstance' && id eq '{app}'].size()>0", True),
+        ("event.target.?[type eq 'AppInstance' && id eq '{user}'].size() > 0", False),
+        (f"{APPS} && event.target.?[id eq '{{user}}'].size()>0", True),
+        ("event.outcome.result eq 'SUCCESS'", True),
+        ("event.outcome.result ne 'SUCCESS'", False),
+        ("event.eventType eq 'x' || (event.actor.type eq 'User')", True),
+        ("event.nothing.of.the.kind eq 'x'", False),
+    ],
+)
+async def test_a_filter_lets_through_what_its_expression_says(
+    story: Story0, receiver: Receiver, expression: str, *, heard: bool
+) -> None:
+    """Of the types it names; the others come as they are."""
+    world, user = story.world, story.world.add_user("new@somedomain.example")
+    hook = world.add_hook(URI, SECRET, HOOK_TYPES)
+    text = expression.replace("{app}", story.app.id).replace("{user}", user.id)
+    hook.filter = filtered((ASSIGNED, text))
+    world.assign(user, story.app)
+    transport = httpx.ASGITransport(receiver.app)
+    async with httpx.AsyncClient(transport=transport) as client:
+        await Deliverer(world, client).flush()
+    assert (ASSIGNED in receiver.types) is heard
+    assert "application.provision.user.push" in receiver.types
+
+
+@pytest.mark.parametrize(
+    "expression", ["", "event.x", "event.x eq y", "(event.x eq 'y'", "event.x eq 'y' && "]
+)
+async def test_a_filter_that_is_no_expression_is_refused(
+    admin: httpx.AsyncClient, expression: str
+) -> None:
+    wrong = body()
+    wrong["events"]["filter"] = filtered((ASSIGNED, expression))
+    assert (await admin.post("/eventHooks", json=wrong)).status_code == 400
+
+
+async def test_a_preview_comes_whatever_the_hook_asked_for(
+    story: Story0, receiver: Receiver
+) -> None:
+    hook = story.world.add_hook(URI, SECRET, [], verified=False)
+    hook.filter = filtered((ASSIGNED, "event.outcome.result eq 'NEVER'"))
+    old = next(e for e in story.world.log.all() if e["eventType"] == ASSIGNED)
+    transport = httpx.ASGITransport(receiver.app)
+    async with httpx.AsyncClient(transport=transport) as client:
+        status = await Deliverer(story.world, client).preview(hook, {**old, "uuid": "by hand"})
+    assert (status, receiver.types) == (204, [ASSIGNED])
+    (sent,) = receiver.deliveries[0]["data"]["events"]
+    assert (sent["uuid"], sent["published"]) == ("by hand", old["published"])
+
+
+async def test_a_hook_hears_nothing_for_a_while_after_its_verification(
+    story: Story0, admin: httpx.AsyncClient, clock: Any
+) -> None:
+    story.world.switches.hook_warm_up = 60
+    async with listening(Receiver().app) as url:
+        made = (await admin.post("/eventHooks", json=body(uri=f"{url}/okta/events"))).json()
+        await admin.post(f"/eventHooks/{made['id']}/lifecycle/verify")
+    story.world.deactivate(story.colleague)
+    assert story.world.outbox == []
+    clock.forward(60)
+    story.world.activate(story.colleague)
+    assert story.world.outbox != []
+
+
+async def test_there_are_only_so_many_hooks_and_types(
+    story: Story0, admin: httpx.AsyncClient
+) -> None:
+    many = body()
+    many["events"]["items"] = [f"some.type.{number}" for number in range(301)]
+    assert (await admin.post("/eventHooks", json=many)).status_code == 400
+    for number in range(25):
+        story.world.add_hook(URI, SECRET, HOOK_TYPES, verified=number > 0)
+    assert (await admin.post("/eventHooks", json=body())).status_code == 200
+    story.world.add_hook(URI, SECRET, HOOK_TYPES)
+    assert (await admin.post("/eventHooks", json=body())).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("group.application_assignment.update", 200),
+        ("application.provision.user.delete", 200),
+        ("application.provision.user.deprovision", 400),
+        ("application.user_membership.restore", 400),
+    ],
+)
+async def test_a_type_that_no_verb_writes_is_eligible_or_not(
+    admin: httpx.AsyncClient, kind: str, status: int
+) -> None:
+    asked = body()
+    asked["events"]["items"] = [kind]
+    assert (await admin.post("/eventHooks", json=asked)).status_code == status

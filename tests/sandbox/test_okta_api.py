@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
 import jwt
 import pytest
 
-from hooks.sandbox import Story0, World, key_pair
+from hooks.sandbox import Story0, World, WorldError, key_pair
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 TOKEN_URL = "https://sandbox.okta.test/oauth2/v1/token"
@@ -393,3 +394,29 @@ async def test_rates_are_told_and_enforced_if_switched(
     assert (await okta.get(url)).status_code == 200
     switches.okta_rate_headers = False
     assert "X-Rate-Limit-Limit" not in (await okta.get(url)).headers
+
+
+async def test_too_many_calls_at_once_are_told_apart_from_a_rate(
+    story: Story0, okta: httpx.AsyncClient
+) -> None:
+    story.world.switches.okta_concurrency = 2
+    url = f"/api/v1/users/{story.person.id}"
+    responses = await asyncio.gather(*(okta.get(url) for _ in range(4)))
+    assert sorted(response.status_code for response in responses) == [200, 200, 429, 429]
+    refused = next(each for each in responses if each.status_code == 429)
+    assert code(refused) == (429, "E0000047")
+    told = {name: refused.headers[f"X-Rate-Limit-{name}"] for name in ("Limit", "Remaining")}
+    assert told == {"Limit": "0", "Remaining": "0"}
+    assert (await okta.get(url)).status_code == 200
+
+
+async def test_an_app_that_is_deleted_is_not_found(story: Story0, okta: httpx.AsyncClient) -> None:
+    world = story.world
+    with pytest.raises(WorldError, match="deactivate first"):
+        world.delete_app(story.app)
+    world.deactivate_app(story.app)
+    world.delete_app(story.app)
+    assert world.log.all()[-1]["eventType"] == "application.lifecycle.delete"
+    for path in ("", "/users", f"/users/{story.person.id}", "/groups", "/group-push/mappings"):
+        assert code(await okta.get(f"/api/v1/apps/{story.app.id}{path}")) == (404, "E0000007")
+    assert story.groups == {"Production-Confluence"}

@@ -183,6 +183,11 @@ def switch_on(cast: Cast) -> None:
     cast.world.add_to_group(cast.login["back"], STAFF)
 
 
+def delete_app(cast: Cast) -> None:
+    cast.world.deactivate_app(cast.company.app)
+    cast.world.delete_app(cast.company.app)
+
+
 def promoted(cast: Cast, roles: Iterable[str] = ("atlassian/org-admin",)) -> None:
     for who in CONCERNED:
         cast.world.set_roles(cast.login[who], list(roles))
@@ -431,6 +436,16 @@ ROWS = [
             causes=of("left moved back stays", "app_not_active"),
         ),
         mend=switch_on,
+    ),
+    Row(
+        "the app is deleted",
+        then=delete_app,
+        caught=Has(
+            more=NOTHING,
+            less={"back": {"red", "green", JIRA}},
+            causes=of("left moved back stays", "app_unread"),
+        ),
+        goes_on=True,
     ),
     *(
         Row(

@@ -7,18 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from hooks.sandbox import delivery
 from hooks.sandbox.delivery import Deliverer
-from tests.running import SECRET, Running
+from tests.running import Running
 from tests.stories.company import TEAMS, Company
 
 
-async def post(run: Running, *events: dict[str, object]) -> int:
-    """Deliver events by hand, as a preview would."""
-    response = await run.sandbox.deliverer.client.post(
-        f"{run.url}/okta/events", content=delivery(events), headers={"Authorization": SECRET}
-    )
-    return response.status_code
+async def post(run: Running, *events: dict[str, object]) -> int | None:
+    """Deliver events by hand, with Okta's preview."""
+    (hook,) = run.world.org.hooks.values()
+    return await run.sandbox.deliverer.preview(hook, *events)
 
 
 @pytest.mark.parametrize("delay", [0.0, 20.0], ids=["Okta pushes first", "we come first"])

@@ -371,6 +371,7 @@ ROWS: tuple[Row, ...] = (
     Row("okta_rate_limit", (20,), also={"okta_rate_enforced": True}),
     Row("okta_rate_remaining", (0, 1), then=nothing, later=no_rate, patience=SOON),
     Row("okta_rate_window", (10,), also={"okta_rate_limit": 20, "okta_rate_enforced": True}),
+    Row("okta_concurrency", (2, 8)),
     Row("retry_keeps_event_id", (True, False), then=refuse_first_deliveries),
     # -- Atlassian SCIM: resources ---------------------------------------------------------------
     Row("scim_external_id", ("absent", "other")),
@@ -475,6 +476,7 @@ NOT_OURS: Mapping[str, str] = {
     "require_dpop": "only the token endpoint asks for it",
     "ssws_without_space": "only the vendor's library writes it so, and it does not read here",
     "hooks_over_http": "only who registers a hook meets it",
+    "hook_warm_up": "only who registers a hook meets it",
     "remove_unknown_user": "only a record that was just read is removed",
     "add_unknown_user": "only a record that was just read is added",
     "value_with_display": "no value has a display",
