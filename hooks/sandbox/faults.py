@@ -34,6 +34,11 @@ class Request:
     body: bytes
     status: int | None = None
 
+    def names(self, names: frozenset[str]) -> bool:
+        """Whether one of these stands anywhere in it."""
+        text = f"{self.path}?{self.query}"
+        return any(name in text or name.encode() in self.body for name in names)
+
 
 @dataclass
 class Fault:
@@ -76,10 +81,7 @@ class Fault:
         return self.path is None or re.search(self.path, where) is not None
 
     def _names_match(self, request: Request) -> bool:
-        text = f"{request.path}?{request.query}"
-        return not self.names or any(
-            name in text or name.encode() in request.body for name in self.names
-        )
+        return not self.names or request.names(self.names)
 
     def take(self) -> bool:
         """Whether it strikes this time; counts the request."""

@@ -51,6 +51,21 @@ class World(LocalGroups):
         """Every call a careful client never makes."""
         return self.traffic.violations
 
+    def changes(self, user: User | str | None = None) -> list[Request]:
+        """What Atlassian was asked to change, of one person or of anybody; searches change nothing.
+
+        Whether it had an effect or not: after an answer of Okta failed there must be none.
+        """
+        names = self._names(user) if user is not None else frozenset()
+        return [
+            request
+            for request in self.requests
+            if request.vendor != "okta"
+            and request.method not in ("GET", "HEAD")
+            and not request.path.endswith(("/search", "/get-scim-links-for-email"))
+            and (not names or request.names(names))
+        ]
+
     @property
     def observer(self) -> Observer | None:
         """Awaited as ``(phase, vendor, method, path, n)`` before handling and before answering."""

@@ -14,6 +14,7 @@ import pytest
 from hooks.sandbox import Sandbox, Story0, create_atlassian, serving
 from hooks.sandbox.faults import template
 from hooks.sandbox.server import listen
+from hooks.sandbox.story import PERSON
 
 CONFLUENCE = "Production-Confluence"
 
@@ -301,3 +302,21 @@ async def test_a_newcomer_plays_the_story_with_curl(sandbox: Sandbox, story: Sto
         assert sandbox.world.switches.patch_reply == "empty"
         assert (await curl.post("/switches", json={"nonsense": 1})).status_code == 400
     assert not sandbox.world.requests
+
+
+async def test_what_atlassian_was_asked_to_change_is_told_by_person(
+    story: Story0, scim: httpx.AsyncClient, org: httpx.AsyncClient
+) -> None:
+    """Also what had no effect; reads and searches are none."""
+    world = story.world
+    group, record = story.directory.group_named(CONFLUENCE), world.record("main", PERSON)
+    assert group is not None
+    await scim.get("/Groups")
+    await org.post("/-/users/search", json={"emails": [PERSON]})
+    assert world.changes() == []
+    path = f'members[value eq "{record.id}"]'
+    change = {"Operations": [{"op": "remove", "path": path}]}
+    for _ in range(2):
+        await scim.patch(f"/Groups/{group.id}", json=change)
+    assert world.changes(PERSON) == world.changes()
+    assert (len(world.changes()), world.changes(story.colleague)) == (2, [])

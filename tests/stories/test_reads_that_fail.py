@@ -65,6 +65,7 @@ async def test_what_rests_on_a_failed_read_stays_until_it_succeeds(
             world.add_to_group(login, world.add_okta_group("choir"))
         await run.settle(within=timedelta(seconds=10))
         assert {login: company.groups(login) for login in caught} == before
+        assert [asked for login in caught for asked in world.changes(login)] == []
         assert [company.groups(login) for login in (*controls, mover)] == [set(), set(), {"blue"}]
         world.clear()
         await run.settle(within=timedelta(hours=2))
