@@ -21,7 +21,7 @@ from hooks.core.returning import derived
 from hooks.store import cursor, groups, journal, line, looks, mappings, people
 from hooks.store.journal import Wish
 from hooks.store.people import Stood
-from hooks.submit import Submit
+from hooks.submit import Submit, TurnedAway
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -183,14 +183,15 @@ def _came(
     admission: journal.Admission,
 ) -> Came:
     failures = [
-        became.code
+        became
         for wish, became in sent
         if became.state in _FAILED and not _refused_for_good(wish, became)
     ]
     rejected = {each.directory for each in _rejected(sent)}
     unread = [refusal.unread for refusal in plan.refusals if refusal.unread and refusal.retry]
-    turned_away = [code in _TURNED_AWAY for code in failures]
-    turned_away += [each.why in (Why.CREDENTIAL, Why.LIMITED) for each in unread]
+    away = [each.until for each in failures if isinstance(each, TurnedAway)]
+    away += [each.retry_at for each in unread if each.why in _TURNED_AWAY]
+    asked = [each for each in unread if each.why not in _TURNED_AWAY]
     returning = any(each.standing is Standing.RETURNING for each in plan.places)
     stirred = any(each.claim in _RESTLESS for each in held.claims)
     added = any(wish.step.action is Action.ADD for wish, _ in sent)
@@ -201,9 +202,9 @@ def _came(
         if each.waiting or unsettled[each.name] or each.name in rejected
     ]
     return Came(
-        failed=bool(failures or unread or admission.contended or admission.paused),
-        turned_away=admission.paused or (bool(turned_away) and all(turned_away)),
-        retry_at=max((each.retry_at for each in unread if each.retry_at), default=None),
+        failed=len(away) < len(failures) + len(unread) or bool(admission.contended),
+        turned_away=(*away, *([None] if admission.paused else [])),
+        retry_at=max((each.retry_at for each in asked if each.retry_at), default=None),
         contradicted_until=min(
             (each.look for each in plan.contradictions if each.look), default=None
         ),
@@ -225,13 +226,13 @@ def _alarmed(reading: Reading, plan: Plan) -> datetime | None:
 
 
 _FAILED = frozenset({State.FAILED, State.ABANDONED, State.OPEN})
-#: Codes of steps that were not sent, or not looked at, for reasons that are not the person's.
-_TURNED_AWAY = frozenset({"credential", "limited"})
+#: Why nothing was asked, whoever it is about.
+_TURNED_AWAY = frozenset({Why.CREDENTIAL, Why.LIMITED})
 
 
 def _refused_for_good(wish: Wish, became: Resolved) -> bool:
     """A give-back the vendor understood and said no to: no attempt of ours changes that."""
-    passing = became.code in (*_TURNED_AWAY, "unavailable")
+    passing = isinstance(became, TurnedAway) or became.code == "unavailable"
     return wish.step.action is Action.ADD and became.state is State.FAILED and not passing
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from hooks.core.errors import (
-    BreakerOpenError,
-    CredentialError,
+    TURNED_AWAY,
     LeaseLostError,
     LostReplyError,
     PermanentError,
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 #: An operation is refused because the account is inactive. Source: jira.js apiError.ts.
 _INACTIVE = "ADMIN-UAM-400-2"
 UNPROVED = frozenset({State.SUBMITTED, State.OPEN})
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway(Resolved):
+    """A step that is as it was, for want of a credential that works or of budget; until when."""
+
+    until: datetime | None = None
 
 
 class Submit:
@@ -71,10 +79,10 @@ class Submit:
             return wish, Resolved(step, State.ABANDONED, "lease")
         except LostReplyError:
             return wish, Resolved(step, State.OPEN, "reply_lost")
-        except (BreakerOpenError, CredentialError):
-            return wish, Resolved(step, State.FAILED, "credential")
-        except RateLimitedError:
-            return wish, Resolved(step, State.FAILED, "limited")
+        except TURNED_AWAY as error:
+            code = "limited" if isinstance(error, RateLimitedError) else "credential"
+            until = error.retry_at if isinstance(error, TransientError) else None
+            return wish, TurnedAway(step, State.FAILED, code, until)
         except TransientError:
             return wish, Resolved(step, State.FAILED, "unavailable")
         except PermanentError as error:

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=10)
 MAX_ATTEMPTS = 200
-#: Who was turned away without a word on when: a refused credential is tried by one for all, and
-#: a budget is shared out in order.
+#: Who was turned away without a word on when need not hurry: a refused credential is tried by one
+#: for all.
 _TURNED_AWAY = timedelta(seconds=30)
 #: Leases that ended without a word, which is what somebody who kills the process looks like.
 MAX_CRASHES = 5
@@ -43,7 +43,7 @@ class LookAgain:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Something failed: again at ``at``. ``counted`` unless nobody was asked about the person."""
+    """Something failed: again at ``at``. ``counted`` unless it was only turned away."""
 
     at: datetime
     counted: bool = True
@@ -64,17 +64,18 @@ Next = Idle | LookAgain | Retry | DeadLetter
 class Came:
     """What came of a look.
 
-    ``failed``: something is to be tried again (``retry_at``: not before); ``turned_away``: only for
-    want of a credential that works, or of budget, or in a pause; ``contradicted_until``: an event
-    disagrees until then; ``waiting_since``: Okta or Atlassian is not done; ``alarmed_since``: they
-    have been away since and administer Atlassian still; ``restless``: the plan is one after which
-    the person is looked at again; ``base`` as the last look left it; ``doubted_until``: somebody
-    who lost the lease may have been writing until then.
+    ``failed``: something is to be tried again (``retry_at``: not before); ``turned_away``: until
+    when each was that was not tried, for want of a credential that works or of budget, or in a
+    pause, ``None`` where nobody said; ``contradicted_until``: an event disagrees until then;
+    ``waiting_since``: Okta or Atlassian is not done; ``alarmed_since``: they have been away since
+    and administer Atlassian still; ``restless``: the plan is one after which the person is looked
+    at again; ``base`` as the last look left it; ``doubted_until``: somebody who lost the lease may
+    have been writing until then.
     """
 
     failed: bool = False
-    turned_away: bool = False
     retry_at: datetime | None = None
+    turned_away: tuple[datetime | None, ...] = ()
     contradicted_until: datetime | None = None
     waiting_since: datetime | None = None
     alarmed_since: datetime | None = None
@@ -94,18 +95,20 @@ def after(
 ) -> Next:
     """The earliest of everything that asks for another look. ``attempt`` starts at 1."""
     looking = _looking(came, now, look_again)
-    if not came.failed:
+    if not came.failed and not came.turned_away:
         return looking
+    if came.failed and attempt >= MAX_ATTEMPTS:
+        return DeadLetter("attempts")
     base = looking.base if isinstance(looking, LookAgain) else None
     wait = now + backoff(attempt, jitter)
-    sooner = min(wait, came.contradicted_until or wait)
-    at = max(sooner, came.retry_at or sooner)
-    if came.turned_away:
-        at = max(at, now + _TURNED_AWAY) if came.retry_at is None else at
-        return Retry(at, counted=False, base=base)
-    if attempt >= MAX_ATTEMPTS:
-        return DeadLetter("attempts")
-    return Retry(at, base=base)
+    # Whoever turned us away is not asked before their time, whatever else we look at until then.
+    times = [max(wait, until or now + _TURNED_AWAY) for until in came.turned_away]
+    if came.failed:
+        sooner = min(wait, came.contradicted_until or wait)
+        times.append(max(sooner, came.retry_at or sooner))
+    elif isinstance(looking, LookAgain):
+        times.append(looking.at)
+    return Retry(min(times), counted=came.failed, base=base)
 
 
 def _looking(came: Came, now: datetime, look_again: tuple[timedelta, ...]) -> Idle | LookAgain:

@@ -89,7 +89,7 @@ class IncompleteError(HooksError):
     """An answer came, and believing it could take access away wrongly."""
 
 
-#: What says nothing about whoever is looked at: it must cost them no attempt.
+#: What says nothing about whoever is looked at, and costs them no attempt.
 TURNED_AWAY = (BreakerOpenError, CredentialError, RateLimitedError)
 
 

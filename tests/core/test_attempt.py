@@ -110,9 +110,39 @@ def then(came: Came, *, at: datetime = NOW, attempt: int = 1, jitter: float = MO
             id="vendor asked for less than we wait anyway",
         ),
         pytest.param(
-            Came(failed=True, turned_away=True, retry_at=seconds(60)),
+            Came(turned_away=(seconds(60),)),
             Retry(seconds(60), counted=False),
             id="being turned away burns no attempt",
+        ),
+        pytest.param(
+            Came(turned_away=(None,)),
+            Retry(seconds(30), counted=False),
+            id="turned away without a word on when",
+        ),
+        pytest.param(
+            Came(turned_away=(seconds(60), seconds(40))),
+            Retry(seconds(40), counted=False),
+            id="turned away by two, one of whom is back sooner",
+        ),
+        pytest.param(
+            Came(failed=True, turned_away=(seconds(3600),)),
+            Retry(NOW + FIRST_WAIT * MOST),
+            id="what failed does not wait for whoever turned us away",
+        ),
+        pytest.param(
+            Came(failed=True, retry_at=seconds(90), turned_away=(seconds(60),)),
+            Retry(seconds(60)),
+            id="nor does whoever turned us away wait for what failed",
+        ),
+        pytest.param(
+            Came(turned_away=(seconds(3600),), restless=True),
+            Retry(seconds(30), counted=False, base=NOW),
+            id="the looks after the plan wait for nobody",
+        ),
+        pytest.param(
+            Came(turned_away=(seconds(3600),), contradicted_until=seconds(2)),
+            Retry(seconds(2), counted=False),
+            id="nor does the look an event asks for",
         ),
         pytest.param(
             Came(failed=True, contradicted_until=seconds(2)),
@@ -152,7 +182,7 @@ def test_the_last_attempt_ends_as_a_dead_letter() -> None:
 
 
 def test_whoever_is_turned_away_never_makes_a_dead_letter() -> None:
-    came = Came(failed=True, turned_away=True)
+    came = Came(turned_away=(None,))
     assert isinstance(then(came, attempt=MAX_ATTEMPTS + 50), Retry)
 
 
@@ -177,7 +207,8 @@ attempts = st.integers(1, 60)
 def test_a_wait_keeps_its_cap_unless_the_vendor_asked_and_never_undercuts_it(
     *, attempt: int, jitter: float, retry_at: datetime | None, refused: bool
 ) -> None:
-    came = Came(failed=True, turned_away=refused, retry_at=retry_at)
+    away = Came(turned_away=(retry_at,))
+    came = away if refused else Came(failed=True, retry_at=retry_at)
     found = then(came, attempt=attempt, jitter=jitter)
     if isinstance(found, Retry):
         assert found.at > NOW
