@@ -3,14 +3,16 @@
 Every write must be built here. No other DELETE, and no write to a group that an identity provider
 keeps, can be expressed; who should be a member, this room must not know.
 
-A key may be able to read and not to write, which only a write can show. So writing has a breaker
-of its own: a 403 to a write opens it, reads go on, and now and then one write tries again.
+A key may be able to read and not to write, which only a write can show, and it may lose what it
+could. So writing has a breaker of its own: a 403 to a write opens it, and so do several once the
+key has written; reads go on, and now and then one write tries again.
 Source: Atlassian's AX-1798 (no scope exists for these calls, only keys without scopes may write);
 a key with scopes was answered 403 ADMIN-UAM-403-1 (seen in the field, not documented).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,10 +33,46 @@ METHODS = frozenset({"GET", "POST", "DELETE"})
 #: "Resource Conflicts": the account is a member already. Source: baton-atlassian, who usually
 #: saw 204 instead.
 _ALREADY = "ADMIN-UAM-409-2"
+#: Different refusals after which it is the key, although it has written: one group may be odd, and
+#: another in its own way.
+_SEVERAL = 3
+
+_Membership = tuple[OrganizationGroupId, AccountId]
 
 
 class ReadOnlyKeyError(CredentialError):
     """The key is refused for writing, and for all we know for any."""
+
+
+@dataclass(slots=True)
+class _Writer:
+    """A secret that has written, and what it was refused since.
+
+    ``refused`` are groups that it never wrote to, and memberships of those it did; ``odd`` are such
+    that it was refused before it wrote elsewhere, so that they say nothing about it.
+    """
+
+    secret: str = field(default="", repr=False)
+    groups: set[OrganizationGroupId] = field(default_factory=set)
+    refused: set[OrganizationGroupId | _Membership] = field(default_factory=set)
+    odd: set[OrganizationGroupId | _Membership] = field(default_factory=set)
+
+    def wrote(
+        self, membership: _Membership, before: frozenset[OrganizationGroupId | _Membership]
+    ) -> None:
+        """A change was taken, which was sent when it had been refused what is in ``before``."""
+        self.groups.add(membership[0])
+        self.odd |= self.refused & before
+        self.odd -= {membership[0], membership}
+        self.refused -= before
+
+    def denied(self, membership: _Membership) -> bool:
+        """A change was refused; whether that was so often that it writes no more."""
+        group = membership[0]
+        about = membership if group in self.groups else group
+        if about not in self.odd:
+            self.refused.add(about)
+        return len(self.refused) >= _SEVERAL
 
 
 class Writes:
@@ -49,19 +87,19 @@ class Writes:
         self._credential = credential
         self.breaker = Breaker("organization writes", clock, opens=ReadOnlyKeyError, closes=())
         self._refused = ""  # the secret the breaker is about
-        self._proved = ""  # the secret that has written
+        self._writer = _Writer()
 
     async def remove(
         self, group: OrganizationGroup, account: AccountId, *, deadline: float
     ) -> None:
         """Take one account out of a local group. Raises: as ``_change``."""
-        await self._change("DELETE", group, (AccountId(account),), None, deadline)
+        await self._change("DELETE", group, account, None, deadline)
 
     async def add(self, group: OrganizationGroup, account: AccountId, *, deadline: float) -> None:
         """Put one account into a local group; one that is there already is no error."""
         body = msgspec.json.encode({"accountId": str(AccountId(account))})
         try:
-            await self._change("POST", group, (), body, deadline)
+            await self._change("POST", group, account, body, deadline)
         except RejectedError as error:
             if error.code != _ALREADY:
                 raise
@@ -70,7 +108,7 @@ class Writes:
         self,
         method: str,
         group: OrganizationGroup,
-        below: tuple[str, ...],
+        account: AccountId,
         body: bytes | None,
         deadline: float,
     ) -> None:
@@ -91,27 +129,31 @@ class Writes:
             "groups",
             OrganizationGroupId(group.id),
             "memberships",
-            *below,
+            *([AccountId(account)] if body is None else []),
         )
+        membership = (group.id, account)
         used = await self._credential.authorization()
         if used != self._refused:
             self.breaker.forget()
         with self.breaker.guard():
-            if await self._taken(method, target, body, deadline):
+            if await self._taken(method, target, body, deadline, membership):
                 return
             await self._credential.reload(used)  # perhaps there is another key in its place
             anew = await self._credential.authorization()
-            if anew == used or not await self._taken(method, target, body, deadline):
+            if anew == used or not await self._taken(method, target, body, deadline, membership):
                 self._refused = anew
                 raise ReadOnlyKeyError(f"organization lets this key not {method} membership")
 
-    async def _taken(self, method: str, target: str, body: bytes | None, deadline: float) -> bool:
-        """Send; False if this was refused to a secret that never wrote.
+    async def _taken(
+        self, method: str, target: str, body: bytes | None, deadline: float, what: _Membership
+    ) -> bool:
+        """Send; False if this was refused to a secret that never wrote, or writes no more.
 
-        Raises: ForbiddenError if it has written before, so that this is about the group alone.
+        Raises: ForbiddenError if it writes elsewhere for all we know: it is about the group.
         """
         before = await self._credential.authorization()
         refused: ForbiddenError | None = None
+        asked = frozenset(self._writer.refused)
         try:
             await self._door.change(method, "membership", target, body, deadline=deadline)
         except ForbiddenError as error:
@@ -119,7 +161,11 @@ class Writes:
         # The door reads the secret anew after a 401: then it is not known which one this was.
         known = before if await self._credential.authorization() == before else ""
         if refused is None:
-            self._proved = known or self._proved
-        elif known and known == self._proved:
+            if known and known != self._writer.secret:
+                self._writer = _Writer(known)
+            if known:
+                self._writer.wrote(what, asked)
+            return True
+        if known and known == self._writer.secret and not self._writer.denied(what):
             raise refused
-        return refused is None
+        return False

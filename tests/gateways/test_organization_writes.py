@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -23,8 +24,10 @@ from hooks.core.errors import (
     RejectedError,
     TransientError,
 )
+from hooks.core.ids import AccountId, OrganizationGroupId
 from hooks.core.membership import OrganizationGroup
 from hooks.gateways.organization import Organization
+from hooks.gateways.organization_writes import ReadOnlyKeyError
 from tests.gateways.organization_stage import (
     LOCAL,
     PERSON,
@@ -188,6 +191,100 @@ async def test_a_key_that_has_written_is_refused_for_one_group_only(
         assert isinstance(await failure(remove(say(NO, WORKS))), ForbiddenError)
     assert state(stage.organization) == "closed"
     await remove(say(DONE))
+
+
+# -- a key that wrote, and stops ---------------------------------------------------------------
+
+GROUPS = [
+    replace(LOCAL, id=OrganizationGroupId(f"276f955c-63d7-42c8-9520-{number:012}"))
+    for number in range(6)
+]
+PEOPLE = [AccountId(f"5b10ac8d82e05b22cc7d4e{number:02}") for number in range(6)]
+
+
+async def refused(
+    say: Say, groups: Iterable[OrganizationGroup], people: Iterable[AccountId] = (PERSON,)
+) -> list[type[HooksError]]:
+    """What each removal ends with, that is answered 403 by a key which reads."""
+    told = []
+    for group in groups:
+        for person in people:
+            removal = say(NO, WORKS).remove(group, person, deadline=elapsed() + 60)
+            told.append(type(await failure(removal)))
+    return told
+
+
+async def test_a_key_that_is_refused_several_groups_after_it_wrote_writes_no_more(
+    stage: OrganizationStage, say: Say, wall: Wall
+) -> None:
+    await remove(say(DONE))
+    with capture_logs() as logs:
+        told = await refused(say, GROUPS[:5])
+    held = [BreakerOpenError, BreakerOpenError]
+    assert told == [ForbiddenError, ForbiddenError, ReadOnlyKeyError, *held]
+    assert [each["credential"] for each in logs] == ["organization writes"]
+    assert await say(page()).groups_of(PERSON) == ()  # reads go on
+    wall.forward(5)
+    assert await refused(say, GROUPS[:1]) == [ReadOnlyKeyError]  # the trial
+    wall.forward(10)
+    await remove(say(DONE))
+    assert state(stage.organization) == "closed"
+    # It wrote although those were refused, so they say nothing about it any more.
+    assert await refused(say, [*GROUPS[:5], GROUPS[0]]) == [ForbiddenError] * 6
+
+
+async def test_of_a_group_it_wrote_to_each_person_counts(
+    stage: OrganizationStage, say: Say
+) -> None:
+    """Many organizations have one such group; that it is refused one person many times is odd."""
+    await remove(say(DONE))
+    assert await refused(say, [LOCAL] * 5, PEOPLE[:1]) == [ForbiddenError] * 5
+    assert await refused(say, [LOCAL], PEOPLE[1:3]) == [ForbiddenError, ReadOnlyKeyError]
+    assert state(stage.organization) == "open"
+
+
+async def test_one_odd_group_or_two_are_not_the_key(stage: OrganizationStage, say: Say) -> None:
+    await remove(say(DONE))
+    assert await refused(say, GROUPS[:2], PEOPLE) == [ForbiddenError] * 12
+    await remove(say(DONE))
+    assert await refused(say, GROUPS[2:4], PEOPLE) == [ForbiddenError] * 12
+    assert state(stage.organization) == "closed"
+
+
+async def test_a_change_sent_before_a_refusal_shows_nothing_about_it(
+    stage: OrganizationStage, say: Say
+) -> None:
+    slow, sent, gate = f"/memberships/{PEOPLE[0]}", asyncio.Event(), asyncio.Event()
+    await remove(say(DONE))
+
+    async def answer(head: str) -> bytes:
+        if slow in head:
+            sent.set()
+            await gate.wait()
+            return DONE
+        return NO if "/memberships" in head else WORKS
+
+    stage.server.answer = answer
+    early = asyncio.create_task(
+        stage.organization.remove(LOCAL, PEOPLE[0], deadline=elapsed() + 60)
+    )
+    await sent.wait()
+    for group in GROUPS[:2]:
+        assert isinstance(await failure(remove(stage.organization, group)), ForbiddenError)
+    gate.set()
+    await early
+    assert isinstance(await failure(remove(stage.organization, GROUPS[2])), ReadOnlyKeyError)
+
+
+async def test_what_another_key_was_refused_is_not_this_ones(
+    stage: OrganizationStage, say: Say
+) -> None:
+    await remove(say(DONE))
+    await refused(say, GROUPS[:2])
+    stage.vault.secret = "another"
+    await say(error(401), page()).groups_of(PERSON)
+    await remove(say(DONE))
+    assert await refused(say, GROUPS[2:4]) == [ForbiddenError] * 2
 
 
 async def test_another_key_is_another_matter(

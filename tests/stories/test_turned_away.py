@@ -9,13 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from hooks import figures
+from hooks.sandbox.faults import Request
 from tests.running import Running
 from tests.stories.cast import JIRA
 from tests.stories.company import STAFF, Company
 from tests.stories.test_organization_trouble import BOB, RULE, attempts_of, with_jira
 
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def open_breakers() -> set[str]:
+    """What the metric names that an alarm is set on."""
+    [family] = figures.BREAKER_OPEN.collect()
+    return {each.labels["credential"] for each in family.samples if each.value}
+
 
 # -- a rate ------------------------------------------------------------------------------------
 
@@ -92,6 +100,24 @@ async def test_what_okta_keeps_is_done_at_once_whatever_the_organization_allows(
         assert [login for login in people if company.world.local_groups_of(login)] != []
 
 
+async def test_a_directory_that_failed_is_asked_again_before_the_organizations_hour_is_over(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    [ann] = with_jira(company, 1)
+    world = company.world
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        hour, down = world.throttle("org", 3600), world.fault("scim", status=503)
+        world.deactivate(ann)
+        await run.settle(timedelta(seconds=10))
+        assert company.groups(ann) == {"red"}
+        world.clear(down)
+        await run.settle(MINUTE)
+        assert (company.groups(ann), world.local_groups_of(ann)) == (set(), {JIRA})
+        world.clear(hour)
+        await run.settle(2 * HOUR)
+        assert world.local_groups_of(ann) == set()
+
+
 async def test_where_a_window_has_the_calls_of_one_leaver_one_goes_in_each(
     company: Company, sqlite_url: str, tmp_path: Path
 ) -> None:
@@ -147,3 +173,60 @@ async def test_an_event_about_a_group_waits_for_a_credential_and_loses_no_attemp
         world.credentials.api_token = token
         await run.settle(HOUR)
         assert company.groups(ann) == set()
+
+
+# -- a key that shrinks ------------------------------------------------------------------------
+
+
+def changing(request: Request) -> bool:
+    return request.path.rpartition("/memberships")[1] != ""
+
+
+async def test_a_key_that_stops_writing_makes_an_alarm_and_no_dead_letters(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """There is one local group, as in many organizations, and nobody restarts anything."""
+    first, *people = with_jira(company, 6)
+    world = company.world
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        world.deactivate(first)
+        await run.settle()
+        assert world.local_groups_of(first) == set()
+        world.set_org_key("scoped")
+        for login in people:
+            world.deactivate(login)
+        await run.settle(MINUTE)
+        assert open_breakers() == {"organization writes"}
+        assert {login for login in people if company.groups(login)} == set()
+        world.requests.clear()
+        await run.settle(HOUR)
+        assert sum(changing(each) for each in world.requests) <= HOUR / timedelta(minutes=4)
+        assert await run.dead() == []
+        assert max(await run.house.database.read(attempts_of)) <= 1
+        world.set_org_key("unscoped")
+        await run.settle(HOUR)
+        assert [login for login in people if world.local_groups_of(login)] == []
+        assert open_breakers() == set()
+    assert world.local_groups_of(BOB) == {JIRA}
+
+
+async def test_a_key_that_is_refused_one_odd_group_goes_on_with_the_others(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    people = with_jira(company, 6)
+    world = company.world
+    odd = world.add_local_group("wiki")
+    world.local_add(odd, *people)
+    rules = f'{RULE}[[local_group]]\nname = "wiki"\n'
+    async with company.service(sqlite_url, tmp_path, rules=rules) as run:
+        trouble = world.fault("org", "DELETE", odd.id, status=403)
+        for login in people:
+            world.deactivate(login)
+            await run.settle(timedelta(seconds=1))
+        await run.settle(HOUR)
+        assert [login for login in people if world.local_groups_of(login) != {"wiki"}] == []
+        assert open_breakers() == set()
+        world.clear(trouble)
+        await run.settle(HOUR)
+        assert world.local_members(odd) == set()
+    assert world.local_groups_of(BOB) == {JIRA}
