@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from hooks.clock import moment
 from hooks.core.ids import DirectoryName, Uuid
@@ -23,7 +24,7 @@ from hooks.store.tables import Outcome, Step
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import ColumnElement, ScalarSelect
+    from sqlalchemy import ColumnElement, ScalarSelect, Select
 
     from hooks.core.ids import AccountId, OktaUserId, ScimUserId
     from hooks.core.ledger import Resolved
@@ -71,20 +72,7 @@ class Admission:
 
 def history(tx: Tx, user: OktaUserId) -> dict[DirectoryName, tuple[PastStep, ...]]:
     """Every step ever sent for a person, oldest first, with its latest outcome."""
-    latest = (
-        select(_outcome.c.step, func.max(_outcome.c.id).label("last"))
-        .join(_step, _step.c.id == _outcome.c.step)
-        .where(_step.c.user == user)
-        .group_by(_outcome.c.step)
-        .subquery()
-    )
-    rows = tx.execute(
-        select(_step, _outcome.c.state, _outcome.c.code)
-        .join(latest, latest.c.step == _step.c.id)
-        .join(_outcome, _outcome.c.id == latest.c.last)
-        .where(_step.c.user == user, _outcome.c.state != State.OBSERVED)
-        .order_by(_step.c.id)
-    )
+    rows = tx.execute(_past(), {"user": user})
     found: dict[DirectoryName, list[PastStep]] = {}
     for row in rows:
         past = PastStep(
@@ -99,6 +87,25 @@ def history(tx: Tx, user: OktaUserId) -> dict[DirectoryName, tuple[PastStep, ...
         )
         found.setdefault(DirectoryName(row.directory), []).append(past)
     return {directory: tuple(steps) for directory, steps in found.items()}
+
+
+@cache
+def _past() -> Select[Any]:
+    """Built once: building it costs more than running it."""
+    latest = (
+        select(_outcome.c.step, func.max(_outcome.c.id).label("last"))
+        .join(_step, _step.c.id == _outcome.c.step)
+        .where(_step.c.user == bindparam("user"))
+        .group_by(_outcome.c.step)
+        .subquery()
+    )
+    return (
+        select(_step, _outcome.c.state, _outcome.c.code)
+        .join(latest, latest.c.step == _step.c.id)
+        .join(_outcome, _outcome.c.id == latest.c.last)
+        .where(_step.c.user == bindparam("user"), _outcome.c.state != State.OBSERVED)
+        .order_by(_step.c.id)
+    )
 
 
 def admit(

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import Integer, bindparam, case, func, or_, select, update
 
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
+    from sqlalchemy import Select
     from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.core.memory import Claimed
@@ -141,8 +142,7 @@ def lease(
 
     A subject whose leases keep ending without a word becomes a dead letter here, since the
     process that would say so does not live to do it. ``bulk`` of them at most may be bulk work;
-    ``but`` are subjects this process is
-    still working on; ``only`` asks for one subject.
+    ``but`` are subjects this process is still working on; ``only`` asks for one subject.
     """
     rows = _take(tx, limit=limit, bulk=limit if bulk is None else bulk, but=but, only=only)
     until = tx.now + _us(LEASE)
@@ -190,19 +190,26 @@ def _take(tx: Tx, *, limit: int, bulk: int, but: Collection[str], only: str | No
         room = min(most, limit - len(found))
         if room <= 0:
             continue
-        query = (
-            select(_due)
-            .where(_due.c.lane == lane, _due.c.due_at <= tx.now, _due.c.subject.not_in(list(but)))
-            .order_by(_due.c.due_at)
-            .limit(room)
-        )
-        query = query.where(_due.c.subject == only if only else _due.c.kind != APART)
-        if paused:  # nobody is looked at whose plan could not be carried out
-            query = query.where(_due.c.kind != "user")
-        if tx.postgres:
-            query = query.with_for_update(skip_locked=True)
-        found += tx.execute(query).all()  # type: ignore[arg-type]  # rows, read by attribute
+        query = _taking(postgres=tx.postgres, only=only is not None, paused=paused)
+        given = {"lane": lane, "now": tx.now, "but": list(but), "room": room, "only": only}
+        found += tx.execute(query, given).all()  # type: ignore[arg-type]  # rows, read by attribute
     return found
+
+
+@cache
+def _taking(*, postgres: bool, only: bool, paused: bool) -> Select[Any]:
+    """Who is due in a lane; built once, as marks are."""
+    query = (
+        select(_due)
+        .where(_due.c.lane == bindparam("lane"), _due.c.due_at <= bindparam("now"))
+        .where(_due.c.subject.not_in(bindparam("but", expanding=True)))
+        .order_by(_due.c.due_at)
+        .limit(bindparam("room", type_=Integer))
+    )
+    query = query.where(_due.c.subject == bindparam("only") if only else _due.c.kind != APART)
+    if paused:  # nobody is looked at whose plan could not be carried out
+        query = query.where(_due.c.kind != "user")
+    return query.with_for_update(skip_locked=True) if postgres else query
 
 
 def compare_fence(tx: Tx, held: Lease) -> Due:

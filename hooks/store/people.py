@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select, update
@@ -17,11 +18,14 @@ from hooks.core.membership import ORGANIZATION, Standing
 from hooks.core.memory import Memory
 from hooks.core.reading import Account
 from hooks.store import refusals
+from hooks.store.database import insert_into
 from hooks.store.tables import Person, Tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.core.reading import AppUser
     from hooks.core.refusal import Refusal
@@ -228,25 +232,31 @@ def _upsert_person(
     *,
     protected: bool | None,
 ) -> None:
-    insert = tx.insert(_person)
-    changes: dict[str, object] = {"user": insert.excluded.user}
-    if protected is not None:
-        changes["protected"] = protected
-    if linked:
-        changes["account"] = linked
-    if account:
-        if account.type:
-            changes["account_type"] = account.type[:16]
-        if account.roles is not None:
-            changes["roles"] = json.dumps(sorted(account.roles))
     row: dict[str, object] = {
         "user": user,
         "account": linked,
         "protected": bool(protected),
         "seen": tx.now,
     }
-    row |= {name: changes[name] for name in ("account_type", "roles") if name in changes}
-    tx.execute(insert.on_conflict_do_update(index_elements=["user"], set_=changes), [row])
+    changes = {"user"}
+    if protected is not None:
+        changes.add("protected")
+    if linked:
+        changes.add("account")
+    if account and account.type:
+        row["account_type"] = account.type[:16]
+    if account and account.roles is not None:
+        row["roles"] = json.dumps(sorted(account.roles))
+    changes |= {"account_type", "roles"} & row.keys()
+    tx.execute(_knowing(frozenset(changes), postgres=tx.postgres), [row])
+
+
+@cache
+def _knowing(changes: frozenset[str], *, postgres: bool) -> Insert:
+    """The upsert of a person, built once: building it costs more than running it."""
+    insert = insert_into(_person, postgres=postgres)
+    new = {name: insert.excluded[name] for name in sorted(changes)}
+    return insert.on_conflict_do_update(index_elements=["user"], set_=new)
 
 
 def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
@@ -266,7 +276,14 @@ def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
         "waiting_since": _instant(stood.waiting_since),
         "groups": json.dumps(sorted(stood.groups or ())),
     }
-    insert = tx.insert(_tie)
+    settled, groups = stood.stood.standing is not None, stood.groups is not None
+    tx.execute(_tying(postgres=tx.postgres, settled=settled, groups=groups), [row])
+
+
+@cache
+def _tying(*, postgres: bool, settled: bool, groups: bool) -> Insert:
+    """The upsert of a tie, built once too."""
+    insert = insert_into(_tie, postgres=postgres)
     new = insert.excluded
     changes: dict[str, object] = {
         "scim_id": func.coalesce(new.scim_id, _tie.c.scim_id),
@@ -274,15 +291,13 @@ def _upsert_tie(tx: Tx, user: OktaUserId, stood: Stood, sealer: Sealer) -> None:
         "ever_in_force": _tie.c.ever_in_force | new.in_force,
         "waiting_since": new.waiting_since,
     }
-    if stood.stood.standing:
-        settled = ("in_force", "standing", "standing_at", "agreed",
-                   "absent_since", "returned", "accounted")  # fmt: skip
-        changes |= {name: new[name] for name in settled}
-    if stood.groups is not None:
+    if settled:
+        names = ("in_force", "standing", "standing_at", "agreed",
+                 "absent_since", "returned", "accounted")  # fmt: skip
+        changes |= {name: new[name] for name in names}
+    if groups:
         changes["groups"] = new.groups
-    tx.execute(
-        insert.on_conflict_do_update(index_elements=["user", "directory"], set_=changes), [row]
-    )
+    return insert.on_conflict_do_update(index_elements=["user", "directory"], set_=changes)
 
 
 def _instant(at: datetime | None) -> int | None:

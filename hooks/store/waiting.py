@@ -5,16 +5,17 @@ Must live here: what a look is told it was caused by. Must not know: leases, or 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 
 from hooks.clock import moment
 from hooks.core.memory import Claim, Claimed
 from hooks.store.tables import Event, Mapping, Pin
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
 
     from hooks.store.database import Tx
 
@@ -30,8 +31,7 @@ _CLAIMS = 2_000
 
 def handed_out(tx: Tx, subject: str) -> tuple[tuple[str, ...], tuple[Claimed, ...]]:
     """The newest waiting events, oldest first, and the claims; when first looked at is noted."""
-    newest = select(_event.c.uuid).where(_waits(subject)).order_by(_event.c.id.desc())
-    uuids = tuple(tx.execute(newest.limit(_EVENTS)).scalars())[::-1]
+    uuids = tuple(tx.execute(_newest(), {"subject": subject}).scalars())[::-1]
     said = claims(tx, subject)
     if uuids:
         named = sorted({*uuids, *(each.uuid for each in said)})
@@ -40,8 +40,15 @@ def handed_out(tx: Tx, subject: str) -> tuple[tuple[str, ...], tuple[Claimed, ..
     return uuids, said
 
 
-def _waits(subject: str) -> ColumnElement[bool]:
-    return and_(_event.c.subject == subject, _event.c.settled.is_(None))
+def _waits() -> ColumnElement[bool]:
+    return and_(_event.c.subject == bindparam("subject"), _event.c.settled.is_(None))
+
+
+@cache
+def _newest() -> Select[tuple[str]]:
+    """The newest waiting events; built once, like the claims below: building costs the most."""
+    newest = select(_event.c.uuid).where(_waits()).order_by(_event.c.id.desc())
+    return newest.limit(_EVENTS)
 
 
 def claims(tx: Tx, subject: str) -> tuple[Claimed, ...]:
@@ -50,7 +57,19 @@ def claims(tx: Tx, subject: str) -> tuple[Claimed, ...]:
     However many events there are about a person, none pushes out what is said about them, their
     apps, or a group that a mapping or the policy knows.
     """
-    said = func.min if not tx.postgres else func.least
+    rows = tx.execute(_claiming(postgres=tx.postgres), {"subject": subject})
+    return tuple(
+        Claimed(
+            row.uuid, Claim(row.claim), row.about,
+            moment(row.published), moment(row.first_look or tx.now),
+        )
+        for row in sorted(rows, key=lambda row: int(row.id))
+    )  # fmt: skip
+
+
+@cache
+def _claiming(*, postgres: bool) -> Select[Any]:
+    said = func.least if postgres else func.min
     published = said(_event.c.published, _event.c.received).label("published")
     newest = select(
         _event.c.id, _event.c.uuid, _event.c.claim, _event.c.about, published,
@@ -61,20 +80,13 @@ def claims(tx: Tx, subject: str) -> tuple[Claimed, ...]:
             order_by=(published.desc(), _event.c.uuid.desc()),
         )
         .label("nth"),
-    ).where(_waits(subject), _event.c.claim.is_not(None)).subquery()  # fmt: skip
+    ).where(_waits(), _event.c.claim.is_not(None)).subquery()  # fmt: skip
     strange = newest.c.claim.in_([Claim.JOINED, Claim.LEFT]) & newest.c.about.not_in(
         select(_mapping.c.source).union(select(_pin.c.okta_group))
     )
-    rows = tx.execute(
+    return (
         select(newest)
         .where(newest.c.nth == 1)
         .order_by(strange, newest.c.published.desc())
         .limit(_CLAIMS)
     )
-    return tuple(
-        Claimed(
-            row.uuid, Claim(row.claim), row.about,
-            moment(row.published), moment(row.first_look or tx.now),
-        )
-        for row in sorted(rows, key=lambda row: int(row.id))
-    )  # fmt: skip
