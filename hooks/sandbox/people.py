@@ -47,7 +47,7 @@ class People(Provisioning):
         Source: Okta support, "can-we-assign-applications-to-deactivated-users".
         """
         user = self.user(user)
-        if user.status == "DEPROVISIONED":
+        if (user.status, user.state.transitioning_to) == ("DEPROVISIONED", None):
             raise WorldError(f"already deactivated: {user.login}")
         uri = f"/api/v1/users/{user.id}/lifecycle/deactivate"
         transaction = self.transaction("JOB" if imported else "WEB", uri)
@@ -76,13 +76,15 @@ class People(Provisioning):
         transaction = self.transaction("JOB" if imported else "WEB", uri)
         if job:
             self.emit(transaction, "user.lifecycle.reactivate", user_target(user))
-        slow = self.switches.activation_delay > 0
-        self.change_user(user, *(("ACTIVATING", "ACTIVE") if slow else ("ACTIVE",)))
+        if self.switches.activation_delay > 0:
+            self.change_user(user, self.switches.activating_as, "ACTIVE")
+        else:
+            self.change_user(user, "ACTIVE")
         self.emit(transaction, "user.lifecycle.activate", user_target(user))
         self.later(self.switches.activation_delay, lambda: self._active(user, transaction))
 
     def _active(self, user: User, transaction: Transaction) -> None:
-        if user.status == "ACTIVATING" and user.state.transitioning_to == "ACTIVE":
+        if user.state.transitioning_to == "ACTIVE":
             self.change_user(user, "ACTIVE")
         if user.status != "ACTIVE" or user.state.transitioning_to is not None:
             return

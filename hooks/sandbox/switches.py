@@ -32,6 +32,9 @@ class Switches(OrganizationSwitches):
     """Seconds a user is ``transitioningToStatus: DEPROVISIONED``. Source: Okta OpenAPI."""
     activation_delay: float = 0.0
     """Seconds a user is ``ACTIVATING``. Source: note on UserStatus in the Okta OpenAPI."""
+    activating_as: Literal["ACTIVATING", "DEPROVISIONED"] = "ACTIVATING"
+    """Status of a deactivated user until then, always ``transitioningToStatus: ACTIVE``; the
+    OpenAPI has both, one beside the other."""
     granular_deprovisioning: float | None = None
     """Seconds after a release until Okta itself takes the groups it pushed, if it does at all.
     Source: Okta event catalogue 2026.07.3, ``remove_entitlements``."""

@@ -183,6 +183,11 @@ def switch_on(cast: Cast) -> None:
     cast.world.add_to_group(cast.login["back"], STAFF)
 
 
+def shown(cast: Cast) -> None:
+    cast.world.hidden.clear()
+    cast.nudge("left", "moved", "back", "stays")
+
+
 def delete_app(cast: Cast) -> None:
     cast.world.deactivate_app(cast.company.app)
     cast.world.delete_app(cast.company.app)
@@ -446,6 +451,16 @@ ROWS = [
             causes=of("left moved back stays", "app_unread"),
         ),
         goes_on=True,
+    ),
+    Row(
+        "the app is hidden",
+        then=lambda cast: cast.world.hide(cast.company.app, mode="404"),
+        caught=Has(
+            more=NOTHING,
+            less={"back": {"red", "green", JIRA}},
+            causes=of("left moved back stays", "app_unread"),
+        ),
+        mend=shown,
     ),
     *(
         Row(

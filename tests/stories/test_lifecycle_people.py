@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -36,6 +37,7 @@ from tests.stories.pair import (
     unsuspended,
 )
 
+MODES: tuple[Literal["403", "404"], ...] = ("403", "404")
 STRIP = '[policy]\nsuspended = "strip"\n'
 WIFE = f"anne@{DOMAIN}"
 
@@ -256,6 +258,21 @@ STATUSES = [
     Row("leaves slowly", (leaves,), GONE, switches={"deactivation_delay": 120}),
     Row("comes back slowly", (leaves, comes_back), BACK, switches={"activation_delay": 120}),
     Row(
+        "comes back slowly, DEPROVISIONED all the while",
+        (leaves, comes_back),
+        BACK,
+        switches={"activation_delay": 120, "activating_as": "DEPROVISIONED"},
+    ),
+    Row(
+        "is DEPROVISIONED and moving to ACTIVE for hours, when we first hear of it",
+        (lost(leaves), comes_back),
+        ALL,
+        {"in_transition"},
+        switches={"activation_delay": 40 * 3600, "activating_as": "DEPROVISIONED"},
+        goes_on=True,
+        taken=set(),
+    ),
+    Row(
         "is activating for hours",
         (leaves, comes_back),
         GONE,
@@ -295,6 +312,61 @@ STATUSES += [
         ("unassigned and assigned", (unassigned, assigned), ALL),
         ("unassigned", (unassigned,), GONE),
     )
+]
+
+
+def hidden(mode: Literal["403", "404"]) -> Act:
+    """Okta narrows our role: it does not show her any more."""
+
+    def hide(pair: Pair) -> None:
+        pair.world.hide(pair.world.user(pair.ann), mode=mode)
+        pair.nudge(pair.ann)
+
+    return hide
+
+
+def shown(pair: Pair) -> None:
+    pair.world.hidden.clear()
+    pair.nudge(pair.ann)
+
+
+STATUSES += [
+    Row(
+        "our role hides her: 403",
+        (hidden("403"), quits("red")),
+        ALL - {"red"},
+        {"user_unread"},
+        taken=set(),
+        goes_on=True,
+    ),
+    Row(
+        "our role hides her: 404",
+        (hidden("404"), quits("red")),
+        ALL - {"red"},
+        {"absence_unproved"},
+        taken=set(),
+    ),
+    Row(
+        "our role hides her, and leaves: 403",
+        (hidden("403"), leaves),
+        ALL,
+        {"user_unread"},
+        goes_on=True,
+        taken=set(),
+    ),
+    Row("our role hides her, and leaves, which the log shows: 404", (hidden("404"), leaves), GONE),
+    *(
+        Row(f"our role hides her for a while: {mode}", (hidden(mode), shown), ALL, taken=set())
+        for mode in MODES
+    ),
+    *(
+        Row(
+            f"our role hides her for a while, and leaves: {mode}",
+            (hidden(mode), leaves, shown),
+            GONE,
+        )
+        for mode in MODES
+    ),
 ]
 
 

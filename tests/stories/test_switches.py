@@ -349,6 +349,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("deactivation_delay", (90.0,)),
     Row("activation_delay", (90.0,)),
+    Row("activating_as", ("DEPROVISIONED",), also={"activation_delay": 90.0}),
     Row("granular_deprovisioning", (0.0, 30.0), also={"group_push_delay": 0.0}),
     Row("import_reactivates", (True, False), then=imported),
     Row(
