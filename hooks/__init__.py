@@ -41,7 +41,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         credential breaker                the proof; when to stop using it
     store/                                what we remember
         intake                            deliveries, committed in groups
-        journal                           steps, and what became of them
+        journal alarms                    steps, and what became of them; who was told of what
         inbox cursor                      events; places in long reads
         people known                      who is who; who holds what
         groups looks refusals             what is remembered of groups; told; left alone
@@ -58,7 +58,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         organization                      the groups it keeps itself
         regain local                      one such membership, given back or taken
         change brake missed               one synced membership; how many people; what vanished
-        plan attempt                      ordered steps; what follows a look
+        plan attempt alarm                ordered steps; what follows a look; who is told when
         returning rules                   back after an absence; what a local rule means
         identity standing mapping         who; in force or absent; which groups
         claims ledger protection          what events say; what we took; from whom we must not

@@ -157,7 +157,13 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
     return concerned
 
 
+def by_class(tx: Tx) -> dict[str, int]:
+    """How many holds wait for a decision, by their class."""
+    query = select(_hold.c.brake_class, func.count().label("people"))
+    rows = tx.execute(query.where(_hold.c.state == "waiting").group_by(_hold.c.brake_class))
+    return {str(row.brake_class): int(row.people) for row in rows}
+
+
 def waiting(tx: Tx) -> int:
     """How many holds wait for a decision."""
-    query = select(func.count()).select_from(_hold).where(_hold.c.state == "waiting")
-    return int(tx.execute(query).scalar_one())
+    return sum(by_class(tx).values())

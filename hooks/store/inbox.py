@@ -101,6 +101,25 @@ def missed(tx: Tx, *, since: int, until: int) -> int:
     return int(tx.execute(query).scalar_one())
 
 
+def dead_by_reason(tx: Tx) -> dict[str, int]:
+    """How many dead letters there are, by why."""
+    query = select(_due.c.dead, func.count().label("letters")).where(_due.c.dead.is_not(None))
+    rows = tx.execute(query.group_by(_due.c.dead))
+    return {str(row.dead): int(row.letters) for row in rows}
+
+
+def late(tx: Tx, *, before: int) -> int:
+    """How many events that came before then still wait, but for those of dead letters."""
+    dead = select(_due.c.subject).where(_due.c.dead.is_not(None))
+    query = select(func.count()).where(
+        _event.c.settled.is_(None),
+        _event.c.subject.is_not(None),
+        _event.c.received < before,
+        _event.c.subject.not_in(dead),
+    )
+    return int(tx.execute(query).scalar_one())
+
+
 def counted(tx: Tx) -> int:
     """How many events are stored."""
     return int(tx.execute(select(func.count()).select_from(_event)).scalar_one())
