@@ -7,7 +7,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     cli/  serve                           doors for people; sockets, signals, tasks
         look explain timeline             one person, now; why; their past
         places                            what a look found there, in lines
-        lists mappings                    what is stored; which group is which
+        lists mappings alarms             what is stored; which group is which; what is amiss
         policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions keys recovery           what waits for somebody; seals; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
@@ -21,6 +21,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         demand                            which secret for which role, under which name
         forms mistakes                    texts and their meaning; places and remedies
     worker  catchup                       leases, looks, settles; reads on in the System Log
+    alarm                                 finds what is amiss, tells whoever is to be told
     rounds                                work about many people
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
     purge                                 what has outlived its use, little by little
@@ -31,6 +32,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         okta okta_key                     reads; the proof of who asks
         scim organization                 a directory; accounts and local groups
         okta_log okta_lists               the System Log; lists page by page
+        notify                            whoever the operator wants told
         okta_shapes organization_shapes   answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
         organization_writes               the two we may ask of a local group

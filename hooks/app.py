@@ -96,7 +96,7 @@ class Readiness:
     ) -> None:
         """``check`` writes to the store, or raises; ``loaded`` tells of the hook's secret."""
         self._check = check
-        self._loaded = loaded
+        self.loaded = loaded
         self._patience = patience
         self._asked: asyncio.Task[bool] | None = None
         self._fresh_until = 0.0
@@ -104,7 +104,7 @@ class Readiness:
 
     async def __call__(self) -> bool:
         """Ready or not. A check that hangs is waited for once, by all who ask."""
-        if self.closing or not self._loaded():
+        if self.closing or not self.loaded():
             return False
         now = time.monotonic()
         if self._asked is None or (self._asked.done() and now >= self._fresh_until):

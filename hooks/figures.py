@@ -86,6 +86,16 @@ DELIVERIES_FAILED = Counter(
     "Deliveries that failed, as Okta's System Log says; they are caught up with by themselves.",
 )
 
+# -- alarms -----------------------------------------------------------------------------------
+
+#: ``outcome``: told, rejected, unavailable, late, fault. ``late`` was not sent by us, because
+#: somebody else may tell it by now.
+NOTIFICATIONS = Counter(
+    "hooks_notifications", "Notifications of alarms by what came of them.", ["outcome"]
+)
+for _outcome in ("told", "rejected", "unavailable", "late", "fault"):
+    NOTIFICATIONS.labels(_outcome)
+
 # -- the store, read when somebody asks --------------------------------------------------------
 
 STORE_UP = Gauge("hooks_store_up", "1 if the store could be read for this scrape.")
@@ -96,6 +106,7 @@ UNSETTLED_SECONDS = Gauge(
     "Age of the oldest event whose person has not been looked at to the end.",
 )
 HELD = Gauge("hooks_held", "Holds that wait for somebody's decision.")
+ALARM = Gauge("hooks_alarm", "1 while an alarm of this kind stands; see `hooks alarms`.", ["alarm"])
 REFUSED = Gauge(
     "hooks_refused", "Things left alone now, by reason; see `hooks steps --refused`.", ["cause"]
 )

@@ -15,11 +15,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from hooks import figures
 from hooks.clock import moment
+from hooks.core.alarm import Kind, kind_of, public
 from hooks.core.errors import StoreError
 from hooks.core.event_hook import authorized
 from hooks.core.refusal import Cause
 from hooks.exchange import GET_ONLY, NOT_FOUND, TROUBLE, Answer, Exchange
-from hooks.store import cursor, holds, inbox, line, pause, people, refusals
+from hooks.store import alarms, cursor, holds, inbox, line, pause, people, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,9 +47,18 @@ _WHO = Answer.of(401, (b"www-authenticate", b"Bearer"))
 log = structlog.get_logger("hooks.operations")
 
 
+class Standing(TypedDict):
+    """An alarm, without the ids its name may hold."""
+
+    name: str
+    since: str
+    told: str
+
+
 class Counts(TypedDict):
     """What the store holds."""
 
+    alarms: list[Standing]
     waiting: int
     leased: int
     retrying: int
@@ -98,6 +108,7 @@ class Tally:
         queue = line.counted(tx)
         causes = refusals.counted(tx)
         return {
+            "alarms": [_standing(each) for each in alarms.standing(tx)],
             "waiting": queue["waiting"],
             "leased": queue["leased"],
             "retrying": queue["retrying"],
@@ -151,10 +162,16 @@ def create_operations(
         if exchange.path == "/metrics":
             _tell(counts)
             return Answer.of(200, _METRICS, body=generate_latest())
-        body = {**about(), "store": counts}
+        store = counts and {key: value for key, value in counts.items() if key != "alarms"}
+        body = {**about(), "alarms": counts and counts["alarms"], "store": store}
         return Answer.of(200, _JSON, body=msgspec.json.encode(body))
 
     return doors
+
+
+def _standing(alarm: alarms.Standing) -> Standing:
+    since = moment(alarm.since).isoformat(timespec="milliseconds")
+    return {"name": public(alarm.name), "since": since, "told": alarm.told}
 
 
 def _shown(exchange: Exchange, token: str | None) -> bool:
@@ -174,7 +191,10 @@ def _tell(counts: Counts | None) -> None:
     figures.OLDEST_SECONDS.set(counts["oldest_waiting_seconds"] if counts else nan)
     figures.UNSETTLED_SECONDS.set(counts["oldest_unsettled_seconds"] if counts else nan)
     figures.HELD.set(counts["held"] if counts else nan)
-    # All causes are there from the start, or an alarm would not see the first one as a rise.
+    standing = {kind_of(each["name"]) for each in counts["alarms"]} if counts else set()
+    # All kinds and causes are there from the start, or nobody would see the first as a rise.
+    for kind in Kind:
+        figures.ALARM.labels(kind).set(kind in standing if counts else nan)
     for cause in Cause:
         known = counts["refused_by_cause"].get(cause, 0) if counts else nan
         figures.REFUSED.labels(cause).set(known)

@@ -116,7 +116,8 @@ class _Running:
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, self._told_to_stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
-        async with wiring.opened(self.settings, vendors=self.role is not Role.RECEIVE) as house:
+        vendors = self.role is not Role.RECEIVE
+        async with wiring.opened(self.settings, vendors=vendors, tells=True) as house:
             before = await asyncio.to_thread(schema.migrate, house.database)
             if before:
                 log.info("migrated", before=before, now=schema.HEAD)
@@ -150,6 +151,8 @@ class _Running:
             for name, each in (("worker", house.worker), ("catch_up", house.catch_up)):
                 if each:
                     self._tasks.append(group.create_task(self._work(each.run), name=name))
+            alarms = house.alarms(loaded=readiness.loaded)
+            self._tasks.append(group.create_task(alarms.run(self.stop), name="alarms"))
             await asyncio.gather(public.up.wait(), operations.up.wait())
             self._announce(house)
             # What lives now lives on: no collection need look at it again.

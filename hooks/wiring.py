@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import random
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from hooks.alarm import Alarms
 from hooks.catchup import CatchUp
 from hooks.clock import Clock
+from hooks.core import alarm
 from hooks.core.ids import DirectoryName
 from hooks.core.policy import Limits, Named, Policy, Rule
 from hooks.gateways.credential import Secret
+from hooks.gateways.notify import Notify
 from hooks.gateways.okta import Okta
 from hooks.gateways.okta_key import OktaKey
 from hooks.gateways.organization import Organization
@@ -35,7 +39,7 @@ from hooks.survey import Survey
 from hooks.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     import aiohttp
 
@@ -56,6 +60,34 @@ class House:
     policy: PolicyInForce | None = None
     worker: Worker | None = None
     catch_up: CatchUp | None = None
+    notify: Notify | None = None
+
+    def alarms(self, *, loaded: Callable[[], bool]) -> Alarms:
+        """What finds alarms and tells them; ``loaded`` tells of the hook's secret."""
+
+        def here() -> dict[str, int]:
+            refused = [alarm.name(alarm.Kind.BREAKER, each) for each in self.refused()]
+            return {**dict.fromkeys(refused, 1), alarm.Kind.NO_SECRET: int(not loaded())}
+
+        return Alarms(
+            database=self.database,
+            clock=self.clock,
+            here=here,
+            notify=self.notify,
+            organization=urlsplit(self.settings.okta.org_url).netloc,
+            every=self.settings.catch_up.every,
+            jitter=random.SystemRandom().random,
+        )
+
+    def refused(self) -> list[str]:
+        """The credentials that are refused at the moment, as the operator calls them."""
+        if self.observer is None:
+            return []
+        doors = [self.observer.okta.door, *(each.scim.door for _, each in self._directories())]
+        breakers = [each.breaker for each in doors]
+        if self.observer.organization:
+            breakers += self.observer.organization.breakers
+        return [each.name for each in breakers if each.refused]
 
     def vendors(self) -> dict[str, object]:
         """The state of each credential and its budget: states and counts only."""
@@ -73,9 +105,12 @@ class House:
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, vendors: bool, clock: Clock | None = None
+    settings: Settings, *, vendors: bool, tells: bool = False, clock: Clock | None = None
 ) -> AsyncIterator[House]:
-    """Open the store, and with ``vendors`` the gateways and the worker. The schema is current."""
+    """Open the store, and with ``vendors`` the gateways and the worker. The schema is current.
+
+    ``tells`` opens the way to whoever is to be notified, if anybody is.
+    """
     clock = clock or Clock()
     secrets = settings.secrets
     sealer = Sealer(secrets.sealing_keys)
@@ -86,10 +121,16 @@ async def opened(
         intake = Intake(database, sealer, apps)
         stack.push_async_callback(intake.aclose)
         house = House(settings, clock, database, sealer, intake)
-        if not vendors:
+        url = settings.notify.url if tells else ""
+        if not vendors and not url:
             yield house
             return
         http = await stack.enter_async_context(open_client())
+        if url:
+            house = replace(house, notify=Notify(client=http, url=url))
+        if not vendors:
+            yield house
+            return
         okta = _okta(settings, http, clock)
         directories = [
             Directory(
@@ -152,7 +193,7 @@ async def opened(
             jitter=dice.random,
             bell=worker.bell,
         )
-        yield House(settings, clock, database, sealer, intake, observer, policy, worker, catch_up)
+        yield replace(house, observer=observer, policy=policy, worker=worker, catch_up=catch_up)
 
 
 def policy_of(settings: Settings) -> Policy:

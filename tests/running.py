@@ -236,8 +236,12 @@ async def running(
     modes: Mapping[str, str] | None = None,
     census: bool = True,
     rules: str | None = None,
+    given: Mapping[str, str | None] | None = None,
 ) -> AsyncIterator[Running]:
-    """Serve the sandbox and the service; the hook is registered, the first census done."""
+    """Serve the sandbox and the service; the hook is registered, the first census done.
+
+    ``given`` stands in the environment beside the rest, or in its place; ``None`` takes out.
+    """
     stopping: list[asyncio.Task[None]] = []
     async with AsyncExitStack() as stack:
         stack.push_async_callback(lambda: asyncio.gather(*stopping))
@@ -245,11 +249,14 @@ async def running(
         path = folder / "hooks.toml"
         text = config(world, sandbox.okta_url, sandbox.atlassian_url, more, modes, rules=rules)
         path.write_text(text)
-        given = environ(world, database_url, path, organization=rules is not None)
-        settings = load(given, need=Role.SERVE)
+        told = {
+            **environ(world, database_url, path, organization=rules is not None),
+            **(given or {}),
+        }
+        settings = load({name: text for name, text in told.items() if text}, need=Role.SERVE)
         await asyncio.to_thread(_migrate, settings)
         house = await stack.enter_async_context(
-            wiring.opened(settings, vendors=True, clock=Clock(clock.seconds))
+            wiring.opened(settings, vendors=True, tells=True, clock=Clock(clock.seconds))
         )
         assert house.worker is not None
         await asyncio.to_thread(_share, house.database)

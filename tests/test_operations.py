@@ -7,18 +7,20 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hooks.clock import Clock
+from hooks.core.alarm import Kind
 from hooks.core.attempt import DeadLetter
 from hooks.core.ids import OktaAppId
 from hooks.core.log_event import parse_delivery
 from hooks.listener import Listener, bind
 from hooks.operations import Tally, create_operations
-from hooks.store import line, schema
+from hooks.store import alarms, line, schema
 from hooks.store.database import Database, Tx
 from hooks.store.intake import Intake
 from hooks.store.sealing import Sealer
@@ -105,9 +107,26 @@ async def test_status_says_how_things_are_and_names_nobody(database_url: str) ->
         assert answer.headers["content-type"] == "application/json"
         found = answer.json()
         assert found.pop("store").items() >= {"waiting": 2, "dead": 1, "stored": 4}.items()
+        assert found.pop("alarms") == []
         assert found == {"version": "1.2.3", "directories": {"main": "observe"}}
         told = answer.text + (await doors.client.get("/metrics")).text
         assert not [each for each in [*USERS, *UUIDS, "example.com"] if each in told]
+
+
+async def test_alarms_are_told_without_ids_and_every_kind_has_a_figure(database_url: str) -> None:
+    async with served(database_url) as doors:
+        kinds = {kind.value: 0.0 for kind in Kind}
+        assert {kind: (await doors.metrics())[f"hooks_alarm,{kind}"] for kind in kinds} == kinds
+    async with served(database_url) as doors:
+        names = ["paused", f"held main/lost_group/{UUIDS[0]}"]
+        await doors.database.write(lambda tx: alarms.observe(tx, names))
+        found = (await doors.client.get("/status")).json()
+        assert [(each["name"], each["told"]) for each in found["alarms"]] == [
+            ("held main/lost_group", ""), ("paused", "")
+        ]  # fmt: skip
+        assert datetime.fromisoformat(found["alarms"][0]["since"]) <= datetime.now(UTC)
+        metrics = await doors.metrics()
+        assert {kind for kind in kinds if metrics[f"hooks_alarm,{kind}"]} == {"held", "paused"}
 
 
 async def test_the_store_is_asked_once_for_scrapes_that_come_together(sqlite_url: str) -> None:
@@ -124,7 +143,8 @@ async def test_metrics_are_told_without_a_store_but_not_its_old_counts(
         postgres.crash()
         try:
             found = await doors.metrics()
-            assert (await doors.client.get("/status")).json()["store"] is None
+            status = (await doors.client.get("/status")).json()
+            assert (status["store"], status["alarms"]) == (None, None)
         finally:
             postgres.start()
         assert found["hooks_store_up"] == 0

@@ -25,7 +25,7 @@ import pytest
 from hooks.clock import Clock
 from hooks.serve import _Running, serve
 from hooks.settings import Role, Settings, load
-from hooks.store import inbox, schema
+from hooks.store import alarms, inbox, pause, schema
 from hooks.store.database import Database, Tx
 
 ROOT = Path(__file__).parents[1]
@@ -144,6 +144,14 @@ def stored(url: str) -> set[str]:
     database = Database(re.sub(r"^(\w+)://", _driver, url), Clock())
     try:
         return database.read_now(uuids)
+    finally:
+        database.close()
+
+
+def write(url: str, transaction: Callable[[Tx], Any]) -> Any:
+    database = Database(re.sub(r"^(\w+)://", _driver, url), Clock())
+    try:
+        return database.write_now(transaction)
     finally:
         database.close()
 
@@ -310,6 +318,50 @@ def test_a_process_that_only_receives_needs_no_credential_of_a_vendor(
         assert client.post(url, content=delivery(uuid), headers=head).status_code == 204
         assert client.get(f"{process.operations}/status").json()["vendors"] == {}
     assert stored(environ["HOOKS_DATABASE_URL"]) == {uuid}
+
+
+# -- alarms ------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(150)
+def test_a_process_killed_before_it_told_tells_after_its_restart_and_never_says_where(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """It is killed when the receiver takes its connection, before a byte was read."""
+    path = "/a-path-that-nobody-may-read"
+    with socket.create_server(("127.0.0.1", 0)) as receiver:
+        url = f"http://127.0.0.1:{receiver.getsockname()[1]}{path}"
+        (tmp_path / "hooks.toml").write_text(f'{CONFIG}[notify]\nurl = "{url}"\n')
+        write(environ["HOOKS_DATABASE_URL"], lambda tx: pause.begin(tx, who="me", why="a test"))
+        with serving(tmp_path, environ, "--no-worker") as process:
+            connection, _ = receiver.accept()
+            process.tell(signal.SIGKILL)
+            assert process.end() == -signal.SIGKILL
+            connection.close()
+        [standing] = write(environ["HOOKS_DATABASE_URL"], alarms.standing)
+        assert (standing.name, standing.told) == ("paused", "")
+        receiver.settimeout(90)
+        with serving(tmp_path, environ, "--no-worker") as process:
+            connection, _ = receiver.accept()
+            with connection, connection.makefile("rb") as asked:
+                head = asked.readline().decode()
+                length = next(
+                    int(each.split(b":")[1]) for each in asked if each.startswith(b"Content-Length")
+                )
+                while asked.readline().strip():
+                    pass
+                told = json.loads(asked.read(length))
+                connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                process.line("notified")
+            assert head.split() == ["POST", path, "HTTP/1.1"]
+            assert (told["what"], told["state"]) == ("paused", "begun")
+            [alarm] = httpx.get(f"{process.operations}/status").json()["alarms"]
+            metrics = httpx.get(f"{process.operations}/metrics").text
+            assert (alarm["name"], alarm["told"]) == ("paused", "begun")
+            assert 'hooks_notifications_total{outcome="told"} 1.0' in metrics
+            process.tell(signal.SIGTERM)
+            assert process.end() == 0
+            assert path not in "".join(process.said) + metrics + json.dumps([told, alarm])
 
 
 # -- starts that fail --------------------------------------------------------------------------

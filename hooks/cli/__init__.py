@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hooks.cli import (
+    alarms,
     decisions,
     demo,
     explain,
@@ -89,6 +90,7 @@ app.command(short_help="The journal: every change, why, what became of it.")(lis
 app.add_typer(mappings.app, name="mappings", short_help="Push mappings: list, accept.")
 app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approve, reject.")
 app.add_typer(decisions.dead, name="dead", short_help="Dead letters: list, show, retry.")
+app.command(short_help="What is amiss now: what it means, what to do.")(alarms.alarms)
 app.command(short_help="Read a range of Okta's System Log for what was missed.")(recovery.catch_up)
 app.command(short_help="Write nothing to the vendors, at once and everywhere.")(recovery.pause)
 app.command(short_help="Write to the vendors again.")(recovery.resume)

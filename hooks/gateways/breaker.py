@@ -84,6 +84,11 @@ class Breaker:
             if trial:
                 self._trying = False
 
+    @property
+    def refused(self) -> bool:
+        """The credential is refused, as far as is known."""
+        return self._since is not None
+
     def forget(self) -> None:
         """Another credential took the place of the one this is about."""
         self._until = self._since = None

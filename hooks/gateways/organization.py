@@ -254,6 +254,11 @@ class Organization:
         """
         await self._writes.add(group, account, deadline=deadline)
 
+    @property
+    def breakers(self) -> tuple[Breaker, Breaker]:
+        """Of the key, and of writing with it."""
+        return self.door.breaker, self._writes.breaker
+
     def snapshot(self) -> dict[str, Any]:
         """For a status page; counts and states only."""
         return {**self.door.snapshot(), "writes": self._writes.breaker.snapshot()}

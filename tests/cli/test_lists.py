@@ -19,6 +19,7 @@ LISTS = (
     ["mappings"],
     ["held"],
     ["dead"],
+    ["alarms"],
 )
 
 

@@ -14,6 +14,8 @@ from pydantic_core import PydanticUndefined
 
 import hooks
 from hooks import cli, wiring
+from hooks.core.alarm import WAY_OUT as WAY_OUTS
+from hooks.core.alarm import WORDS, Kind
 from hooks.core.log_event import EVENT_TYPES
 from hooks.core.refusal import WAY_OUT
 from hooks.settings.demand import Holder
@@ -127,6 +129,11 @@ def test_every_secret_stands_in_the_readme() -> None:
 def test_every_refusal_stands_in_the_readme_with_its_way_out() -> None:
     told = rows("### Refused")
     assert told == {cause.value: [way] for cause, way in WAY_OUT.items()}
+
+
+def test_every_alarm_stands_in_the_readme_with_its_meaning_and_way_out() -> None:
+    told = rows("### Alarms")
+    assert told == {kind.value: [WORDS[kind], WAY_OUTS[kind]] for kind in Kind}
 
 
 def test_every_event_type_to_subscribe_to_stands_in_the_readme() -> None:

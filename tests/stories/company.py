@@ -58,6 +58,7 @@ class Company:
         modes: Mapping[str, str] | None = None,
         census: bool = True,
         rules: str | None = None,
+        given: Mapping[str, str | None] | None = None,
     ) -> AsyncIterator[Running]:
         """The service beside this company; at the end nobody may have misused the vendors."""
         async with running(
@@ -69,6 +70,7 @@ class Company:
             modes=modes,
             census=census,
             rules=rules,
+            given=given,
         ) as run:
             yield run
         assert self.world.violations == []

@@ -1,0 +1,62 @@
+"""What is amiss now: as `hooks serve` found it, and as the store shows it this moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hooks.cli import opening, text
+from hooks.cli.opening import Json
+from hooks.core.alarm import OF_PROCESSES, WAY_OUT, WORDS, Kind, kind_of
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from hooks.cli.text import Record
+    from hooks.store.alarms import Standing
+    from hooks.store.database import Tx
+
+_ALARM = {"since": "SINCE (UTC)", "name": "ALARM", "count": "COUNT", "told": "TOLD"}
+
+
+def alarms(*, as_json: Json = False) -> None:
+    """What is amiss now: since when, what it means, and what to do.
+
+    What only a process knows, such as a refused credential, is listed while `hooks serve` runs.
+    """
+    records = opening.with_house(
+        lambda house: house.database.read_now(
+            lambda tx: _alarms(tx, every=house.settings.catch_up.every)
+        )
+    )
+    if as_json:
+        text.as_json(records)
+        return
+    text.table(records, _ALARM)
+    kinds = {kind_of(str(record["name"])) for record in records}
+    for kind in (each for each in Kind if each in kinds):
+        print()
+        text.tell(f"{kind}: {WORDS[kind]}")
+        text.tell(f"  {WAY_OUT[kind]}")
+
+
+def _alarms(tx: Tx, *, every: timedelta) -> list[Record]:
+    from hooks.store import alarms as known
+
+    found = known.found(tx, every=every)
+    standing = {each.name: each for each in known.standing(tx)}
+    elsewhere = {name for name in standing if kind_of(name) in OF_PROCESSES}
+    return [
+        _alarm(name, found.get(name), standing.get(name)) for name in sorted({*found, *elsewhere})
+    ]
+
+
+def _alarm(name: str, count: int | None, standing: Standing | None) -> Record:
+    kind = kind_of(name)
+    return {
+        "name": name,
+        "since": text.instant(standing.since) if standing else None,
+        "count": count,
+        "told": standing.told or None if standing else None,
+        "words": WORDS[kind] if kind else "",
+        "remedy": WAY_OUT[kind] if kind else "",
+    }
