@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -124,6 +125,31 @@ def test_an_event_that_waits_too_long_is_found_unless_its_person_was_given_up_on
     assert found(database) == {"unsettled": 2}
     settle(database, lease_one(database, user(2)), DeadLetter("fault"))
     assert found(database) == {"unsettled": 1, "dead fault": 1}
+
+
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
+def test_settled_events_cost_nothing_however_many_there_are(database: Database, wall: Wall) -> None:
+    """SQLite counts the steps of its own machine."""
+
+    def steps(tx: Tx) -> int:
+        asked = [0]
+        driver: Any = tx.connection.connection.driver_connection
+        driver.set_progress_handler(lambda: asked.append(0), 10)
+        alarms.found(tx, every=MINUTE)
+        driver.set_progress_handler(None, 0)
+        return len(asked)
+
+    def settled(number: int) -> None:
+        put(database, *(left(number + n, user(1)) for n in range(500)))
+        settle(database, lease_one(database, user(1)), Idle())
+
+    settled(0)
+    forward(wall, timedelta(hours=1))
+    few = database.read_now(steps)
+    for number in range(500, 2_500, 500):
+        settled(number)
+    forward(wall, timedelta(hours=1))
+    assert database.read_now(steps) < few * 1.5
 
 
 def test_a_log_is_behind_once_it_should_long_have_been_read_again(
