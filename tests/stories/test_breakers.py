@@ -180,7 +180,7 @@ async def test_a_refused_credential_waits_for_its_new_file_and_for_nothing_else(
         world.deactivate(ann)
         world.requests.clear()
         await run.settle(AN_HOUR)
-        assert await run.house.database.read(attempts) == [0] * 4, "nobody's attempt was counted"
+        assert set(await run.house.database.read(attempts)) == {0}, "nobody's attempt was counted"
         assert await run.dead() == []
         assert JIRA in world.local_groups_of(ann)
         assert len([each for each in world.requests if each.vendor == credential.vendor]) < FEW
