@@ -19,7 +19,7 @@ import pytest
 _MEMORY = Path("/dev/shm")
 #: Bytes: several times what a run keeps at once. Containers often have only 64 MiB of it.
 _ROOM = 1024**3
-#: Objects made between two looks for garbage; the usual 700 cost a tenth of a story.
+#: Objects made between two looks for garbage; the usual 700 cost a tenth of everything.
 _GARBAGE = 20_000
 
 
@@ -28,6 +28,7 @@ def prepare() -> None:
     # Three workers and the processes that tests start read the same files: compiled once.
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    gc.set_threshold(_GARBAGE, *gc.get_threshold()[1:])
     told = {"TMPDIR", "TEMP", "TMP", "PYTEST_DEBUG_TEMPROOT"} & os.environ.keys()
     if not told and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM:
         tempfile.tempdir = str(_MEMORY)
@@ -41,4 +42,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """What is there now stays; no look for garbage goes through it again."""
     gc.freeze()
-    gc.set_threshold(_GARBAGE, *gc.get_threshold()[1:])
