@@ -41,6 +41,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         wire answers urls                 one exchange; what it says beside its content; safe paths
         pace visits rate                  lanes, budgets; who may spend them; what headers say
         credential breaker                the proof; when to stop using it
+        place outcome                     what may not be there; how calls end, counted
     store/                                what we remember
         intake                            deliveries, committed in groups
         journal alarms                    steps, and what became of them; who was told of what

@@ -9,8 +9,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 # -- calls to vendors --------------------------------------------------------------------------
 
-#: ``outcome``: ok, missing, rejected, forbidden, credential, limited, held, unavailable, lost,
-#: incomplete, lease, cancelled. ``held`` is one we did not send ourselves (breaker, budget).
+#: ``outcome``: ok, missing, rejected, forbidden, credential, nowhere, limited, held, unavailable,
+#: lost, incomplete, lease, cancelled. ``held`` is one we did not send ourselves (breaker).
 VENDOR_CALLS = Counter(
     "hooks_vendor_calls",
     "Calls to Okta and Atlassian by what came of them.",
@@ -24,7 +24,7 @@ VENDOR_SECONDS = Histogram(
 )
 BREAKER_OPEN = Gauge(
     "hooks_breaker_open",
-    "1 while a credential is refused and nothing but a trial is sent with it.",
+    "1 while a credential is refused, or an id names nothing, and nothing but a trial is sent.",
     ["credential"],
 )
 BUDGET_LEFT = Gauge(

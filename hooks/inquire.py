@@ -25,6 +25,7 @@ from hooks.core.errors import (
     ForbiddenError,
     HooksError,
     NotFoundError,
+    NowhereError,
     RateLimitedError,
     TransientError,
 )
@@ -39,22 +40,27 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+#: Why there is no answer, by what failed; the first that fits.
+_WHY: tuple[tuple[type[HooksError], Why], ...] = (
+    (NowhereError, Why.NOWHERE),
+    (CredentialError, Why.CREDENTIAL),
+    (RateLimitedError, Why.LIMITED),
+    (TransientError, Why.UNAVAILABLE),
+    (ForbiddenError, Why.FORBIDDEN),
+    (HooksError, Why.INCOMPLETE),
+)
+
+
 async def answer_of(call: Awaitable[T]) -> T | Missing | Unread:
     """What a vendor said, or why there is no answer that may be believed."""
     try:
         return await call
     except NotFoundError:
         return MISSING
-    except (BreakerOpenError, CredentialError) as error:
-        return Unread(Why.CREDENTIAL, getattr(error, "retry_at", None), str(error))
-    except RateLimitedError as error:
-        return Unread(Why.LIMITED, error.retry_at, str(error))
-    except TransientError as error:
-        return Unread(Why.UNAVAILABLE, error.retry_at, str(error))
-    except ForbiddenError as error:
-        return Unread(Why.FORBIDDEN, detail=str(error))
     except HooksError as error:
-        return Unread(Why.INCOMPLETE, detail=str(error))
+        kind = error.opened_by if isinstance(error, BreakerOpenError) else type(error)
+        why = next(why for failed, why in _WHY if issubclass(kind, failed))
+        return Unread(why, getattr(error, "retry_at", None), str(error))
 
 
 def list_of(answer: T | Missing | Unread) -> T | Unread:

@@ -227,7 +227,7 @@ def _alarmed(reading: Reading, plan: Plan) -> datetime | None:
 
 _FAILED = frozenset({State.FAILED, State.ABANDONED, State.OPEN})
 #: Why nothing was asked, whoever it is about.
-_TURNED_AWAY = frozenset({Why.CREDENTIAL, Why.LIMITED})
+_TURNED_AWAY = frozenset({Why.CREDENTIAL, Why.LIMITED, Why.NOWHERE})
 
 
 def _refused_for_good(wish: Wish, became: Resolved) -> bool:

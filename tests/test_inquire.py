@@ -8,11 +8,13 @@ import pytest
 
 from hooks.core.errors import (
     BreakerOpenError,
+    CredentialError,
     ForbiddenError,
     HooksError,
     IncompleteError,
     LostReplyError,
     NotFoundError,
+    NowhereError,
     RateLimitedError,
     TransientError,
 )
@@ -73,6 +75,9 @@ async def test_a_reader_who_leaves_takes_the_answer_from_nobody() -> None:
     ("error", "why"),
     [
         (BreakerOpenError("held"), Why.CREDENTIAL),
+        (BreakerOpenError("held", opened_by=NowhereError), Why.NOWHERE),
+        (NowhereError("not there"), Why.NOWHERE),
+        (CredentialError("refused"), Why.CREDENTIAL),
         (RateLimitedError("spent"), Why.LIMITED),
         (TransientError("down"), Why.UNAVAILABLE),
         (LostReplyError("lost"), Why.UNAVAILABLE),

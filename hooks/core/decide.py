@@ -25,6 +25,7 @@ from hooks.core.reading import (
     DirectoryReading,
     Reading,
     Unread,
+    Why,
 )
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.standing import Tied, stand
@@ -86,6 +87,8 @@ class _Frame:
     directory: DirectoryReading
 
     def refused(self, plan: DirectoryPlan, cause: Cause, unread: Unread | None = None) -> _Decided:
+        if cause is Cause.RECORD_UNREAD and unread and unread.why is Why.NOWHERE:
+            cause = Cause.DIRECTORY_UNKNOWN
         refusal = Refusal(self.directory.name, cause, unread=unread)
         return _Decided(replace(plan, refusals=(refusal,)))
 

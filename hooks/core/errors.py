@@ -6,9 +6,10 @@ HooksError
 ├── TransientError          try again later
 │   ├── RateLimitedError    not before ``retry_at``
 │   ├── LostReplyError      a write whose reply never came: read before believing anything
-│   └── BreakerOpenError    the credential is refused; nothing was sent
+│   └── BreakerOpenError    the credential is refused, or no use there; nothing was sent
 ├── PermanentError          trying again alone will not help
 │   ├── CredentialError     401, or 403 to everything: the whole credential is refused
+│   ├── NowhereError        the organization or directory in the settings is not there for it
 │   ├── ForbiddenError      403 to this resource only
 │   ├── NotFoundError       404, which by itself proves nothing
 │   └── RejectedError       400, 409, 413 …: the vendor understood and said no
@@ -59,6 +60,17 @@ class LostReplyError(TransientError):
 class BreakerOpenError(TransientError):
     """The credential is refused at the moment; nothing was sent and no attempt is used up."""
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_at: datetime | None = None,
+        opened_by: type[HooksError] | None = None,
+    ) -> None:
+        """``opened_by`` is the kind of error after which nothing is sent."""
+        super().__init__(message, retry_at=retry_at)
+        self.opened_by = opened_by or CredentialError
+
 
 class PermanentError(HooksError):
     """Trying again alone will not help."""
@@ -71,6 +83,10 @@ class PermanentError(HooksError):
 
 class CredentialError(PermanentError):
     """The credential is refused whatever is asked."""
+
+
+class NowhereError(PermanentError):
+    """The organization or directory that the settings name is not there for this credential."""
 
 
 class ForbiddenError(PermanentError):
@@ -90,7 +106,7 @@ class IncompleteError(HooksError):
 
 
 #: What says nothing about whoever is looked at, and costs them no attempt.
-TURNED_AWAY = (BreakerOpenError, CredentialError, RateLimitedError)
+TURNED_AWAY = (BreakerOpenError, CredentialError, NowhereError, RateLimitedError)
 
 
 class LeaseLostError(HooksError):

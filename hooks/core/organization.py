@@ -17,7 +17,15 @@ from hooks.core.membership import ORGANIZATION, Mode, Standing, State
 from hooks.core.missed import missed
 from hooks.core.plan import DirectoryPlan, Kept, LocalPlan, Step
 from hooks.core.protection import administers, as_told
-from hooks.core.reading import MISSING, Account, DirectoryReading, KnownGroup, Reading, Unread
+from hooks.core.reading import (
+    MISSING,
+    Account,
+    DirectoryReading,
+    KnownGroup,
+    Reading,
+    Unread,
+    Why,
+)
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.regain import addition
 from hooks.core.returning import Undecided, back, best, derived
@@ -92,6 +100,8 @@ def decide(
 
 
 def _unclear(plan: LocalPlan, cause: Cause, unread: Unread | None = None) -> Decided:
+    if cause is Cause.ORGANIZATION_UNREAD and unread and unread.why is Why.NOWHERE:
+        cause = Cause.ORGANIZATION_UNKNOWN
     refusal = Refusal(ORGANIZATION, cause, unread=unread)
     return Decided(replace(plan, standing=Standing.UNCLEAR, refusals=(refusal,)))
 

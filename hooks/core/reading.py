@@ -49,6 +49,7 @@ class Why(StrEnum):
     FORBIDDEN = "forbidden"
     INCOMPLETE = "incomplete"
     CREDENTIAL = "credential"
+    NOWHERE = "nowhere"
     LIMITED = "limited"
 
 

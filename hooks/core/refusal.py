@@ -26,6 +26,7 @@ class Cause(StrEnum):
     ABSENCE_UNPROVED = "absence_unproved"
     HISTORY_UNREAD = "history_unread"
     RECORD_UNREAD = "record_unread"
+    DIRECTORY_UNKNOWN = "directory_unknown"
     RECORD_NONE = "record_none"
     RECORD_GONE = "record_gone"
     RECORD_SEVERAL = "record_several"
@@ -53,6 +54,7 @@ class Cause(StrEnum):
     ACCOUNT_SEVERAL = "account_several"
     ACCOUNT_INACTIVE = "account_inactive"
     ORGANIZATION_UNREAD = "organization_unread"
+    ORGANIZATION_UNKNOWN = "organization_unknown"
     HISTORY_LATE = "history_late"
     RULE_UNRESOLVED = "rule_unresolved"
     GROUP_CHANGED = "group_changed"
@@ -79,6 +81,7 @@ WAY_OUT = {
     Cause.ABSENCE_UNPROVED: "The user cannot be read and nothing proves that they left.",
     Cause.HISTORY_UNREAD: "Grant okta.logs.read, or wait until the System Log answers.",
     Cause.RECORD_UNREAD: "The SCIM directory did not answer; it is asked again by itself.",
+    Cause.DIRECTORY_UNKNOWN: "No directory of this id for this key: check scim_directory_id.",
     Cause.RECORD_NONE: "No SCIM record is known to be this user's; nothing can be removed.",
     Cause.RECORD_GONE: "The SCIM record is gone; Okta makes a new one when it provisions again.",
     Cause.RECORD_SEVERAL: "Several SCIM records are this user's; remove the wrong ones.",
@@ -106,6 +109,7 @@ WAY_OUT = {
     Cause.ACCOUNT_SEVERAL: "The directories name several Atlassian accounts for this user.",
     Cause.ACCOUNT_INACTIVE: "Given back once Atlassian shows the account as active.",
     Cause.ORGANIZATION_UNREAD: "The organization did not answer; it is asked again by itself.",
+    Cause.ORGANIZATION_UNKNOWN: "No organization of this id for this key: check organization_id.",
     Cause.HISTORY_LATE: "The System Log does not show yet when the user came back.",
     Cause.RULE_UNRESOLVED: "An Okta group of the rule is missing or ambiguous: hooks policy check.",
     Cause.GROUP_CHANGED: "Renamed, or synced or local now; check it: hooks mappings accept.",

@@ -40,13 +40,15 @@ class Breaker:
         *,
         opens: type[PermanentError] = CredentialError,
         closes: tuple[type[PermanentError], ...] = (PermanentError,),
+        says: str = "credential is refused",
     ) -> None:
         """``name`` is what the operator calls the credential.
 
         ``opens`` is the error that says it is refused; ``closes`` are those that say it works,
-        as a success does.
+        as a success does; ``says`` is what a message tells of it while it is open.
         """
         self.name = name
+        self._says = says
         self._opens = opens
         self._closes = closes
         self._clock = clock
@@ -57,15 +59,17 @@ class Breaker:
         figures.BREAKER_OPEN.labels(name).set(0)
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
+    def guard(self, *, telling: bool = True) -> Iterator[None]:
         """Let one call through, and learn from how it ended.
+
+        While it is open, only a ``telling`` call may be the trial.
 
         A CredentialError opens; an answer of any other kind to the credential closes, unless
         told otherwise above; what shows nothing about it (a timeout, a 5xx, a cancellation)
         leaves things as they are.
         Raises: BreakerOpenError with the instant of the next trial; nothing was sent.
         """
-        trial = self._admit()
+        trial = self._admit(telling=telling)
         try:
             yield
         except self._opens:
@@ -99,13 +103,15 @@ class Breaker:
         state = "closed" if self._until is None else "half-open" if self._trying else "open"
         return {"state": state, "since": self._since, "next_trial": self._until}
 
-    def _admit(self) -> bool:
+    def _admit(self, *, telling: bool) -> bool:
         if self._until is None:
             return False
         now = self._clock.now()
-        if self._trying or now < self._until:
+        if self._trying or now < self._until or not telling:
             until = max(self._until, now + NEXT_LOOK)
-            raise BreakerOpenError(f"{self.name} credential is refused", retry_at=until)
+            raise BreakerOpenError(
+                f"{self.name} {self._says}", retry_at=until, opened_by=self._opens
+            )
         self._trying = True
         return True
 

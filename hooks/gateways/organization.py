@@ -40,6 +40,7 @@ from hooks.gateways.organization_shapes import (
 )
 from hooks.gateways.organization_writes import METHODS, Writes
 from hooks.gateways.pace import Pace
+from hooks.gateways.place import Place
 from hooks.gateways.transport import NoSuchCallError, Transport
 from hooks.gateways.urls import path, with_query
 
@@ -69,6 +70,9 @@ MOST_PAGES = 2_500
 #: 404s that speak of the account or the group asked for; any other may speak of the
 #: organization, or of the call itself. Source: jira.js src/admin/models/apiError.ts.
 _NO_SUCH = frozenset({"ADMIN-UAM-404-1", "ADMIN-UAM-404-3"})
+#: "Not allowed to manage the org", "Organization not found", here and in the v1 of the probe.
+#: Source: as above; Atlassian v1 OpenAPI.
+_NO_ORGANIZATION = frozenset({"ADMIN-UAM-403-2", "ADMIN-UAM-404-2", "ADMIN-404-2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class Organization:
             # The list of organizations is empty for a key of one, so it would tell nothing.
             probes=(path("admin", "v1", "orgs", self._id),),
             methods=METHODS,
+            place=Place("organization_id", clock, denials=_NO_ORGANIZATION, entries=_NO_SUCH),
         )
         self._heeded_until = 0.0
         self._trying = asyncio.Lock()
@@ -319,6 +324,7 @@ class Organization:
             kind.page,
             bucket=kind.operation,
             content_type="application/json",
+            lists=True,
         )
 
 

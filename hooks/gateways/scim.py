@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from hooks.core.errors import IncompleteError, NotFoundError
+from hooks.core.errors import BreakerOpenError, IncompleteError, NotFoundError
 from hooks.core.ids import AccountId, DirectoryName, ScimDirectoryId, ScimGroupId, ScimUserId
 from hooks.core.membership import Action, Group
 from hooks.core.reading import MISSING, Missing, ScimRecord
 from hooks.gateways.breaker import Breaker
 from hooks.gateways.pace import Pace
+from hooks.gateways.place import Place
 from hooks.gateways.scim_batch import Batches, Step
 from hooks.gateways.scim_patch import (
     MOST_GROUP_BYTES,
@@ -136,6 +137,7 @@ class Scim:
             credential=credential,
             probes=(path(*self._root, "ServiceProviderConfig"),),
             methods=frozenset({"GET", "PATCH"}),
+            place=Place("scim_directory_id", clock, whose=name),
         )
         self._patches = Patches(self.door, self._root, name, form, memory or Forgetful())
         self._batches = Batches(self._send, self._alone)
@@ -187,7 +189,11 @@ class Scim:
         try:
             return frozenset(map(ScimUserId, await self._patches.members(group)))
         except NotFoundError:
+            await self._ask_anything()  # a directory that is gone has no group either
             return MISSING
+        except BreakerOpenError:
+            await self._ask_anything()  # only a list tells that the directory is back
+            raise
 
     # -- changing ------------------------------------------------------------------------------
 
@@ -233,6 +239,11 @@ class Scim:
 
     # -- lists ---------------------------------------------------------------------------------
 
+    async def _ask_anything(self) -> None:
+        """Ask for a list of one. Raises: NowhereError if there is no such directory."""
+        target = with_query(path(*self._root, "Users"), {"startIndex": 1, "count": 1})
+        await self.door.get("users", target, _USERS.page, accept=SCIM_JSON, lists=True)
+
     async def _matching(
         self, kind: _Kind[T], attribute: str, wanted: str, matches: Callable[[T], bool]
     ) -> list[T]:
@@ -262,7 +273,12 @@ class Scim:
             query: dict[str, str | int] = {"filter": wanted, "startIndex": start, "count": PAGE}
             target = with_query(path(*self._root, kind.endpoint), query)
             answer = await self.door.get(
-                kind.operation, target, kind.page, accept=SCIM_JSON, most_bytes=kind.most_bytes
+                kind.operation,
+                target,
+                kind.page,
+                accept=SCIM_JSON,
+                most_bytes=kind.most_bytes,
+                lists=True,
             )
             page = answer.value
             if total is not None and page.total_results != total:

@@ -1,7 +1,7 @@
 """The one door for HTTP to vendors: every way a call can fail becomes a HooksError here.
 
-Origin, credential, the meaning of a status, and what figures count must live here; paths,
-shapes and what an answer is good for, this room must not know.
+Origin, credential and the meaning of a status must live here; paths, shapes and what an answer is
+good for, this room must not know.
 
 Nothing is repeated here but one call after a 401, or a 403 to everything, with the secret read
 anew: whoever holds the lease decides about repeating.
@@ -10,16 +10,14 @@ anew: whoever holds the lease decides about repeating.
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from hooks import figures
 from hooks.clock import elapsed
 from hooks.core.errors import (
-    BreakerOpenError,
     CredentialError,
     ForbiddenError,
     HooksError,
@@ -27,6 +25,7 @@ from hooks.core.errors import (
     LeaseLostError,
     LostReplyError,
     NotFoundError,
+    NowhereError,
     PermanentError,
     RateLimitedError,
     RejectedError,
@@ -34,18 +33,18 @@ from hooks.core.errors import (
     TransientError,
 )
 from hooks.gateways.answers import code_of, decoded, next_link
+from hooks.gateways.outcome import counted
 from hooks.gateways.urls import origin_of
 from hooks.gateways.wire import MOST_BYTES, Call, Reply, exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import aiohttp
     import msgspec
 
     from hooks.gateways.breaker import Breaker
     from hooks.gateways.credential import Credential
     from hooks.gateways.pace import Pace
+    from hooks.gateways.place import Place
 
 T = TypeVar("T")
 
@@ -71,21 +70,6 @@ _PERMANENT: dict[int, type[PermanentError]] = {
 }
 _NOT_NOW = frozenset({408, 425})
 
-#: What figures call the ways a call ends; the first that fits.
-_OUTCOMES: tuple[tuple[type[BaseException], str], ...] = (
-    (NotFoundError, "missing"),
-    (ForbiddenError, "forbidden"),
-    (CredentialError, "credential"),
-    (RejectedError, "rejected"),
-    (BreakerOpenError, "held"),
-    (RateLimitedError, "limited"),
-    (LostReplyError, "lost"),
-    (TransientError, "unavailable"),
-    (IncompleteError, "incomplete"),
-    (LeaseLostError, "lease"),
-    (asyncio.CancelledError, "cancelled"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
@@ -109,11 +93,13 @@ class Transport:
         credential: Credential | None,
         probes: tuple[str, ...] = (),
         methods: frozenset[str] = frozenset({"GET"}),
+        place: Place | None = None,
     ) -> None:
         """``vendor`` opens every message; ``origin`` is scheme, host and port.
 
         ``probes`` are targets of cheap GETs which this credential must be able to read if it
-        works at all. ``methods`` are all that may leave by this door.
+        works at all. ``methods`` are all that may leave by this door. ``place`` is what the
+        settings name, where that may not be there.
         Raises: SettingsError for an origin with more in it, or http off loopback.
         """
         self.vendor = vendor
@@ -124,8 +110,9 @@ class Transport:
         self._credential = credential
         self._probes = probes
         self._methods = methods
+        self._place = place
         self._probing = asyncio.Lock()
-        self._probed = (-PROBE_SECONDS, "", False)
+        self._probed: tuple[float, str, type[PermanentError] | None] = (-PROBE_SECONDS, "", None)
 
     async def get(
         self,
@@ -136,12 +123,13 @@ class Transport:
         bucket: str = "",
         accept: str = "application/json",
         most_bytes: int = MOST_BYTES,
+        lists: bool = False,
     ) -> Answer[T]:
-        """Read ``target`` (path and query, percent-encoded) whole.
+        """Read ``target`` (path and query, percent-encoded) whole; ``lists`` as in ``Call``.
 
         Raises: NotFoundError, ForbiddenError (this resource only), RejectedError,
-        CredentialError, IncompleteError (believe nothing of it), or a TransientError (give the
-        lease back and come again).
+        CredentialError, NowhereError, IncompleteError (believe nothing of it), or a
+        TransientError (give the lease back and come again).
         """
         call = Call(
             vendor=self.vendor,
@@ -151,8 +139,9 @@ class Transport:
             bucket=bucket,
             accept=accept,
             most_bytes=most_bytes,
+            lists=lists,
         )
-        with self._counted(call):
+        with counted(call):
             reply = await self._send(call)
             value = _read(call, reply, decoder)
             try:
@@ -187,7 +176,7 @@ class Transport:
             accept=content_type,
             deadline=deadline,
         )
-        with self._counted(call):
+        with counted(call):
             await self._send(call)
 
     async def ask(
@@ -199,6 +188,7 @@ class Transport:
         *,
         bucket: str = "",
         content_type: str = "application/x-www-form-urlencoded",
+        lists: bool = False,
     ) -> T:
         """POST a question that changes nothing (a token request, a search); read the answer whole.
 
@@ -212,13 +202,16 @@ class Transport:
             bucket=bucket,
             body=body,
             content_type=content_type,
+            lists=lists,
         )
-        with self._counted(call):
+        with counted(call):
             return _read(call, await self._send(call), decoder)
 
     def snapshot(self) -> dict[str, Any]:
-        """Breaker and budget, for a status page; no secret."""
-        return {"breaker": self.breaker.snapshot(), "pace": self.pace.snapshot()}
+        """Breakers and budget, for a status page; no secret."""
+        place = self._place
+        there = {place.setting: place.breaker.snapshot()} if place else {}
+        return {"breaker": self.breaker.snapshot(), "pace": self.pace.snapshot(), **there}
 
     # -- from an intention to a reply ----------------------------------------------------------
 
@@ -226,7 +219,8 @@ class Transport:
         if call.method not in self._methods:
             msg = f"{call.method} does not leave by this door"
             raise ValueError(msg)
-        with self.breaker.guard():
+        place = self._place.breaker.guard(telling=call.lists) if self._place else nullcontext()
+        with self.breaker.guard(), place:
             if self._credential is None:
                 reply = await self._paced(call, "")
             else:
@@ -243,15 +237,22 @@ class Transport:
             await credential.reload(used)
             used = await credential.authorization()
             reply = await self._paced(call, used)
-            if await self._refused(call, reply, used):
+            if refused := await self._refused(call, reply, used):
                 what = f"answered {reply.status} to"
-                raise CredentialError(call.says(what), code=code_of(reply.body))
+                if refused is NowhereError and self._place:
+                    what = f"has no such {self._place.setting}, it {what}"
+                raise refused(call.says(what), code=code_of(reply.body))
         return reply
 
-    async def _refused(self, call: Call, reply: Reply, used: str) -> bool:
-        """401 refuses the credential, 403 perhaps only the resource: then a probe tells."""
+    async def _refused(self, call: Call, reply: Reply, used: str) -> type[PermanentError] | None:
+        """Whether the credential, or the place, is refused, and not this resource alone.
+
+        401 is about the credential; of a 403 that does not say, a probe tells.
+        """
+        if self._place and self._place.denied(call, reply):
+            return NowhereError
         if reply.status != HTTPStatus.FORBIDDEN or not self._probes:
-            return reply.status == HTTPStatus.UNAUTHORIZED
+            return CredentialError if reply.status == HTTPStatus.UNAUTHORIZED else None
         async with self._probing:
             at, asked_with, refused = self._probed
             if asked_with != used or elapsed() - at >= PROBE_SECONDS:
@@ -259,7 +260,7 @@ class Transport:
                 self._probed = (elapsed(), used, refused)
             return refused
 
-    async def _refused_everywhere(self, call: Call, used: str) -> bool:
+    async def _refused_everywhere(self, call: Call, used: str) -> type[PermanentError] | None:
         for target in self._probes:
             probe = Call(
                 vendor=self.vendor,
@@ -267,14 +268,17 @@ class Transport:
                 operation="probe",
                 target=target,
                 accept=call.accept,
+                lists=True,
             )
-            with self._counted(probe):
+            with counted(probe):
                 reply = await self._paced(probe, used)
+                if self._place and self._place.denied(probe, reply):
+                    return NowhereError
                 if reply.status not in _REFUSALS:
                     if isinstance(failure := _failure(probe, reply), TransientError):
                         raise failure
-                    return False
-        return True
+                    return None
+        return CredentialError
 
     async def _paced(self, call: Call, authorization: str) -> Reply:
         async with self.pace.turn(call.bucket) as turn:
@@ -292,19 +296,6 @@ class Transport:
         if not same or parts.path != urlsplit(call.target).path:
             raise IncompleteError(call.says("gave a next link that leads elsewhere to"))
         return f"{parts.path}?{parts.query}"
-
-    @contextmanager
-    def _counted(self, call: Call) -> Iterator[None]:
-        began = elapsed()
-        outcome = "ok"
-        try:
-            yield
-        except BaseException as error:
-            outcome = next((name for kind, name in _OUTCOMES if isinstance(error, kind)), "fault")
-            raise
-        finally:
-            figures.VENDOR_CALLS.labels(self.vendor, call.operation, outcome).inc()
-            figures.VENDOR_SECONDS.labels(self.vendor, call.operation).observe(elapsed() - began)
 
 
 def _read(call: Call, reply: Reply, decoder: msgspec.json.Decoder[T]) -> T:

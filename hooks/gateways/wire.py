@@ -43,7 +43,10 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request as it is meant; ``operation`` names it wherever people read."""
+    """One request as it is meant; ``operation`` names it wherever people read.
+
+    ``lists`` says that it asks for a list, which is there wherever its place is.
+    """
 
     vendor: str
     method: str
@@ -55,6 +58,7 @@ class Call:
     accept: str = "application/json"
     deadline: float | None = None
     most_bytes: int = MOST_BYTES
+    lists: bool = False
 
     @property
     def changes(self) -> bool:

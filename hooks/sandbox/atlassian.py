@@ -116,12 +116,12 @@ class Guard:
         if scheme.lower() != "bearer" or key not in known:
             raise UnauthorizedError(401, "Unauthorized")
         directory = self.world.directories.get(request.path_params["directory_id"])
-        lapsed = self.world.switches.lapsed_directory
-        if directory is None or (directory.dead and lapsed == "404"):
-            raise RefusalError(404, "Directory not found")
-        if directory.dead:
-            unknown = lapsed == "401"
-            raise UnauthorizedError(int(lapsed), "Unauthorized" if unknown else "Forbidden")
+        if directory is None or directory.dead:
+            answer = self.world.switches.scim_no_directory
+            if answer == "404":
+                raise RefusalError(404, "Directory not found")
+            unknown = answer == "401"
+            raise UnauthorizedError(int(answer), "Unauthorized" if unknown else "Forbidden")
         if known[key] is not directory:
             raise UnauthorizedError(403, "Forbidden")
         return directory

@@ -150,6 +150,9 @@ class Switches(OrganizationSwitches):
     """``members[value eq "a" or value eq "b"]`` is understood; one service refuses it."""
 
     # --- Atlassian SCIM: doors --------------------------------------------------------------
+    scim_no_directory: Literal["404", "401", "403"] = "404"
+    """What a directory answers that is gone, as after a lapse, or never was. Source of 404:
+    Atlassian OpenAPI."""
     scim_rate_headers: bool = False
     scim_rate_limit: int | None = None
     """Requests per minute and directory, enforced with 429; nothing is published."""

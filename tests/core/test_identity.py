@@ -10,7 +10,7 @@ from hooks.core.asks import Ask, AskLog, AskRecordById, AskRecordsByExternalId, 
 from hooks.core.identity import How
 from hooks.core.membership import Standing
 from hooks.core.memory import Memory
-from hooks.core.reading import MISSING, Answer, ScimRecord
+from hooks.core.reading import MISSING, Answer, ScimRecord, Unread, Why
 from hooks.core.refusal import Cause
 from tests.core.worlds import (
     ANN,
@@ -263,6 +263,13 @@ def test_a_record_okta_names_that_is_gone_is_a_refusal() -> None:
 def test_nobody_is_outside_while_her_record_could_not_be_read(why: Answer) -> None:
     plan = look(stranger(saying(UNASSIGNED, BY_EXTERNAL_ID, why)))
     assert causes(plan) == {Cause.RECORD_UNREAD}
+
+
+def test_a_directory_that_is_not_there_is_named_and_no_record_is_gone() -> None:
+    for name in (BY_ID, BY_EXTERNAL_ID):
+        plan = look(saying(UNASSIGNED, name, Unread(Why.NOWHERE)))
+        assert causes(plan) == {Cause.DIRECTORY_UNKNOWN}
+        assert all(refusal.retry for refusal in plan.refusals)
 
 
 def test_nobody_is_outside_while_several_records_are_hers() -> None:

@@ -42,6 +42,7 @@ from hooks.core.reading import (
     ScimLink,
     Successor,
     Unread,
+    Why,
 )
 from hooks.core.refusal import Cause
 from tests.core.worlds import (
@@ -330,6 +331,8 @@ def test_an_admin_known_before_stays_protected_while_the_organization_is_down() 
 def test_an_account_or_groups_that_were_not_read_take_nothing() -> None:
     assert kept(house(account=DOWN)) == {Cause.ORGANIZATION_UNREAD}
     assert kept(house(groups=DOWN)) == {Cause.ORGANIZATION_UNREAD}
+    nowhere = Unread(Why.NOWHERE)
+    assert kept(house(account=nowhere, groups=nowhere)) == {Cause.ORGANIZATION_UNKNOWN}
 
 
 def test_an_account_linked_elsewhere_keeps_its_groups() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -113,6 +114,19 @@ def test_what_opens_and_what_closes_can_be_said(wall: Wall) -> None:
         with pytest.raises(NotFoundError):
             use(breaker, NotFoundError("no such thing"))
     wall.forward(5)
+    use(breaker)
+    assert breaker.snapshot()["state"] == "closed"
+
+
+def test_only_a_call_that_would_tell_is_tried(wall: Wall) -> None:
+    breaker = Breaker("key", wall.clock)
+    with breaker.guard(telling=False):
+        pass
+    refuse(breaker)
+    wall.forward(60)
+    with pytest.raises(BreakerOpenError) as caught, breaker.guard(telling=False):
+        pass
+    assert caught.value.retry_at == wall.at + timedelta(seconds=1)
     use(breaker)
     assert breaker.snapshot()["state"] == "closed"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from email.utils import format_datetime
@@ -19,6 +18,7 @@ from hooks.core.errors import (
     IncompleteError,
     MalformedError,
     NotFoundError,
+    NowhereError,
     RateLimitedError,
     RejectedError,
     TransientError,
@@ -27,20 +27,18 @@ from hooks.core.ids import (
     AccountId,
     OrganizationDirectoryId,
     OrganizationGroupId,
-    OrganizationId,
     ScimUserId,
 )
 from hooks.core.membership import OrganizationGroup
 from hooks.core.reading import MISSING, Account, ScimLink
 from hooks.gateways.organization import AT_ONCE, MOST_PAGES, Organization
 from hooks.sandbox import Story0, World
-from hooks.sandbox.organization.nouns import OrgGroup
+from hooks.sandbox.organization.nouns import KeyKind, OrgGroup
 from tests.gateways.organization_stage import (
     LOCAL,
     ORG,
     OTHER,
     PERSON,
-    ROUTING,
     V2,
     OrganizationStage,
     Say,
@@ -140,28 +138,12 @@ async def test_a_call_that_is_not_offered_has_no_links(
         assert type(await failure(organization.links(PERSON))) is outcome
 
 
-@pytest.mark.parametrize(
-    ("reply", "about_it"),
-    [
-        pytest.param(error(404, "ADMIN-UAM-404-1"), True, id="unknown resource"),
-        pytest.param(error(404, "ADMIN-UAM-404-3"), True, id="group not found"),
-        pytest.param(error(404, "ADMIN-UAM-404-2"), False, id="organization not found"),
-        pytest.param(http(404, b""), False, id="says nothing"),
-        pytest.param("routing", False, id="routing layer"),
-    ],
-)
-async def test_a_404_about_everything_is_not_about_one(
-    say: Say, reply: bytes | str, *, about_it: bool
-) -> None:
-    answer = http(404, json.dumps(ROUTING).encode()) if isinstance(reply, str) else reply
-    organization = say(answer)
-    if about_it:
-        assert await organization.account(PERSON) is MISSING
-        assert await organization.group(LOCAL.id) is MISSING
-        assert isinstance(await failure(organization.groups_of(PERSON)), NotFoundError)
-    else:
-        for name in ("account", "group", "groups of"):
-            assert isinstance(await failure(READS[name](organization)), IncompleteError)
+@pytest.mark.parametrize("code", ["ADMIN-UAM-404-1", "ADMIN-UAM-404-3"])
+async def test_a_404_may_be_about_what_was_asked_for(say: Say, code: str) -> None:
+    organization = say(error(404, code))
+    assert await organization.account(PERSON) is MISSING
+    assert await organization.group(LOCAL.id) is MISSING
+    assert isinstance(await failure(organization.groups_of(PERSON)), NotFoundError)
 
 
 async def test_a_group_is_the_one_asked_for(say: Say) -> None:
@@ -220,11 +202,26 @@ async def test_a_403_is_about_one_or_about_all(say: Say, read: Read) -> None:
     assert told.code == "ADMIN-UAM-403-1"
 
 
-async def test_the_organization_itself_is_the_probe(stage: OrganizationStage, say: Say) -> None:
-    organization = say(error(403, "ADMIN-UAM-403-2"))
-    assert isinstance(await failure(organization.account(PERSON)), CredentialError)
+@pytest.mark.parametrize(
+    ("probed", "kind", "opened"),
+    [
+        (error(403, "ADMIN-UAM-403-1"), CredentialError, "breaker"),
+        (error(403, "ADMIN-UAM-403-2"), NowhereError, "organization_id"),
+        (error(404, "ADMIN-404-2"), NowhereError, "organization_id"),
+        (http(404, b""), NowhereError, "organization_id"),
+    ],
+)
+async def test_the_organization_itself_is_the_probe(
+    stage: OrganizationStage, say: Say, probed: bytes, kind: type[HooksError], opened: str
+) -> None:
+    no = error(403, "ADMIN-UAM-403-1")
+    organization = say(no, probed, no, probed)
+    assert type(await failure(organization.account(PERSON))) is kind
     assert stage.asked[1] == ("GET", f"/admin/v1/orgs/{ORG}", None)
-    assert organization.snapshot()["breaker"]["state"] == "open"
+    states = {
+        name: organization.snapshot()[name]["state"] for name in ("breaker", "organization_id")
+    }
+    assert states == {"breaker": "closed", "organization_id": "closed"} | {opened: "open"}
 
 
 # -- pages -------------------------------------------------------------------------------------
@@ -338,7 +335,7 @@ async def test_it_stops_before_the_limit(stage: OrganizationStage, say: Say, wal
 
 async def test_what_is_shown_of_it(say: Say) -> None:
     snapshot = say(page()).snapshot()
-    assert snapshot.keys() == {"breaker", "pace", "writes"}
+    assert snapshot.keys() == {"breaker", "pace", "organization_id", "writes"}
     assert snapshot["pace"]["at_once"] == AT_ONCE
 
 
@@ -533,18 +530,15 @@ async def test_a_key_with_scopes_reads_and_does_not_write(
     await organization.remove(noun(made), person, deadline=elapsed() + 60)
 
 
-@pytest.mark.parametrize("kind", ["site", "expired", "revoked"])
-async def test_a_key_that_is_none_opens_the_breaker(
-    organization: Organization, world: World, kind: Literal["site", "expired", "revoked"]
+@pytest.mark.parametrize(
+    ("kind", "opened"),
+    [("site", "breaker"), ("expired", "breaker"), ("revoked", "organization_id")],
+)
+async def test_a_key_that_is_none_opens_a_breaker(
+    organization: Organization, world: World, kind: KeyKind, opened: str
 ) -> None:
+    """ "Not allowed to manage the org" may be said of the key, or of the id."""
     world.set_org_key(kind)
-    assert isinstance(await failure(organization.account(PERSON)), CredentialError)
-    assert organization.snapshot()["breaker"]["state"] == "open"
-
-
-async def test_another_organization_has_nothing_to_say(
-    organization: Organization, world: World
-) -> None:
-    organization._root = ("admin", "v2", "orgs", OrganizationId(str(uuid4())))
-    for name in ("account", "group", "groups of"):
-        assert isinstance(await failure(READS[name](organization)), IncompleteError)
+    told = await failure(organization.account(PERSON))
+    assert isinstance(told, CredentialError | NowhereError)
+    assert organization.snapshot()[opened]["state"] == "open"

@@ -12,7 +12,6 @@ from hooks.core.errors import (
     ForbiddenError,
     IncompleteError,
     MalformedError,
-    NotFoundError,
 )
 from hooks.core.ids import ScimGroupId, ScimUserId
 from hooks.core.membership import Group
@@ -187,14 +186,6 @@ async def test_a_group_says_who_is_in_it(scim: Scim, story: Story0) -> None:
         story.world.fault("scim", status=200, body=bad)
         with pytest.raises(IncompleteError):
             await scim.members(group_of(story))
-
-
-async def test_a_directory_that_is_gone_is_not_an_empty_one(scim: Scim, story: Story0) -> None:
-    story.world.fault("scim", status=404)
-    with pytest.raises(NotFoundError):
-        await scim.users_by_user_name(story.person.login)
-    with pytest.raises(NotFoundError):
-        await scim.group_named("Production-Confluence")
 
 
 async def test_one_refused_record_is_not_a_refused_key(

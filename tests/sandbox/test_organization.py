@@ -217,7 +217,7 @@ async def test_a_lapse_makes_synced_groups_local_and_ends_the_directory(
 async def test_a_directory_that_lapsed_refuses_its_key_in_one_way_or_another(
     story: Story0, scim: httpx.AsyncClient, answer: Any
 ) -> None:
-    story.world.switches.lapsed_directory = answer
+    story.world.switches.scim_no_directory = answer
     assert (await scim.get("/Groups")).status_code == 200
     story.world.lapse(story.directory)
     assert (await scim.get("/Groups")).status_code == int(answer)

@@ -103,6 +103,14 @@ async def test_another_organization_is_stopped_in_front(doors: Doors) -> None:
         assert response.json()["path"] == f"/api{path}"
 
 
+@pytest.mark.parametrize("answer", ["404-2", "403-2"])
+async def test_another_organization_may_be_told_as_such(doors: Doors, answer: Any) -> None:
+    doors.world.switches.wrong_organization = answer
+    response = await doors("GET", "/admin/v1/orgs/x")
+    assert (f"{response.status_code}-2", code(response)) == (answer, f"ADMIN-UAM-{answer}")
+    assert (await doors("GET", doors.v1)).status_code == 200
+
+
 async def test_the_key_of_the_organization_opens_no_directory(
     doors: Doors, scim: httpx.AsyncClient
 ) -> None:

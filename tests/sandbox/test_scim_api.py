@@ -465,6 +465,8 @@ async def test_keys_and_directories(story: Story0, scim: httpx.AsyncClient) -> N
 async def test_an_unknown_directory_is_404(story: Story0, scim: httpx.AsyncClient) -> None:
     url = f"https://api.atlassian.test/scim/directory/{story.world.ids.uuid()}/Users"
     assert error(await scim.get(url)) == (404, None)
+    story.world.switches.scim_no_directory = "403"
+    assert (await scim.get(url)).status_code == 403
 
 
 @pytest.mark.parametrize("form", ["seconds", "date", "absent"])

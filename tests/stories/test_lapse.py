@@ -77,7 +77,7 @@ async def test_a_lapse_takes_nothing_from_anybody(
 ) -> None:
     """Neither from who is in force nor from who leaves, however the directory is refused."""
     lapse = Lapse(time, sqlite_url, tmp_path)
-    lapse.world.switches.lapsed_directory = answer
+    lapse.world.switches.scim_no_directory = answer
     async with lapse.service() as run:
         lapse.nudge()
         await run.settle()

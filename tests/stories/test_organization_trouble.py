@@ -324,7 +324,7 @@ async def test_when_the_subscription_lapses_no_group_that_was_synced_is_taken(
         cast.act()
         await cast.run.settle()
         assert {who: cast.has(login) for who, login in cast.login.items()} == before
-        assert (await cast.now()).causes == dict.fromkeys(WHO, frozenset({"record_unread"}))
+        assert (await cast.now()).causes == dict.fromkeys(WHO, frozenset({"directory_unknown"}))
 
 
 # -- the brake ---------------------------------------------------------------------------------

@@ -208,7 +208,7 @@ ROWS: tuple[Row, ...] = (
     Row("org_search_lag", (20.0, 120.0)),
     Row("default_name_create", ("unsynced", "409"), first=push_as_jira),
     Row(
-        "lapsed_directory",
+        "scim_no_directory",
         ("404", "401", "403"),
         then=lapse,
         ends=dict.fromkeys(("404", "401", "403"), LAPSED),

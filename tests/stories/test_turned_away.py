@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
+from uuid import uuid4
 
 import pytest
 
@@ -230,3 +232,94 @@ async def test_a_key_that_is_refused_one_odd_group_goes_on_with_the_others(
         await run.settle(HOUR)
         assert world.local_members(odd) == set()
     assert world.local_groups_of(BOB) == {JIRA}
+
+
+# -- an id that is wrong -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["routing", "404-2", "403-2"])
+async def test_a_wrong_organization_id_is_named_as_such_and_gives_up_on_nobody(
+    company: Company,
+    sqlite_url: str,
+    tmp_path: Path,
+    answer: Literal["routing", "404-2", "403-2"],
+) -> None:
+    people = with_jira(company, 3)
+    world = company.world
+    world.switches.wrong_organization = answer
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        right, world.organization.id = world.organization.id, str(uuid4())
+        for login in people:
+            world.deactivate(login)
+        await run.settle(MINUTE)
+        assert [login for login in people if company.groups(login)] == []
+        assert open_breakers() == {"organization_id"}
+        for login in people:
+            assert await run.causes(login) == {"organization_unknown"}
+        asked = len(world.requests)
+        await run.settle(HOUR)
+        asked = sum(each.vendor == "org" for each in [*world.requests][asked:])
+        assert asked <= 2 * HOUR / timedelta(minutes=4), "a trial now and then, and its repetition"
+        await given_up_on_nobody(run)
+        world.organization.id = right
+        await run.settle(HOUR)
+        assert [login for login in people if world.local_groups_of(login)] == []
+        assert open_breakers() == set()
+        assert await run.causes(people[0]) == set()
+    assert world.local_groups_of(BOB) == {JIRA}
+
+
+async def given_up_on_nobody(run: Running) -> None:
+    """Neither now nor when a night is over."""
+    for _ in range(3):
+        run.time.push(timedelta(hours=5))
+        await run.settle(MINUTE)
+        assert max(await run.house.database.read(attempts_of)) == 0
+        assert await run.dead() == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "breaker"), [("404", "scim_directory_id main"), ("403", "scim main")]
+)
+async def test_a_directory_that_is_not_there_is_no_record_that_is_gone(
+    company: Company,
+    sqlite_url: str,
+    tmp_path: Path,
+    answer: Literal["404", "403"],
+    breaker: str,
+) -> None:
+    """An id that is wrong, or whose subscription has lapsed, beside a key that works elsewhere."""
+    people = with_jira(company, 3)
+    world = company.world
+    world.switches.scim_no_directory = answer
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        company.directory.dead = True
+        for login in people:
+            world.deactivate(login)
+        await run.settle(MINUTE)
+        assert open_breakers() == {breaker}
+        cause = {"404": "directory_unknown", "403": "record_unread"}[answer]
+        for login in people:
+            assert await run.causes(login) == {cause}
+            assert world.local_groups_of(login) == {JIRA}, "whose account it is, nobody says"
+        await given_up_on_nobody(run)
+        company.directory.dead = False
+        await run.settle(HOUR)
+        assert [login for login in people if company.groups(login)] == []
+        assert [login for login in people if world.local_groups_of(login)] == []
+        assert open_breakers() == set()
+    assert (company.groups(BOB), world.local_groups_of(BOB)) == ({"red"}, {JIRA})
+
+
+async def test_the_people_of_a_deleted_group_are_looked_at_once_its_directory_is_there(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    ann = company.hire("ann", "red")
+    async with company.service(sqlite_url, tmp_path) as run:
+        company.directory.dead = True
+        company.world.delete_group("red")
+        await run.settle(HOUR)
+        assert await run.causes(ann) == set(), "nobody knows whom it is about"
+        company.directory.dead = False
+        await run.settle(HOUR)
+        assert await run.causes(ann) == {"source_unreadable"}

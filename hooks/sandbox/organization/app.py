@@ -143,8 +143,12 @@ class Guard:
         return key
 
     def _own(self, request: Request) -> None:
-        if request.path_params.get("org_id", self.organization.id) != self.organization.id:
+        if request.path_params.get("org_id", self.organization.id) == self.organization.id:
+            return
+        wrong = self.world.switches.wrong_organization
+        if wrong == "routing":
             raise EnvelopeError(404, "TCS validation failed")
+        raise RefusedError(f"ADMIN-UAM-{wrong}")
 
     def _meter(self, path: str, key: str) -> dict[str, str]:
         """Count per minute, key and kind of call; raises above the limit."""

@@ -21,8 +21,6 @@ class OrganizationSwitches:
     default_name_create: Literal["unsynced", "409"] = "unsynced"
     """A SCIM group named as a built-in or default one: made and never synced (Atlassian OpenAPI),
     or a conflict (older text)."""
-    lapsed_directory: Literal["404", "401", "403"] = "404"
-    """What the directory of a lapsed subscription answers to its key. Unknown."""
     lapsed_links_shown: bool = False
     """Whether links into such a directory are told for ever. ACCESS-1369: the system still takes
     "the old (removed) provisioning directory into account"."""
@@ -94,6 +92,9 @@ class OrganizationSwitches:
     here whatever the date. Source: spec texts."""
     v1_endpoints: Literal["410", "404"] = "410"
     """What the calls that v2 replaced answer. Source: changelog, June 2026."""
+    wrong_organization: Literal["routing", "404-2", "403-2"] = "routing"
+    """What an id answers that is none of an organization of the key. Each is known to exist; of
+    which call, is not."""
     org_401: Literal["proxy", "errors"] = "proxy"
     """``{"code":401,"message"}`` or ADMIN-UAM-401-1."""
     org_403: Literal["errors", "recorded"] = "errors"
