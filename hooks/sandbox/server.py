@@ -32,7 +32,7 @@ class Sandbox:
 class QuietServer(uvicorn.Server):
     """uvicorn, without its habits that do not fit a guest in somebody's event loop.
 
-    It takes SIGINT and SIGTERM for itself, looks only ten times a second whether to stop, and
+    It takes SIGINT and SIGTERM for itself, wakes ten times a second to look whether to stop, and
     then waits a tenth of a second even if nobody is connected.
     """
 
@@ -46,12 +46,10 @@ class QuietServer(uvicorn.Server):
         yield
 
     async def main_loop(self) -> None:
-        """Tick as uvicorn does, and wake at once when told to stop."""
-        counter = 0
-        while not await self.on_tick(counter):
-            counter = (counter + 1) % 10
+        """Tick once a second, as often as the date changes, and wake at once when told to stop."""
+        while not await self.on_tick(counter=0):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.1):
+                async with asyncio.timeout(1):
                     await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
