@@ -49,6 +49,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         people known                      who is who; who holds what
         groups looks refusals             what is remembered of groups; told; left alone
         mappings holds orders             which group is which; what waits for a person; was ordered
+        seals                             which key sealed what
         line                              who is due, leases and their fences
         retention                         what is over, and what never is
         waiting pause                     what a look is caused by; whether anything is written

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from hooks.core.asks import (
     Ask,
     AskAccount,
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from hooks.gateways.scim import Scim
     from hooks.store.database import Database
     from hooks.store.sealing import Sealer
+
+log = structlog.get_logger("hooks.observe")
 
 #: The System Log keeps 90 days. Source: Okta OpenAPI listLogEvents.
 LOG_KEEPS = timedelta(days=90)
@@ -114,6 +118,7 @@ class Observer:
         self._clock = clock
         self._together = Together()
         self._groups: dict[OktaGroupId, tuple[datetime, Answer]] = {}
+        self._locked: set[str] = set()
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -135,6 +140,9 @@ class Observer:
             lambda tx: recall(tx, user, self.directories, policy.modes, self._sealer)
         )
         person, memories = recalled.known, recalled.memories
+        for why in sorted(person.locked - self._locked):
+            log.warning("login_locked", subject=user, error=why)
+        self._locked |= person.locked
         whom = _Whom(user, hurry=hurry, told=person.account is not None)
         account = person.linked if policy.organization else None
         expected = anticipated_there(account, policy, claims)

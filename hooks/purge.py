@@ -1,17 +1,15 @@
 """Delete what has outlived its use, a portion at a time, and leave the store to others between.
 
-Must live here: how fast, and how much at once. Must not know: what is over, or who asked.
+Must live here: in which order, and how much at once. Must not know: what is over, or who asked.
 """
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from hooks.clock import elapsed
 from hooks.store import retention
 from hooks.store.retention import Kind
 
@@ -25,8 +23,6 @@ T = TypeVar("T")
 #: Portions of one scheduled run; what is left is for the next, soon.
 MOST = 40
 _SOON, _LATER = timedelta(minutes=1), timedelta(days=1)
-#: Seconds of rest for each second of writing: deliveries have four fifths of the one writer.
-_REST = 4.0
 
 
 @dataclass(slots=True)
@@ -151,7 +147,4 @@ class _Run:
             self.fence(tx)
             return delete(tx)
 
-        began = elapsed()
-        deleted = await self.database.write(fenced)
-        await asyncio.sleep(_REST * (elapsed() - began))
-        return deleted
+        return await self.database.write_gently(fenced)

@@ -30,7 +30,7 @@ from hooks.listener import Listener, bind, place
 from hooks.operations import Tally, create_operations
 from hooks.release import release
 from hooks.settings import Role, load
-from hooks.store import cursor, inbox, intake, schema
+from hooks.store import cursor, inbox, intake, schema, seals
 
 if TYPE_CHECKING:
     import socket
@@ -155,6 +155,7 @@ class _Running:
             self._tasks.append(group.create_task(alarms.run(self.stop), name="alarms"))
             await asyncio.gather(public.up.wait(), operations.up.wait())
             self._announce(house)
+            await self._warn_of_lost_keys(house)
             # What lives now lives on: no collection need look at it again.
             gc.freeze()
             gc.enable()
@@ -223,6 +224,17 @@ class _Running:
             seconds=round(time.monotonic() - self.started, 3),
         )
         for words in _warnings(self.settings):
+            log.warning("note", words=words)
+
+    async def _warn_of_lost_keys(self, house: House) -> None:
+        """The newest events open, or we had not begun; older values may be sealed otherwise."""
+        try:
+            lost = await house.database.read(lambda tx: seals.lost(tx, house.sealer))
+        except StoreError as error:
+            log.warning("seals_not_checked", error=str(error))
+            return
+        for key in lost:
+            words = f"older values are sealed with key {key}, which is not given: hooks keys rotate"
             log.warning("note", words=words)
 
     # -- signals -------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ from hooks.serve import _Running, serve
 from hooks.settings import Role, Settings, load
 from hooks.store import alarms, inbox, pause, schema
 from hooks.store.database import Database, Tx
+from hooks.store.sealing import Sealer
+from tests.store.builders import left, put, user
 
 ROOT = Path(__file__).parents[1]
 SECRET, OTHER = "the-secret-that-okta-shows-us-today", "the-secret-that-okta-shows-tomorrow"
@@ -291,6 +293,44 @@ def test_secrets_are_read_again_when_told_and_only_their_names_are_logged(
         process.tell(signal.SIGTERM)
         assert process.end() == 0
         assert not [each for each in process.said if OTHER in each or SECRET in each]
+
+
+# -- keys --------------------------------------------------------------------------------------
+
+
+def sealed_with(environ: dict[str, str], *keys: bytes) -> None:
+    """Store an event sealed with each of these keys, oldest first."""
+    database = Database(environ["HOOKS_DATABASE_URL"], Clock())
+    for number, key in enumerate(keys, 1):
+        put(database, left(number, user(1)), sealer=Sealer([key]))
+    database.close()
+
+
+def test_a_process_says_at_its_start_which_key_older_events_lack(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    lost, given = bytes([7]) * 32, bytes(32)
+    sealed_with(environ, lost, given)
+    with serving(tmp_path, environ) as process, httpx.Client() as client:
+        assert client.get(f"{process.public}/readyz").status_code == 200
+        until = time.monotonic() + 20
+        while not (said := [e for e in process.lines("note") if "sealed with" in e["words"]]):
+            assert time.monotonic() < until
+        assert Sealer([lost]).keys[0] in said[0]["words"]
+        assert base64.urlsafe_b64encode(lost).decode() not in "".join(process.said)
+
+
+def test_a_process_that_lacks_the_key_of_the_newest_event_does_not_start(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    lost, given = bytes([7]) * 32, bytes(32)
+    sealed_with(environ, given, lost)
+    ran = subprocess.run(
+        [sys.executable, "-m", "hooks", "serve"],
+        env=environ, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=20,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert Sealer([lost]).keys[0] in ran.stderr
 
 
 # -- roles -------------------------------------------------------------------------------------

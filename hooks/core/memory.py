@@ -63,8 +63,8 @@ class Memory:
     same record. ``absent_since`` is when we first saw the last absence, ``returned`` when the last
     return began, ``accounted`` until when absences have had their consequence, ``late_since``
     since when we wait for the log to show one. What began before ``excused`` has none: an operator
-    rejected what followed. ``missed_since`` is since when groups of before are not shown. Design
-    3.3, 3.6.
+    rejected what followed. ``missed_since`` is since when groups of before are not shown.
+    ``locked``: a userName is remembered, and the key it is sealed with is lost. Design 3.3, 3.6.
     """
 
     scim_id: ScimUserId | None = None
@@ -83,6 +83,7 @@ class Memory:
     late_since: datetime | None = None
     excused: datetime | None = None
     missed_since: datetime | None = None
+    locked: bool = False
 
     @property
     def counted(self) -> Standing | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.asks import AskAccount, Asking, AskOktaGroup
+from hooks.core.ids import OktaUserId
 from hooks.core.reading import MISSING, Account, OktaGroup, OktaUser, Reading, Unread
 from hooks.core.refusal import Cause
 
@@ -86,7 +87,7 @@ def _protection(reading: Reading, policy: Policy) -> Guard | Asking | None:
     if not policy.protected_users.isdisjoint(_names(reading)):
         return Guard(Cause.PROTECTED)
     if reading.user is MISSING:
-        return Guard(Cause.PROTECTED) if reading.protected_before else None
+        return _deleted(reading, policy)
     if not named.ids:
         return None
     if isinstance(reading.okta_groups, Unread):
@@ -118,6 +119,15 @@ def _names(reading: Reading) -> set[str]:
     else:
         logins = {each.memory.user_name for each in reading.directories}
     return {str(reading.user_id), *(login.casefold() for login in logins if login)}
+
+
+def _deleted(reading: Reading, policy: Policy) -> Guard | None:
+    """As it was before; and a login that cannot be opened may be one the policy protects."""
+    if reading.protected_before:
+        return Guard(Cause.PROTECTED)
+    locked = any(each.memory.locked for each in reading.directories)
+    logins = any(OktaUserId.maybe(each) is None for each in policy.protected_users)
+    return Guard(Cause.PROTECTION_UNKNOWN) if locked and logins else None
 
 
 def _scope(reading: Reading, policy: Policy) -> Guard | None:

@@ -98,7 +98,7 @@ WAY_OUT = {
     Cause.SUCCESSOR_UNREAD: "Okta did not say who else has this userName; it is asked again.",
     Cause.CONTRADICTED: "An event says otherwise than the reading; looked at again by itself.",
     Cause.PROTECTED: "Protected by the policy.",
-    Cause.PROTECTION_UNKNOWN: "A group of [protect] is missing or unreadable: hooks policy check.",
+    Cause.PROTECTION_UNKNOWN: "Missing: a [protect] group (hooks policy check), or a login's key.",
     Cause.NEVER: "This group is never touched.",
     Cause.OUT_OF_SCOPE: "Outside the pilot scope of the policy.",
     Cause.SCOPE_UNKNOWN: "A group of [scope] is missing or unreadable: hooks policy check.",

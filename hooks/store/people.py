@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import case, func, select, update
 
 from hooks.clock import moment
+from hooks.core.errors import UnsealedError
 from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimUserId, Uuid
 from hooks.core.membership import ORGANIZATION, Standing
 from hooks.core.memory import Memory
@@ -42,13 +43,14 @@ class Known:
     """What the store knows of one person: each place's memory (without history).
 
     ``linked`` is the account a SCIM record named, ``account`` what the organization last said
-    about it.
+    about it; ``locked`` says why a userName could not be opened, which only finds candidates.
     """
 
     protected: bool = False
     linked: AccountId | None = None
     account: Account | None = None
     memories: dict[DirectoryName, Memory] = field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,10 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
     person = tx.execute(select(_person).where(_person.c.user == user)).one_or_none()
     ties = tx.execute(select(_tie).where(_tie.c.user == user)).all()
     memories = {}
+    locked = set()
     for tie in ties:
+        name, why = _open(sealer, tie.user_name, user, tie.directory)
+        locked.add(why)
         shared: Iterable[str] = ()
         if tie.scim_id:
             shared = tx.execute(
@@ -87,7 +92,8 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
             ).scalars()
         memories[DirectoryName(tie.directory)] = Memory(
             scim_id=ScimUserId.maybe(tie.scim_id),
-            user_name=_open(sealer, tie.user_name, user, tie.directory),
+            user_name=name,
+            locked=bool(why),
             ever_in_force=tie.ever_in_force,
             standing=Standing(tie.standing) if tie.standing else None,
             agreed=tie.agreed,
@@ -100,9 +106,11 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
             accounted=_moment(tie.accounted),
             excused=_moment(tie.excused),
         )
+    whys = frozenset(locked - {""})
     if person is None:
-        return Known(memories=memories)
-    return Known(person.protected, AccountId.maybe(person.account), _account(person), memories)
+        return Known(memories=memories, locked=whys)
+    linked = AccountId.maybe(person.account)
+    return Known(person.protected, linked, _account(person), memories, whys)
 
 
 def _account(person: Any) -> Account | None:
@@ -304,13 +312,18 @@ def _instant(at: datetime | None) -> int | None:
     return round(at.timestamp() * 1_000_000) if at else None
 
 
-def _row_name(user: str, directory: str) -> str:
+def row_name(user: str, directory: str) -> str:
+    """The row a userName is sealed for."""
     return f"tie/{user}/{directory}/user_name"
 
 
 def _seal(sealer: Sealer, name: str, user: str, directory: str) -> bytes | None:
-    return sealer.seal(name.encode(), _row_name(user, directory)) if name else None
+    return sealer.seal(name.encode(), row_name(user, directory)) if name else None
 
 
-def _open(sealer: Sealer, sealed: bytes | None, user: str, directory: str) -> str:
-    return sealer.open(sealed, _row_name(user, directory)).decode() if sealed else ""
+def _open(sealer: Sealer, sealed: bytes | None, user: str, directory: str) -> tuple[str, str]:
+    """A userName; or none, and why it cannot be opened: whoever left is stripped without it."""
+    try:
+        return (sealer.open(sealed, row_name(user, directory)).decode() if sealed else ""), ""
+    except UnsealedError as error:
+        return "", str(error)

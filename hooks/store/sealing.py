@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 KEY_BYTES = 32
-_ID_BYTES = 4
+ID_BYTES = 4
 _NONCE_BYTES = 12
 
 
@@ -29,6 +29,11 @@ class Sealer:
         """``keys`` are 32 bytes each, newest first."""
         self._keys = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0])
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The ids of its keys, newest first."""
+        return tuple(each.hex() for each in self._keys)
 
     def seal(self, plain: bytes, row: str) -> bytes:
         """Seal for one row. Random nonces are safe for some 2^32 values of one key."""
@@ -42,21 +47,25 @@ class Sealer:
         Raises:
             UnsealedError: the key is not among ours, or the value was changed or moved.
         """
-        key = self._keys.get(sealed[:_ID_BYTES])
+        key = self._keys.get(sealed[:ID_BYTES])
         if key is None:
-            which = sealed[:_ID_BYTES].hex()
             msg = (
-                f"store: sealed with key {which}, which is not given;"
+                f"store: sealed with key {key_of(sealed)}, which is not given;"
                 " add it behind the others in HOOKS_SEALING_KEYS"
             )
             raise UnsealedError(msg)
-        nonce = sealed[_ID_BYTES : _ID_BYTES + _NONCE_BYTES]
+        nonce = sealed[ID_BYTES : ID_BYTES + _NONCE_BYTES]
         try:
-            return key.decrypt(nonce, sealed[_ID_BYTES + _NONCE_BYTES :], row.encode())
+            return key.decrypt(nonce, sealed[ID_BYTES + _NONCE_BYTES :], row.encode())
         except (InvalidTag, ValueError) as error:
             msg = "store: a sealed value was changed, or belongs to another row"
             raise UnsealedError(msg) from error
 
 
+def key_of(sealed: bytes) -> str:
+    """The id of the key a value was sealed with."""
+    return sealed[:ID_BYTES].hex()
+
+
 def _key_id(key: bytes) -> bytes:
-    return hashlib.sha256(b"hooks sealing key id" + key).digest()[:_ID_BYTES]
+    return hashlib.sha256(b"hooks sealing key id" + key).digest()[:ID_BYTES]

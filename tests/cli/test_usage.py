@@ -59,6 +59,7 @@ def test_help_is_readable_at_80_columns(
         ["dead", "retry", "--reason", "x"],
         ["dead", "retry", "00u00000000000000000", "--all", "--reason", "x"],
         ["dead", "retry", "x", "--reason", "x"],
+        ["keys", "rotate", "--reason", "x" * 513],
         ["purge", "--older-than", "90"],
         ["purge", "--reason", "x" * 513],
         ["sandbox", "--hook-url", "http://example.com"],

@@ -287,6 +287,34 @@ def test_a_protected_login_is_known_by_the_remembered_username() -> None:
     assert (changes(plan), causes(plan)) == ([], {Cause.PROTECTED})
 
 
+@pytest.mark.parametrize(
+    ("protected", "before", "cause"),
+    [
+        pytest.param({"ceo@example.com"}, False, Cause.PROTECTION_UNKNOWN, id="perhaps this one"),
+        pytest.param({"ceo@example.com"}, True, Cause.PROTECTED, id="protected before"),
+        pytest.param({ANN}, False, Cause.PROTECTED, id="by Okta id"),
+        pytest.param({"00u" + "9" * 17}, False, None, id="only ids are protected"),
+        pytest.param(set(), False, None, id="nobody is protected"),
+    ],
+)
+def test_a_deleted_user_whose_login_cannot_be_opened_may_be_a_protected_one(
+    protected: set[str],
+    before: bool,  # noqa: FBT001
+    cause: Cause | None,
+) -> None:
+    memory = replace(GONE.memory, user_name="", locked=True)
+    world = replace(GONE, memory=memory, protected_before=before)
+    plan = look(world, policy=Policy(protected_users=frozenset(protected)))
+    assert causes(plan) == ({cause} if cause else set())
+    assert bool(changes(plan)) is (cause is None)
+
+
+def test_a_login_that_cannot_be_opened_is_no_matter_while_okta_tells_it() -> None:
+    world = replace(LEAVER, memory=replace(LEAVER.memory, user_name="", locked=True))
+    plan = look(world, policy=Policy(protected_users=frozenset({"ceo@example.com"})))
+    assert (bool(changes(plan)), causes(plan)) == (True, set())
+
+
 def test_a_refusal_for_good_is_not_tried_again() -> None:
     """The group is never touched, whatever the unread list of groups would say."""
     policy = Policy(protected_okta_groups=UNDER_GLASS.protected_okta_groups,

@@ -9,7 +9,6 @@ from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from hooks.clock import moment
-from hooks.core.errors import UnsealedError
 from hooks.core.ids import AccountId, DirectoryName
 from hooks.core.membership import Standing
 from hooks.core.memory import Memory
@@ -183,18 +182,24 @@ def test_a_name_copied_into_another_row_does_not_open(database: Database, into: 
         f" WHERE \"user\" = '{ANN}' AND directory = 'main') WHERE {into}"
     )
     database.write_now(lambda tx: tx.execute(text(copy)))
-    with pytest.raises(UnsealedError, match="another row"):
-        recall(database, ANN if "directory" in into else BOB)
+    found = recall(database, ANN if "directory" in into else BOB)
+    shut = found.memories[OTHER if "directory" in into else MAIN]
+    assert (shut.user_name, shut.locked) == ("", True)
+    (why,) = found.locked
+    assert "another row" in why
 
 
-def test_a_name_sealed_with_a_key_that_is_gone_does_not_open(
+def test_without_its_key_a_person_is_recalled_without_the_name(
     database: Database, wall: Wall
 ) -> None:
     remember(database, STOOD)
-    with pytest.raises(UnsealedError, match="not given"):
-        recall(database, sealer=Sealer([bytes(32)]))
-    found = recall(database, sealer=Sealer([bytes(32), KEY])).memories
-    assert found == {MAIN: seen(wall.us)}
+    found = recall(database, sealer=Sealer([bytes(32)]))
+    assert found.memories == {MAIN: replace(seen(wall.us), user_name="", locked=True)}
+    (why,) = found.locked
+    assert "not given" in why
+    assert LOGIN not in why
+    found = recall(database, sealer=Sealer([bytes(32), KEY]))
+    assert (found.memories, found.locked) == ({MAIN: seen(wall.us)}, frozenset())
 
 
 # -- the census --------------------------------------------------------------------------------
