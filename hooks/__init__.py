@@ -11,7 +11,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions keys recovery           what waits for somebody; seals; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
-        purge                             what has outlived its use, now
+        purge forget                      what has outlived its use; a person
         opening ends text                 what commands open; how they end; how lists look
         progress                          how far long work is
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
@@ -49,7 +49,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         people known                      who is who; who holds what
         groups looks refusals             what is remembered of groups; told; left alone
         mappings holds orders             which group is which; what waits for a person; was ordered
-        seals                             which key sealed what
+        seals erasure                     which key sealed what; everything of a person
         line                              who is due, leases and their fences
         retention                         what is over, and what never is
         waiting pause                     what a look is caused by; whether anything is written

@@ -17,6 +17,7 @@ from hooks.cli import (
     decisions,
     demo,
     explain,
+    forget,
     keys,
     lists,
     look,
@@ -96,6 +97,7 @@ app.command(short_help="Write nothing to the vendors, at once and everywhere.")(
 app.command(short_help="Write to the vendors again.")(recovery.resume)
 app.add_typer(policy.app, name="policy", short_help="What hooks.toml reaches: check it.")
 app.command(short_help="Delete what is over and old; never what is owed.")(purge.purge)
+app.command(short_help="Delete everything that is stored of one person.")(forget.forget)
 app.add_typer(keys.keys, name="keys", short_help="Keys to seal with: make, rotate.")
 app.command(short_help="Make the database, or bring it up to date.")(keys.migrate)
 

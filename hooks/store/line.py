@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, bindparam, case, func, or_, select, update
+from sqlalchemy import Integer, bindparam, case, delete, func, or_, select, update
 
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
@@ -269,6 +269,20 @@ def settle(tx: Tx, held: Lease, then: Next, *, keep: Collection[str] = ()) -> No
         .where(looked_at, _event.c.settled.is_(None), _event.c.uuid.not_in(list(keep)))
         .values(settled=tx.now)
     )
+
+
+def leave(tx: Tx, held: Lease) -> bool:
+    """End a lease by taking the subject out of the line; whether nothing came meanwhile.
+
+    If something did, the subject is due at once instead.
+    """
+    row = compare_fence(tx, held)
+    mine = _due.c.subject == held.subject
+    if row.generation != held.generation:
+        tx.execute(update(_due).where(mine).values(lease_until=None, due_at=tx.now))
+        return False
+    tx.execute(delete(_due).where(mine))
+    return True
 
 
 def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:

@@ -22,7 +22,7 @@ from hooks.core.memory import PastStep
 from hooks.store.tables import Due, Event, Hold, Outcome, Refused, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from sqlalchemy import ColumnElement
 
@@ -164,10 +164,18 @@ def delete_steps(tx: Tx, before: int, users: Collection[str]) -> tuple[int, int]
         _due.c.subject.in_(sorted(users)), _due.c.lease_until.is_(None)
     )
     free = tx.execute(query.with_for_update(skip_locked=True) if tx.postgres else query)
+    found = _outlived(tx, before, set(free.scalars()))
+    return shed(tx, (each for _, steps in found for each in steps))
+
+
+def shed(tx: Tx, steps: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """Delete the first of these steps, each with its so many outcomes; how many of both.
+
+    A step without its last outcome would tell of an earlier state as if it were the latest.
+    """
     chosen: list[int] = []
     outcomes = 0
-    found = _outlived(tx, before, set(free.scalars()))
-    for step, weight in (each for _, steps in found for each in steps):
+    for step, weight in steps:
         if chosen and len(chosen) + outcomes + 1 + weight > PORTION:
             break
         chosen.append(step)

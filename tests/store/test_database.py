@@ -10,9 +10,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
 from hooks.clock import Clock
 from hooks.core.errors import StoreError
@@ -283,3 +284,58 @@ async def test_a_server_that_crashed_and_came_back_is_used_again() -> None:
         assert failures <= 1  # the first finds out for all
         assert int(await database.read(lambda tx: cursor.get(tx, "count")) or 0) == 18 - failures
         database.close()
+
+
+# -- what is deleted ---------------------------------------------------------------------------
+
+
+def test_what_was_deleted_is_nowhere_in_the_file_and_the_log_is_empty(sqlite_url: str) -> None:
+    """Deleted by whom it may, and changed: pages are zeroed, and the log is cut."""
+    database = Database(sqlite_url, Clock())
+    schema.migrate(database)
+    file = Path(sqlite_url.partition(":///")[2])
+    log = file.with_name(f"{file.name}-wal")
+    for number in range(200):
+        database.write_now(lambda tx, name=f"{PLANTED}/{number}": cursor.put(tx, name, "x" * 900))  # type: ignore[misc]
+    assert database.cut_log()
+    assert log.stat().st_size == 0
+    assert PLANTED.encode() in file.read_bytes()
+    assert database.traces(PLANTED.encode())
+    database.write_now(lambda tx: tx.execute(delete(Cursor.__table__)))  # type: ignore[attr-defined]
+    assert database.cut_log()
+    for each in (file, log):
+        assert PLANTED.encode() not in each.read_bytes()
+    assert not database.traces(PLANTED.encode())
+    database.close()
+
+
+def test_a_log_that_is_being_read_is_not_cut(another: Opener) -> None:
+    database, reader = another(), another()
+    if database.postgres:
+        assert database.cut_log()
+        return
+    go_on = threading.Event()
+
+    def look(tx: Tx) -> bool:
+        assert cursor.get(tx, "count") is None
+        go_on.wait(5)
+        return True
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(reader.read_now, look)
+        time.sleep(0.1)
+        database.write_now(increase)
+        assert not database.cut_log()
+        go_on.set()
+        assert reading.result()
+    assert database.cut_log()
+
+
+def test_a_trace_is_found_across_two_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hooks.store.database._CHUNK", 7)
+    (tmp_path / "some.db").write_bytes(b"0123456789abcdefghij")
+    database = Database(f"sqlite:///{tmp_path / 'some.db'}", Clock())
+    assert database.traces(b"56789abc")
+    assert database.traces(b"0123456789abcdefghij")
+    assert not database.traces(b"56798")
+    database.close()

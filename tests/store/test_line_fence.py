@@ -64,8 +64,12 @@ def end(tx: Tx, held: Lease) -> None:
     line.settle(tx, held, Idle())
 
 
+def leave(tx: Tx, held: Lease) -> None:
+    line.leave(tx, held)
+
+
 Transaction = Callable[[Tx, Lease], None]
-TRANSACTIONS: list[Transaction] = [admit, record, extend, end]
+TRANSACTIONS: list[Transaction] = [admit, record, extend, end, leave]
 
 
 @pytest.mark.parametrize("transaction", TRANSACTIONS)
@@ -108,6 +112,27 @@ def test_after_it_was_buried_a_lease_may_do_nothing(
     with pytest.raises(LeaseLostError):
         database.write_now(lambda tx: transaction(tx, last))
     assert lease_one(database, ANN).fence > last.fence
+
+
+def test_whoever_leaves_the_line_is_not_in_it(database: Database) -> None:
+    mark(database, ANN, BOB)
+    held = lease_one(database, ANN)
+    assert database.write_now(lambda tx: line.leave(tx, held))
+    assert [each.subject for each in lease(database)] == [BOB]
+    with pytest.raises(LeaseLostError):
+        database.write_now(lambda tx: extend(tx, held))
+    put(database, left(1, ANN))
+    assert lease_one(database, ANN).uuids == (uuid(1),)
+
+
+def test_whoever_something_came_about_meanwhile_stays_in_line(database: Database) -> None:
+    mark(database, ANN)
+    held = lease_one(database, ANN)
+    put(database, left(1, ANN))
+    assert not database.write_now(lambda tx: line.leave(tx, held))
+    again = lease_one(database, ANN)
+    assert (again.uuids, again.abandoned) == ((uuid(1),), None)
+    assert again.fence > held.fence
 
 
 def test_an_expired_lease_nobody_took_is_still_ours(database: Database, wall: Wall) -> None:
