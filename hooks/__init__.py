@@ -52,7 +52,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         seals erasure                     which key sealed what; everything of a person
         line                              who is due, leases and their fences
         retention                         what is over, and what never is
-        waiting pause                     what a look is caused by; whether anything is written
+        waiting pause tally               what causes a look; whether anything is written; counts
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine
         tables sealing                    shape, secrecy

@@ -20,7 +20,7 @@ from hooks.core.errors import StoreError
 from hooks.core.event_hook import authorized
 from hooks.core.refusal import Cause
 from hooks.exchange import GET_ONLY, NOT_FOUND, TROUBLE, Answer, Exchange
-from hooks.store import alarms, cursor, holds, inbox, line, pause, people, refusals
+from hooks.store import alarms, cursor, holds, inbox, pause, people, refusals, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,7 +105,7 @@ class Tally:
         now = time.monotonic()
         if now >= self._stored_until:
             self._stored, self._stored_until = inbox.counted(tx), now + _STORED_FRESH_SECONDS
-        queue = line.counted(tx)
+        queue = tally.counted(tx)
         causes = refusals.counted(tx)
         return {
             "alarms": [_standing(each) for each in alarms.standing(tx)],

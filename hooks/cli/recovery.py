@@ -133,6 +133,6 @@ def _end(tx: Tx, why: str) -> bool:
 
 
 def _under_way(tx: Tx) -> int:
-    from hooks.store import line
+    from hooks.store import tally
 
-    return line.looked_at(tx)
+    return tally.looked_at(tx)

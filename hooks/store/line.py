@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, bindparam, case, delete, func, or_, select, update
+from sqlalchemy import Integer, bindparam, case, delete, or_, select, update
 
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
@@ -303,43 +303,6 @@ def is_due(tx: Tx, subject: str) -> bool:
     query = select(_due.c.due_at).where(_due.c.subject == subject)
     row = tx.execute(query).one_or_none()
     return row is None or row.due_at is None or row.due_at <= tx.now
-
-
-def looked_at(tx: Tx) -> int:
-    """How many people are being looked at now, by any process."""
-    leased = (_due.c.kind == "user") & (_due.c.lease_until > tx.now)
-    return int(tx.execute(select(func.count()).select_from(_due).where(leased)).scalar_one())
-
-
-def counted(tx: Tx) -> dict[str, int]:
-    """Counts for status and figures, and the age of the oldest that is due, in microseconds."""
-    due_at = _due.c.due_at
-    due = due_at <= tx.now
-    row = tx.execute(
-        select(
-            func.count().filter(due & _due.c.lease_until.is_(None)).label("waiting"),
-            func.count().filter(_due.c.lease_until.is_not(None)).label("leased"),
-            func.count().filter(_due.c.dead.is_not(None)).label("dead"),
-            func.count()
-            .filter(_due.c.attempts > 0, due_at.is_not(None), _due.c.lease_until.is_(None))
-            .label("retrying"),
-            func.min(_due.c.due_at).filter(_due.c.lease_until.is_(None)).label("oldest"),
-        )
-    ).one()
-    unsettled = tx.execute(
-        select(func.min(_event.c.received)).where(
-            _event.c.settled.is_(None), _event.c.subject.is_not(None)
-        )
-    ).scalar_one()
-    oldest = max(0, tx.now - row.oldest) if row.oldest else 0
-    return {
-        "waiting": row.waiting,
-        "leased": row.leased,
-        "retrying": row.retrying,
-        "dead": row.dead,
-        "oldest_us": oldest,
-        "unsettled_us": max(0, tx.now - unsettled) if unsettled else 0,
-    }
 
 
 def _bury(tx: Tx, subject: str, reason: str) -> None:

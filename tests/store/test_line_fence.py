@@ -18,7 +18,7 @@ from hooks.core.errors import LeaseLostError, StoreError
 from hooks.core.ledger import Resolved
 from hooks.core.membership import State
 from hooks.core.policy import Limits
-from hooks.store import journal, line
+from hooks.store import journal, line, tally
 from hooks.store.database import Database, Tx
 from hooks.store.line import Lease
 from tests.store.builders import (
@@ -213,7 +213,7 @@ def test_the_line_is_counted(database: Database, wall: Wall) -> None:
     mark(database, CAT)
     mark(database, DAN, after=100)
     wall.forward(7)
-    assert database.read_now(line.counted) == {
+    assert database.read_now(tally.counted) == {
         "waiting": 1,
         "leased": 1,
         "retrying": 0,
