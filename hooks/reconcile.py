@@ -194,7 +194,9 @@ def _came(
     asked = [each for each in unread if each.why not in _TURNED_AWAY]
     returning = any(each.standing is Standing.RETURNING for each in plan.places)
     stirred = any(each.claim in _RESTLESS for each in held.claims)
-    added = any(wish.step.action is Action.ADD for wish, _ in sent)
+    # What was refused for good changed nothing: it is waited for, and Okta writes beside nothing.
+    done = [each for each in sent if not _refused_for_good(*each)]
+    added = any(wish.step.action is Action.ADD for wish, _ in done)
     memories = _memories(reading)
     waiting = [
         memories[each.name].waiting_since or reading.at
@@ -211,7 +213,7 @@ def _came(
         waiting_since=min(waiting, default=None),
         alarmed_since=_alarmed(reading, plan),
         doubted_until=held.abandoned + _IN_FLIGHT if held.abandoned else None,
-        restless=added or stirred or bool(sent and (returning or any(unsettled.values()))),
+        restless=added or stirred or bool(done and (returning or any(unsettled.values()))),
         base=held.base,
     )
 

@@ -299,6 +299,13 @@ def _may_gain(scene: Scene) -> bool:
     return isinstance(app_user, AppUser) and app_user.in_force
 
 
+def _made_anew(scene: Scene, group: Group) -> Cause | None:
+    """The directory has another group of this name, and the remembered one no more."""
+    others = (each for each in scene.record.groups or () if each.id != group.id)
+    anew = any(each.display == group.display for each in others)
+    return Cause.MAPPING_MOVED if anew else None
+
+
 def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
     """Judge one candidate; ``None`` if nothing wants it now."""
     managed = mapping.behind(group, scene.mappings)
@@ -313,8 +320,8 @@ def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
     taken = scene.ledger.of(group.id)
     if taken and taken.unseen >= NO_EFFECT_AFTER:
         return scene.refuse(Cause.NO_EFFECT, group.id)
-    if managed.cause:
-        return scene.refuse(managed.cause, group.id)
+    if cause := managed.cause or _made_anew(scene, group):
+        return scene.refuse(cause, group.id)
     app = frozenset({scene.directory.app_id})
     if claims.withheld(scene.found, app, granting, removing=False):
         return scene.refuse(Cause.CONTRADICTED, group.id)

@@ -246,3 +246,30 @@ async def test_who_was_given_up_on_during_a_lapse_is_looked_at_when_it_is_over(
         await run.settle()
         assert lapse.cast.has(moved) == ALL - {"red", JIRA}
         assert [each["subject"] for each in await run.dead()] == [run.id(lapse.gone)]
+
+
+async def test_who_was_stripped_before_a_lapse_is_not_given_back_to_groups_that_are_gone_for_ever(
+    time: Time, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Of the two one was made anew, which somebody must accept; the other is not there at all."""
+    lapse = Lapse(time, sqlite_url, tmp_path)
+    cast, back = lapse.cast, lapse.cast.login["back"]
+    async with lapse.service() as run:
+        cast.run = run
+        await cast.settle_in()
+        lapse.ends()
+        lapse.world.activate(back)
+        await run.settle(SOON)
+    lapse.begins()
+    async with lapse.service() as run:
+        cast.run = run
+        await run.settle(timedelta(hours=27))
+        assert cast.has(back) == {"red", JIRA, CLUB}
+        given = [name for action, name, *_ in await run.steps(back) if action == "add"]
+        assert len(given) < 40
+        assert "red" not in given
+        assert await run.causes(back) == {"mapping_moved", "rejected"}
+        assert await cast.unfinished() == []
+        await cast.accept(lapse.world.mapping("red").id)
+        await run.settle()
+        assert await run.causes(back) == {"rejected"}

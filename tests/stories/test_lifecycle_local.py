@@ -362,6 +362,20 @@ async def test_who_gets_no_licence_for_a_day_is_no_dead_letter(
     await play(life, time, sqlite_url, tmp_path)
 
 
+async def test_who_gets_no_licence_is_asked_for_ever_more_rarely(
+    time: Time, sqlite_url: str, tmp_path: Path
+) -> None:
+    pair = Pair(time)
+    async with pair.company.service(sqlite_url, tmp_path, rules=RULES) as run:
+        pair.run = run
+        for act in NO_LICENCE:
+            await pair.act(act)
+        await run.settle(timedelta(hours=26))
+        asked = [step for step in await run.steps(pair.ann) if step[:2] == ("add", JIRA)]
+        assert 20 < len(asked) < 40
+        await pair.ended(Row("", (), ALL - {JIRA}, {"rejected"}))
+
+
 async def test_who_was_given_up_on_for_a_licence_is_stripped_all_the_same(
     time: Time, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
