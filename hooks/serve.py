@@ -89,6 +89,9 @@ def _run(settings: Settings, role: Role, public: socket.socket, operations: sock
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(running.run())
+    except SettingsError as error:
+        log.error("not_started", error=str(error))  # noqa: TRY400  # as below
+        return 2
     except (StoreError, UnsealedError) as error:
         log.error("not_started", error=str(error))  # noqa: TRY400  # the message says it all
     except Exception:
@@ -125,6 +128,8 @@ class _Running:
             if newer:
                 log.warning("schema_newer", schema=newer, release=schema.HEAD)
             await house.database.read(lambda tx: inbox.check_seal(tx, house.sealer))
+            if self.role is not Role.RECEIVE:
+                await wiring.check_names(house)
             await self._serve(house)
         log.info("stopped", code=self.code)
         return self.code

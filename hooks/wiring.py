@@ -16,6 +16,7 @@ from hooks.alarm import Alarms
 from hooks.catchup import CatchUp
 from hooks.clock import Clock
 from hooks.core import alarm
+from hooks.core.errors import SettingsError
 from hooks.core.ids import DirectoryName
 from hooks.core.policy import Limits, Named, Policy, Rule
 from hooks.gateways.credential import Secret
@@ -194,6 +195,22 @@ async def opened(
             bell=worker.bell,
         )
         yield replace(house, observer=observer, policy=policy, worker=worker, catch_up=catch_up)
+
+
+async def check_names(house: House) -> None:
+    """A directory's name stands for one Okta app for good.
+
+    Under another app nobody would be known to be assigned, and everybody remembered would look
+    as if they had been unassigned. Raises: SettingsError.
+    """
+    apps = {each.name: each.okta_app_id for each in house.settings.directories}
+    strange = await house.database.write(lambda tx: cursor.name_apps(tx, apps))
+    if strange:
+        names = ", ".join(map(repr, map(str, strange)))
+        raise SettingsError(
+            f"hooks.toml: [[directory]] {names} stood for another okta_app_id before;"
+            " give the new app's directory a name of its own"
+        )
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -258,6 +258,7 @@ async def running(
         house = await stack.enter_async_context(
             wiring.opened(settings, vendors=True, tells=True, clock=Clock(clock.seconds))
         )
+        await wiring.check_names(house)
         assert house.worker is not None
         await asyncio.to_thread(_share, house.database)
         listener = await listen(_doors(house), 0)

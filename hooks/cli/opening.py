@@ -101,6 +101,8 @@ async def opened(role: Role, *, vendors: bool = False) -> AsyncIterator[House]:
     async with wiring.opened(settings, vendors=vendors) as house:
         if schema.behind(house.database):
             raise FailedError("store: the database is not up to date; run: hooks migrate")
+        if vendors:
+            await wiring.check_names(house)
         yield house
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from hooks.core.ids import DirectoryName, OktaUserId
+    from hooks.core.ids import DirectoryName, OktaAppId, OktaUserId
     from hooks.store.database import Tx
 
 _cursor = Cursor.__table__  # type: ignore[attr-defined]
@@ -46,6 +46,18 @@ def put(tx: Tx, name: str, value: str) -> None:
         ),
         [{"name": name, "value": value, "at": tx.now}],
     )
+
+
+def name_apps(tx: Tx, apps: Mapping[DirectoryName, OktaAppId]) -> list[DirectoryName]:
+    """Remember which app each directory's name stands for; those that stood for another one.
+
+    What is remembered of people under a name was true of that app, and proves nothing of another.
+    """
+    known = _values(tx, [f"app/{name}" for name in apps])
+    for name, app in sorted(apps.items()):
+        if f"app/{name}" not in known:
+            put(tx, f"app/{name}", app)
+    return [name for name, app in sorted(apps.items()) if known.get(f"app/{name}", app) != app]
 
 
 def watch(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> None:

@@ -199,6 +199,7 @@ LAPSED = Has(
     less={"back": {"red", "green", JIRA}},
     causes=of("left moved back stays", "record_unread"),
 )
+UNKNOWN = replace(LAPSED, causes=of("left moved back stays", "directory_unknown"))
 SYSTEM = {who: {"system-administrators"} for who in WHO}
 SMALL = {"org_page_maximum": 2, "org_limit_over": "clamp"}
 
@@ -211,7 +212,7 @@ ROWS: tuple[Row, ...] = (
         "scim_no_directory",
         ("404", "401", "403"),
         then=lapse,
-        ends=dict.fromkeys(("404", "401", "403"), LAPSED),
+        ends={"404": UNKNOWN, "401": LAPSED, "403": LAPSED},
         goes_on=("404", "401", "403"),
         patience=SOON,
     ),
