@@ -8,11 +8,13 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         look explain timeline             one person, now; why; their past
         places                            what a look found there, in lines
         lists mappings alarms             what is stored; which group is which; what is amiss
+        replay export foresight           events once more; as a file; what would come of it
         policy findings access            judges hooks.toml; what is found in it; what opens what
-        decisions keys recovery           what waits for somebody; seals; catching up, pausing
+        decisions dead                    what waits for somebody; is given up on
+        keys recovery                     seals; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
         purge forget                      what has outlived its use; a person
-        opening ends text                 what commands open; how they end; how lists look
+        opening choosing ends text        what commands open, and mean; how they end; how lists look
         progress                          how far long work is
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
     exchange                              one request and its one answer
@@ -21,6 +23,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         demand                            which secret for which role, under which name
         forms mistakes                    texts and their meaning; places and remedies
     worker  catchup                       leases, looks, settles; reads on in the System Log
+    replay                                events once more
     alarm                                 finds what is amiss, tells whoever is to be told
     rounds                                work about many people
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
@@ -64,6 +67,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         change brake missed               one synced membership; how many people; what vanished
         plan attempt alarm                ordered steps; what follows a look; who is told when
         returning rules                   back after an absence; what a local rule means
+        log_file log_entry                a file of events, however broken; one object of it
         identity standing mapping         who; in force or absent; which groups
         claims ledger protection          what events say; what we took; from whom we must not
         log_event event_hook              a delivery's bytes; who may deliver

@@ -161,6 +161,14 @@ class Observer:
             doubted_since=recalled.doubted_since,
             groups_before=recalled.groups_before,
         )
+        return await self._decided(whom, reading, policy)
+
+    async def otherwise(self, reading: Reading, policy: Policy) -> tuple[Reading, Plan]:
+        """What another policy makes of the same reading; only what it asks besides is read."""
+        whom = _Whom(reading.user_id, hurry=False, told=reading.account_before is not None)
+        return await self._decided(whom, reading, policy)
+
+    async def _decided(self, whom: _Whom, reading: Reading, policy: Policy) -> tuple[Reading, Plan]:
         answers = dict(reading.answers)
         for _ in range(_ROUNDS):
             plan = decide(reading, policy)
@@ -169,7 +177,7 @@ class Observer:
                 return reading, plan
             answers |= await self._answers(whom, missing)
             reading = replace(reading, answers=answers)
-        msg = f"the plan for {user} never stopped asking"
+        msg = f"the plan for {whom.user} never stopped asking"
         raise HooksError(msg)
 
     async def _first(self, whom: _Whom, recalled: Recalled, expected: Iterable[Ask]) -> Reading:

@@ -43,8 +43,12 @@ class PolicyInForce:
         okta: Okta,
         database: Database,
         clock: Clock,
+        remember: bool = True,
     ) -> None:
-        """Names or ids of Okta groups as the operator wrote; ``conditions`` in the rules' order."""
+        """Names or ids of Okta groups as the operator wrote; ``conditions`` in the rules' order.
+
+        ``remember``: what a name resolves to is pinned from then on; not for a mere trial.
+        """
         self._policy = policy
         self._protected = tuple(protected)
         self._scope = tuple(scope)
@@ -52,6 +56,7 @@ class PolicyInForce:
         self._okta = okta
         self._database = database
         self._clock = clock
+        self._remember = remember
         self._known: dict[str, OktaGroupId] = {}
         self._asked: datetime | None = None
         self._resolving = asyncio.Lock()
@@ -99,5 +104,6 @@ class PolicyInForce:
             return
         if len(found) == 1:
             group = found[0].id
-            await self._database.write(lambda tx: cursor.pin(tx, name, group))
+            if self._remember:
+                await self._database.write(lambda tx: cursor.pin(tx, name, group))
             self._known[name] = group

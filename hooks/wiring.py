@@ -152,15 +152,7 @@ async def opened(
             sealer=sealer,
             clock=clock,
         )
-        policy = PolicyInForce(
-            policy_of(settings),
-            protected=settings.protect.okta_groups,
-            scope=settings.scope.only_okta_groups,
-            conditions=[each.while_member_of or () for each in settings.local_groups],
-            okta=okta,
-            database=database,
-            clock=clock,
-        )
+        policy = policy_in_force(settings, okta, database)
         dice = random.SystemRandom()
         reconciler = Reconciler(
             observer=observer,
@@ -211,6 +203,22 @@ async def check_names(house: House) -> None:
             f"hooks.toml: [[directory]] {names} stood for another okta_app_id before;"
             " give the new app's directory a name of its own"
         )
+
+
+def policy_in_force(
+    settings: Settings, okta: Okta, database: Database, *, remember: bool = True
+) -> PolicyInForce:
+    """The policy of these settings; ``remember`` pins the groups it names."""
+    return PolicyInForce(
+        policy_of(settings),
+        protected=settings.protect.okta_groups,
+        scope=settings.scope.only_okta_groups,
+        conditions=[each.while_member_of or () for each in settings.local_groups],
+        okta=okta,
+        database=database,
+        clock=database.clock,
+        remember=remember,
+    )
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -14,9 +14,11 @@ import typer
 
 from hooks.cli import (
     alarms,
+    dead,
     decisions,
     demo,
     explain,
+    export,
     forget,
     keys,
     lists,
@@ -25,6 +27,7 @@ from hooks.cli import (
     policy,
     purge,
     recovery,
+    replay,
     sandbox,
 )
 from hooks.cli.ends import FAILED, INTERRUPTED, OK, WRONG, code_of
@@ -86,11 +89,13 @@ app.command(short_help="Play the story on this machine, and judge the end.")(dem
 app.command(short_help="Run stand-ins for Okta and Atlassian here.")(sandbox.sandbox)
 app.command(short_help="Look at one person now, or with --dry-run only plan.")(look.look)
 app.command(short_help="One person's past, and why each group stays or goes.")(explain.explain)
-app.add_typer(lists.events, name="events", short_help="Stored events: list, show.")
+lists.events.command("export")(export.export)
+app.add_typer(lists.events, name="events", short_help="Stored events: list, show, export.")
+app.command(short_help="Put events back in line: stored ones, or files.")(replay.replay)
 app.command(short_help="The journal: every change, why, what became of it.")(lists.steps)
 app.add_typer(mappings.app, name="mappings", short_help="Push mappings: list, accept.")
 app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approve, reject.")
-app.add_typer(decisions.dead, name="dead", short_help="Dead letters: list, show, retry.")
+app.add_typer(dead.dead, name="dead", short_help="Dead letters: list, show, retry.")
 app.command(short_help="What is amiss now: what it means, what to do.")(alarms.alarms)
 app.command(short_help="Read a range of Okta's System Log for what was missed.")(recovery.catch_up)
 app.command(short_help="Write nothing to the vendors, at once and everywhere.")(recovery.pause)

@@ -1,4 +1,4 @@
-"""What waits for a person: dead letters and holds; show them, and decide."""
+"""What waits for a person's yes or no: holds; show them, and decide."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import lists, opening, text
+from hooks.cli import opening, text
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json, Limit, Why
-from hooks.core.ids import OktaId
 from hooks.core.report import counted
 
 if TYPE_CHECKING:
@@ -18,26 +17,11 @@ if TYPE_CHECKING:
     from hooks.cli.text import Record
     from hooks.store.database import Tx
 
-dead = typer.Typer(
-    help="Dead letters: people given up on until somebody decides.", invoke_without_command=True
-)
 held = typer.Typer(
     help="Holds: removals over the brake's limits, until somebody decides.",
     invoke_without_command=True,
 )
 
-_DEAD = {
-    "subject": "SUBJECT",
-    "kind": "KIND",
-    "reason": "REASON",
-    "at": "SINCE (UTC)",
-    "attempts": "ATTEMPTS",
-}
-_DEAD_REASONS = {
-    "attempts": "every attempt failed; `hooks steps --refused` says why, then retry",
-    "crashes": "the process died each time it looked; find out why, then retry",
-    "fault": "a fault of this program; report it with the log line `fault`, then retry",
-}
 _HELD = {
     "id": "ID",
     "at": "SINCE (UTC)",
@@ -47,119 +31,10 @@ _HELD = {
     "state": "STATE",
 }
 
-Subjects = Annotated[
-    list[str] | None, typer.Argument(metavar="SUBJECT", help="Okta ids, as listed.")
-]
 Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="Holds, as listed.")]
 Class = Annotated[
     str | None, typer.Option("--class", metavar="CLASS", help="All holds of this class.")
 ]
-
-# -- dead letters ------------------------------------------------------------------------------
-
-
-@dead.callback()
-def list_dead(context: typer.Context, *, limit: Limit = 1000, as_json: Json = False) -> None:
-    """Dead letters, oldest first."""
-    if context.invoked_subcommand:
-        return
-    from hooks.store import inbox
-
-    records = [_letter(row) for row in opening.ask(lambda tx: inbox.dead(tx, limit=limit))]
-    if as_json:
-        text.as_json(records)
-        return
-    text.table(records, _DEAD)
-    if len(records) == limit:
-        print("\nThere may be more: --limit")
-
-
-@dead.command("show")
-def show_dead(
-    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="An Okta id, as listed.")],
-    *,
-    as_json: Json = False,
-) -> None:
-    """One dead letter: why, what waits, and the way out."""
-    known = _subject(subject)
-    record = opening.ask(lambda tx: _shown(tx, known))
-    if as_json:
-        text.as_json(record)
-        return
-    text.fields(record, _DEAD | {"way_out": "WAY OUT", "events": "EVENTS WAITING"})
-    refused = record["refused"]
-    for each in refused if isinstance(refused, list) else []:
-        text.tell(f"refused  {each['cause']}: {each['way_out']}", below=9)
-    print(f"\nThen: hooks dead retry {known} --reason TEXT")
-
-
-@dead.command("retry")
-def retry_dead(
-    why: Why,
-    subjects: Subjects = None,
-    *,
-    everyone: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
-) -> None:
-    """Put dead letters back in line, for fresh readings."""
-    if bool(subjects) is everyone:
-        raise UsageError("dead retry: name SUBJECTs, or give --all")
-    known = [_subject(each) for each in subjects or ()]
-    reason = opening.reason(why)
-    back = opening.change(lambda tx: _retry(tx, known, reason, everyone=everyone))
-    print(f"{counted(back, 'dead letter', 'dead letters')} back in line")
-    if back:
-        print("`hooks serve` looks at them within seconds; `hooks look USER` does it now")
-
-
-def _retry(tx: Tx, subjects: Sequence[str], why: str, *, everyone: bool) -> int:
-    from hooks.store import inbox, line, orders
-
-    letters = {str(row["subject"]) for row in inbox.dead(tx, limit=1_000_000)}
-    chosen = sorted(letters if everyone else set(subjects))
-    if strange := [each for each in chosen if each not in letters]:
-        raise FailedError(f"dead: {', '.join(strange)} is no dead letter; nothing was changed")
-    for each in chosen:
-        orders.record(tx, "retry", each, who=opening.who(), why=why)
-    return line.retry_dead(tx, chosen)
-
-
-def _subject(text_: str) -> str:
-    known = OktaId.maybe(text_)
-    if known is None:
-        raise UsageError("SUBJECT: write the Okta id as `hooks dead` lists it")
-    return known
-
-
-def _letter(row: Mapping[str, object]) -> Record:
-    return {
-        "subject": row["subject"],
-        "kind": row["kind"],
-        "reason": row["dead"],
-        "way_out": _DEAD_REASONS.get(str(row["dead"]), ""),
-        "at": text.instant(row["dead_at"]),
-        "attempts": row["attempts"],
-        "crashes": row["crashes"],
-    }
-
-
-def _shown(tx: Tx, subject: str) -> Record:
-    from hooks.store import inbox, refusals
-
-    letters = inbox.dead(tx, limit=1_000_000)
-    row = next((each for each in letters if each["subject"] == subject), None)
-    if row is None:
-        raise FailedError(f"dead: {subject} is no dead letter; `hooks dead` lists them")
-    rows = refusals.listed(tx, user=subject)
-    refused = sorted({(str(each["cause"]), lists.way_out(each)) for each in rows})
-    waiting = inbox.listed(tx, inbox.Wanted(subject=subject, waiting=True, limit=1000))
-    return {
-        **_letter(row),
-        "events": len(waiting),
-        "refused": [{"cause": cause, "way_out": way} for cause, way in refused],
-    }
-
-
-# -- holds -------------------------------------------------------------------------------------
 
 
 @held.callback()

@@ -14,7 +14,7 @@ import typer
 
 from hooks.cli import lists, look, opening, places, text, timeline
 from hooks.cli.ends import FailedError, UsageError
-from hooks.cli.opening import Json
+from hooks.cli.opening import Json, Since
 from hooks.core import report
 from hooks.core.ids import OktaUserId
 from hooks.core.membership import State
@@ -24,6 +24,7 @@ from hooks.settings import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from hooks.cli.text import Record
     from hooks.cli.timeline import Stored
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 Most = Annotated[
     int, typer.Option("--limit", min=1, max=1000, help="At most so many entries, the newest.")
-]
-Since = Annotated[
-    str | None, typer.Option("--since", metavar="DATE", help="Such as 2026-11-21, or with a time.")
 ]
 
 #: What a membership that a look wanted removed, or a step removed, has come to.
@@ -59,7 +57,7 @@ def explain(
     """
     if not user.strip() or not user.isprintable():
         raise UsageError("USER: write an Okta id, or with --live a login")
-    first = opening.instant(since, "--since")
+    first = opening.instant("--since", since)
     asyncio.run(_explain(user, live=live, since=first, limit=limit, as_json=as_json))
 
 

@@ -84,7 +84,7 @@ def list_events(
     if as_json:
         text.as_json(records)
         return
-    text.table(records, _EVENT)
+    text.table([each | {"state": _state(each)} for each in records], _EVENT)
     _older(records, limit)
 
 
@@ -119,7 +119,8 @@ def show_event(
     if as_json:
         text.as_json(record | ({"payload": content} if payload else {}))
         return
-    text.fields(record, _EVENT | {"published": "PUBLISHED", "origin": "ORIGIN"})
+    more = {"published": "PUBLISHED", "origin": "ORIGIN", "replayed": "REPLAYED"}
+    text.fields(record, _EVENT | more)
     if payload:
         print()
         if content is None:
@@ -139,9 +140,14 @@ def _event(row: Mapping[str, object]) -> Record:
         "published": text.instant(row["published"]),
         "received": text.instant(row["received"]),
         "settled": settled,
+        "replayed": text.instant(row["replayed"]),
         "origin": row["origin"],
         "delivery": row["delivery"],
     }
+
+
+def _state(record: Record) -> str:
+    return f"{record['state']}, replayed" if record["replayed"] else str(record["state"])
 
 
 # -- steps -------------------------------------------------------------------------------------

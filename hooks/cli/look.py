@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hooks.core.attempt import Next
     from hooks.core.ids import DirectoryName, Uuid
     from hooks.core.plan import Plan
+    from hooks.core.policy import Policy
     from hooks.core.reading import Reading
     from hooks.core.refusal import Refusal
     from hooks.reconcile import Look
@@ -104,14 +105,20 @@ async def resolved(house: House, login: str, command: str) -> OktaUserId:
 # -- dry ---------------------------------------------------------------------------------------
 
 
-async def planned(house: House, user: OktaUserId) -> tuple[Reading, Plan, dict[Uuid, str]]:
-    """What would be done now, and what the groups are called; changes nothing."""
+async def planned(
+    house: House, user: OktaUserId, policy: Policy | None = None
+) -> tuple[Reading, Plan, dict[Uuid, str]]:
+    """What would be done now, and what the groups are called; changes nothing.
+
+    ``policy``, unless it is the one in force.
+    """
     from hooks.store import mappings, waiting
 
     if house.observer is None or house.policy is None:
         raise FailedError("look: no vendors are open")
     claims = await house.database.read(lambda tx: waiting.claims(tx, user))
-    reading, plan = await house.observer.read(user, claims, await house.policy(), thorough=True)
+    policy = policy or await house.policy()
+    reading, plan = await house.observer.read(user, claims, policy, thorough=True)
     links = await house.database.read(mappings.remembered)
     return reading, plan, report.names(reading, (link for each in links.values() for link in each))
 

@@ -36,11 +36,39 @@ Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept wi
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Count what would be done; change nothing.")
 ]
+#: The same where a dry run needs none.
+Reason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept with the order.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many lines.")]
 Before = Annotated[
     int | None,
     typer.Option("--before", metavar="ID", min=1, help="Go on from here: older than this id."),
 ]
+
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="DATE", help="Such as 2026-11-21, or with a time.")
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="DATE", help="Before then; UTC unless it says.")
+]
+
+
+def instant(option: str, given: str | None) -> datetime | None:
+    """What an option says about time; UTC where it says no zone."""
+    if given is None:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{option}: write a date such as 2026-11-21, UTC") from None
+
+
+def microseconds(option: str, given: str | None) -> int | None:
+    """The same as it is stored."""
+    at = instant(option, given)
+    return None if at is None else round(at.timestamp() * 1_000_000)
 
 
 def okta_id(text: str | None) -> OktaUserId | None:
@@ -71,19 +99,6 @@ def who() -> str:
     except (ImportError, KeyError, OSError):
         name = ""
     return (name or "unknown")[:_LONGEST_WHO]
-
-
-def instant(text: str | None, option: str) -> datetime | None:
-    """An instant as an operator writes it; without an offset it is UTC."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{option}: write a date such as 2026-11-21, or with a time, UTC"
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 # -- opening -----------------------------------------------------------------------------------

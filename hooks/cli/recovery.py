@@ -51,8 +51,8 @@ def catch_up(
     `hooks serve` does this by itself, from where it stopped, also after a time of not running;
     this is for a range it never saw. What is known already is left as it is.
     """
-    first = opening.instant(since, "--since")
-    last = opening.instant(until, "--until")
+    first = opening.instant("--since", since)
+    last = opening.instant("--until", until)
     found = asyncio.run(_catch_up(first, last, dry_run=dry_run))
     if as_json:
         told = {"dry_run": dry_run, "events": found.events, "new": None if dry_run else found.new}

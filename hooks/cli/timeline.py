@@ -98,6 +98,7 @@ def _event(row: Mapping[str, object]) -> Record:
         "received": text.instant(row["received"]),
         "origin": row["origin"],
         "state": "settled" if row["settled"] else "waiting",
+        "replayed": text.instant(row["replayed"]),
     }
 
 
@@ -135,7 +136,8 @@ def _of_log(record: Record) -> Iterator[str]:
 
 
 def _of_event(record: Record) -> Iterator[str]:
-    yield f"{record['type']}, {record['state']}"
+    replayed = f", replayed {text.short(record['replayed'])}" if record["replayed"] else ""
+    yield f"{record['type']}, {record['state']}{replayed}"
     yield f"{record['origin']} {record['uuid']}"
 
 

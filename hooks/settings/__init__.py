@@ -50,6 +50,28 @@ def load(environ: Mapping[str, str] = os.environ, *, need: Role) -> Settings:
     return Settings.model_validate({**raw, "secrets": secrets})
 
 
+#: What another file may say otherwise: everything that a plan and its brake depend on.
+_POLICY = ("policy", "local_group", "protect", "scope", "brake")
+
+
+def with_policy(settings: Settings, name: str, environ: Mapping[str, str] = os.environ) -> Settings:
+    """These settings with the policy of another file; of that file nothing else is read.
+
+    Raises:
+        SettingsError: every mistake in it, a line each.
+    """
+    own, _ = _file(environ.get(CONFIG) or DEFAULT_CONFIG)
+    other, unreadable = _file(name)
+    if unreadable:
+        raise refusal([unreadable])
+    raw = {key: value for key, value in own.items() if key not in _POLICY}
+    raw |= {key: value for key, value in other.items() if key in _POLICY}
+    _, mistakes = _structure(name, raw)
+    if mistakes:
+        raise refusal(mistakes)
+    return Settings.model_validate({**raw, "secrets": settings.secrets})
+
+
 def _file(name: str) -> tuple[dict[str, Any], Mistake | None]:
     try:
         return tomllib.loads(Path(name).read_bytes().decode()), None

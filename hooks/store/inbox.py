@@ -1,16 +1,24 @@
-"""Stored events and dead letters, as people ask for them."""
+"""Stored events and dead letters: as people ask for them, and put back in line.
+
+Must live here: which events and letters are meant. Must not know: who asked, or what follows.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true, update
 
 from hooks.core.log_event import EVENT_TYPES
+from hooks.store import line
 from hooks.store.tables import Due, Event
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import ColumnElement
+
     from hooks.store.database import Tx
     from hooks.store.sealing import Sealer
 
@@ -27,6 +35,7 @@ _COLUMNS = (
     "delivery",
     "subject",
     "settled",
+    "replayed",
 )
 
 
@@ -77,15 +86,125 @@ def check_seal(tx: Tx, sealer: Sealer) -> None:
         sealer.open(bytes(row.sealed), row.uuid)
 
 
-def dead(tx: Tx, *, limit: int = 1000) -> list[dict[str, object]]:
+# -- many of them ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which events to go through; what is not said leaves it open.
+
+    ``since`` and ``until`` are when they were received, in microseconds UTC, the latter not
+    included; ``about`` is a person or a group.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    type: str | None = None
+    about: str | None = None
+    uuids: tuple[str, ...] = ()
+    waiting: bool | None = None
+
+    def where(self) -> ColumnElement[bool]:
+        """The same, for a query."""
+        found: ColumnElement[bool] = true()
+        if self.since is not None:
+            found &= _event.c.received >= self.since
+        if self.until is not None:
+            found &= _event.c.received < self.until
+        if self.type is not None:
+            found &= _event.c.type == self.type
+        if self.about is not None:
+            found &= _event.c.subject.in_([self.about, line.key("group", self.about)])
+        if self.uuids:
+            found &= _event.c.uuid.in_(self.uuids)
+        if self.waiting is not None:
+            found &= _event.c.settled.is_(None) if self.waiting else _event.c.settled.is_not(None)
+        return found
+
+
+def newest(tx: Tx) -> int:
+    """The row id of the newest event; a long read ends there, whatever comes meanwhile."""
+    return tx.execute(select(func.max(_event.c.id))).scalar_one() or 0
+
+
+def page(
+    tx: Tx, chosen: Chosen, *, after: int, upto: int, limit: int = 500, sealed: bool = False
+) -> list[dict[str, object]]:
+    """The next of the chosen events behind a row id, oldest first; with what is sealed of them."""
+    names = (*_COLUMNS, "sealed") if sealed else _COLUMNS
+    query = select(*(_event.c[name] for name in names)).where(
+        chosen.where(), _event.c.id > after, _event.c.id <= upto
+    )
+    return [dict(row) for row in tx.execute(query.order_by(_event.c.id).limit(limit)).mappings()]
+
+
+def one_subject(tx: Tx, chosen: Chosen) -> bool:
+    """Whether no more than one person or group is concerned."""
+    query = select(_event.c.subject).where(chosen.where(), _event.c.subject.is_not(None))
+    return len(tx.execute(query.distinct().limit(2)).all()) < 2  # noqa: PLR2004  # of at most two
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A stored event, whom it is about, and whether it waits."""
+
+    uuid: str
+    subject: str | None
+    waits: bool
+
+
+def known(tx: Tx, uuids: Collection[str]) -> list[Known]:
+    """Those that are stored."""
+    query = select(_event.c.uuid, _event.c.subject, _event.c.settled)
+    rows = tx.execute(query.where(_event.c.uuid.in_(sorted(uuids))))
+    return [Known(row.uuid, row.subject, row.settled is None) for row in rows]
+
+
+def put_back(tx: Tx, events: Collection[Known], *, lane: int) -> int:
+    """Put whom these are about back in line, and have them caused by these events again.
+
+    How many no longer count as settled; those that wait already are left as old as they are.
+    The line is locked before the events, as whoever settles does it.
+    """
+    named = {each.uuid: each.subject for each in events if each.subject}
+    groups = {name for name in named.values() if name.startswith(_GROUP)}
+    people = {*named.values()} - groups
+    line.mark(tx, people, "user", lane=lane, due_at=tx.now, events=True)
+    names = {each.removeprefix(_GROUP) for each in groups}
+    line.mark(tx, names, "group", lane=line.BULK, due_at=tx.now, events=True)
+    settled = _event.c.uuid.in_(sorted(named)) & _event.c.settled.is_not(None)
+    again = {"settled": None, "first_look": None, "replayed": tx.now}
+    return tx.execute(update(_event).where(settled).values(again)).rowcount
+
+
+_GROUP = line.key("group", "")
+
+# -- dead letters ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Which dead letters: for which reason, and dead since when, in microseconds UTC.
+
+    ``until`` is not included; what is not said leaves it open.
+    """
+
+    why: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+def dead(tx: Tx, letters: Letters = Letters(), *, limit: int = 1000) -> list[dict[str, object]]:
     """Dead letters, oldest first."""
     names = ("subject", "kind", "dead", "dead_at", "attempts", "crashes")
-    query = (
-        select(*(_due.c[name] for name in names))
-        .where(_due.c.dead.is_not(None))
-        .order_by(_due.c.dead_at)
-        .limit(limit)
-    )
+    query = select(*(_due.c[name] for name in names)).where(_due.c.dead.is_not(None))
+    if letters.why is not None:
+        query = query.where(_due.c.dead == letters.why)
+    if letters.since is not None:
+        query = query.where(_due.c.dead_at >= letters.since)
+    if letters.until is not None:
+        query = query.where(_due.c.dead_at < letters.until)
+    query = query.order_by(_due.c.dead_at, _due.c.subject).limit(limit)
     return [dict(row) for row in tx.execute(query).mappings()]
 
 
@@ -118,6 +237,9 @@ def late(tx: Tx, *, before: int) -> int:
         _event.c.subject.not_in(dead),
     )
     return int(tx.execute(query).scalar_one())
+
+
+# -- single ones -------------------------------------------------------------------------------
 
 
 def counted(tx: Tx) -> int:

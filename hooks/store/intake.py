@@ -160,11 +160,12 @@ def put(
     *,
     apps: frozenset[OktaAppId],
     sealer: Sealer,
+    lane: int = line.URGENT,
 ) -> frozenset[str]:
     """Insert events, ignore known uuids, and put the subjects of new ones in line.
 
-    ``origins`` has one for each uuid. Returns the uuids that were new. Of what the log had shown
-    first it is noted when the hook came after all.
+    ``origins`` has one for each uuid; ``lane`` is that of people who are known. Returns the uuids
+    that were new. Of what the log had shown first it is noted when the hook came after all.
     """
     unique = {each.uuid: each for each in events}
     if not unique:
@@ -179,7 +180,7 @@ def put(
     users = {user for uuid in new for user in about[uuid].users}
     groups = {group for uuid in new for group in about[uuid].groups}
     seen = known.users(tx, users)
-    line.mark(tx, seen, "user", lane=line.URGENT, due_at=tx.now, events=True)
+    line.mark(tx, seen, "user", lane=lane, due_at=tx.now, events=True)
     # Ids nobody has heard of must not stand before people who leave.
     line.mark(tx, users - seen, "user", lane=line.BULK, due_at=tx.now, events=True)
     later = tx.now + GROUP_DELAY // timedelta(microseconds=1)

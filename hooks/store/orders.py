@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hooks.store.tables import Order
 
@@ -36,6 +36,19 @@ def record(tx: Tx, kind: str, ref: str, *, who: str, why: str, result: str = "")
             result=result[:256],
         )
     )
+
+
+def begin(tx: Tx, kind: str, ref: str, *, who: str, why: str) -> int:
+    """As `record`, of what takes more than one transaction: `end` says what came of it."""
+    row = {"kind": kind, "ref": ref[:128], "who": who[:128], "why": why[:512], "at": tx.now}
+    made = tx.execute(_order.insert().values(**row, result="").returning(_order.c.id))
+    return int(made.scalar_one())
+
+
+def end(tx: Tx, order: int, result: str) -> None:
+    """What was begun is done."""
+    mine = _order.c.id == order
+    tx.execute(update(_order).where(mine).values(done=tx.now, result=result[:256]))
 
 
 def about(tx: Tx, refs: Iterable[str]) -> list[dict[str, object]]:

@@ -40,7 +40,7 @@ def counted(tx: Tx) -> dict[str, int]:
         )
     ).one()
     unsettled = tx.execute(
-        select(func.min(_event.c.received)).where(
+        select(func.min(func.coalesce(_event.c.replayed, _event.c.received))).where(
             _event.c.settled.is_(None), _event.c.subject.is_not(None)
         )
     ).scalar_one()

@@ -80,11 +80,11 @@ class Desk:
 
         return self.read(rows)  # type: ignore[no-any-return]
 
-    def bury(self, user: str) -> None:
+    def bury(self, user: str, why: str = "attempts") -> None:
         """Make a dead letter of somebody."""
         self.write(lambda tx: line.mark(tx, [user], "user", lane=0, due_at=tx.now, events=True))
         (held,) = self.write(lambda tx: line.lease(tx, limit=1, only=user))
-        self.write(lambda tx: line.settle(tx, held, DeadLetter("attempts")))
+        self.write(lambda tx: line.settle(tx, held, DeadLetter(why)))
 
     def deliver(self) -> list[str]:
         """Store every event the System Log has, as the hook would; their uuids."""

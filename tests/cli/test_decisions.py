@@ -1,4 +1,4 @@
-"""Holds and dead letters: shown, decided, and carried out by the next look."""
+"""Holds: shown, decided, and carried out by the next look."""
 
 from __future__ import annotations
 
@@ -75,24 +75,3 @@ def test_one_strange_hold_and_none_is_decided(held: Desk) -> None:
     before = held.dump()
     assert held("held", "approve", "1", "2", "--reason", "x").code == 1
     assert held.dump() == before
-
-
-def test_a_dead_letter_is_listed_shown_and_put_back(desk: Desk) -> None:
-    user = desk.story.person.id
-    desk.bury(user)
-    (letter,) = desk("dead", "--json").json()
-    assert (letter["subject"], letter["reason"]) == (user, "attempts")
-    assert user in desk("dead").out
-    assert "hooks dead retry" in desk("dead", "show", user).out
-    ran = desk("dead", "retry", user, "--reason", "the outage is over")
-    assert (ran.code, ran.out.splitlines()[0]) == (0, "1 dead letter back in line")
-    assert orders(desk) == [("retry", user, "the outage is over")]
-    assert desk("dead", "--json").json() == []
-    assert desk("look", user).code == 0
-
-
-def test_all_dead_letters_are_put_back(desk: Desk) -> None:
-    for user in (desk.story.person.id, desk.story.colleague.id):
-        desk.bury(user)
-    ran = desk("dead", "retry", "--all", "--reason", "x")
-    assert "2 dead letters back in line" in ran.out
