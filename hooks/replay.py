@@ -87,11 +87,8 @@ class Told:
 
     def name(self, subject: str) -> None:
         """Count whom an event is about."""
-        group = subject.removeprefix(_GROUP)
-        (self.users if group == subject else self.groups).add(group)
-
-
-_GROUP = line.key("group", "")
+        kind, _, group = subject.rpartition("/")
+        (self.groups if kind else self.users).add(group)
 
 
 def read(file: str, stream: BinaryIO) -> Iterator[Item | Trouble]:
@@ -191,7 +188,7 @@ class Replay:
 
     def _about(self, event: LogEvent) -> list[str]:
         about = log_event.subjects(event, self._apps)
-        return [*about.users, *(line.key("group", each) for each in about.groups)]
+        return list(intake.subjects(about))
 
     # -- one transaction -----------------------------------------------------------------------
 

@@ -58,8 +58,10 @@ class Rounds:
         """Put what is done regularly, and the log's past, in line unless they are there."""
         if self._history_days and cursor.get(tx, _HISTORY) is None:
             line.enroll(tx, _HISTORY, _HISTORY)
+        directories = self._survey.directories.values()
+        cursor.name_apps(tx, {each.name: each.app for each in directories})
         line.enroll(tx, "purge", "purge")
-        for each in self._survey.directories.values():
+        for each in directories:
             line.enroll(tx, each.app, "census")
 
     async def go(self, held: Lease) -> Told:

@@ -196,7 +196,7 @@ async def check_names(house: House) -> None:
     as if they had been unassigned. Raises: SettingsError.
     """
     apps = {each.name: each.okta_app_id for each in house.settings.directories}
-    strange = await house.database.write(lambda tx: cursor.name_apps(tx, apps))
+    strange = await house.database.read(lambda tx: cursor.named_otherwise(tx, apps))
     if strange:
         names = ", ".join(map(repr, map(str, strange)))
         raise SettingsError(

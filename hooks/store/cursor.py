@@ -48,15 +48,20 @@ def put(tx: Tx, name: str, value: str) -> None:
     )
 
 
-def name_apps(tx: Tx, apps: Mapping[DirectoryName, OktaAppId]) -> list[DirectoryName]:
-    """Remember which app each directory's name stands for; those that stood for another one.
-
-    What is remembered of people under a name was true of that app, and proves nothing of another.
-    """
+def name_apps(tx: Tx, apps: Mapping[DirectoryName, OktaAppId]) -> None:
+    """Remember which app each directory's name stands for, once and for all."""
     known = _values(tx, [f"app/{name}" for name in apps])
     for name, app in sorted(apps.items()):
         if f"app/{name}" not in known:
             put(tx, f"app/{name}", app)
+
+
+def named_otherwise(tx: Tx, apps: Mapping[DirectoryName, OktaAppId]) -> list[DirectoryName]:
+    """Directories whose name stood for another app.
+
+    What is remembered of people under a name was true of that app, and proves nothing of another.
+    """
+    known = _values(tx, [f"app/{name}" for name in apps])
     return [name for name, app in sorted(apps.items()) if known.get(f"app/{name}", app) != app]
 
 

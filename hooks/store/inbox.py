@@ -167,17 +167,16 @@ def put_back(tx: Tx, events: Collection[Known], *, lane: int) -> int:
     The line is locked before the events, as whoever settles does it.
     """
     named = {each.uuid: each.subject for each in events if each.subject}
-    groups = {name for name in named.values() if name.startswith(_GROUP)}
-    people = {*named.values()} - groups
+    people = {each for each in named.values() if "/" not in each}
     line.mark(tx, people, "user", lane=lane, due_at=tx.now, events=True)
-    names = {each.removeprefix(_GROUP) for each in groups}
-    line.mark(tx, names, "group", lane=line.BULK, due_at=tx.now, events=True)
+    for kind in ("group", "push"):
+        front = line.key(kind, "")
+        names = {each.removeprefix(front) for each in named.values() if each.startswith(front)}
+        line.mark(tx, names, kind, lane=line.BULK, due_at=tx.now, events=True)
     settled = _event.c.uuid.in_(sorted(named)) & _event.c.settled.is_not(None)
     again = {"settled": None, "first_look": None, "replayed": tx.now}
     return tx.execute(update(_event).where(settled).values(again)).rowcount
 
-
-_GROUP = line.key("group", "")
 
 # -- dead letters ------------------------------------------------------------------------------
 

@@ -190,6 +190,15 @@ def put(
     return new
 
 
+def subjects(about: log_event.Subjects) -> tuple[str, ...]:
+    """Who stands in line for an event, as the line calls them."""
+    return (
+        *about.users,
+        *(line.key("group", group) for group in about.groups),
+        *(line.key("push", group) for group in about.pushed),
+    )
+
+
 def _came(origin: Origin) -> dict[str, object]:
     return {"origin": origin.kind, "delivery": origin.delivery}
 
@@ -198,12 +207,7 @@ def _row(tx: Tx, each: LogEvent, about: log_event.Subjects, sealer: Sealer) -> d
     published = tx.now
     if each.published:
         published = min(max(round(each.published.timestamp() * 1_000_000), 0), tx.now)
-    subjects = (
-        *about.users,
-        *(line.key("group", group) for group in about.groups),
-        *(line.key("push", group) for group in about.pushed),
-    )
-    subject = next(iter(subjects), None)
+    subject = next(iter(subjects(about)), None)
     said = log_event.claim(each) if len(about.users) == 1 else None
     return {
         "uuid": each.uuid,

@@ -213,9 +213,15 @@ def test_what_is_broken_is_told_with_its_line_and_hides_nothing_else(
     assert told(read(body)) == expected
 
 
+def test_a_quote_too_few_does_not_make_a_string_of_the_next_event() -> None:
+    good = [json.dumps({**event(number), "says": "more"}).encode() for number in (1, 2, 3)]
+    bad = good[1].replace(b'"more"}', b'"more}')
+    assert told(read(b"[%s, %s, %s]" % (good[0], bad, good[2]))) == [1, (1, NOT_JSON), 3]
+
+
 def test_a_list_left_open_is_told() -> None:
     """What stands behind it seems to be its content, up to the end of the event."""
-    bad = raw(2).replace(b"true]]}]", b"true")
+    bad = raw(2).replace(b"true]}]", b"true")
     assert told(read(b"[%s, %s, %s]" % (raw(1), bad, raw(3)))) == [1, (1, NOT_JSON), 3]
 
 
