@@ -73,9 +73,9 @@ def forget(
         raise UsageError("--reason: leave the id out; the order is kept and names nobody")
     if not (dry_run or yes or sys.stdin.isatty()):
         raise UsageError("forget: there is no terminal to ask on; give --yes")
-    forgetting = _Forgetting(known, reason, Progress("forget"))
+    forgetting = _Forgetting(known, reason, Progress("forget"), even_in_force=even_in_force)
     try:
-        asyncio.run(forgetting.run(dry_run=dry_run, yes=yes, even_in_force=even_in_force))
+        asyncio.run(forgetting.run(dry_run=dry_run, yes=yes))
     finally:
         forgetting.progress.end()
 
@@ -87,11 +87,12 @@ class _Forgetting:
     user: OktaUserId
     why: str
     progress: Progress
+    even_in_force: bool
     found: Counter[str] = field(default_factory=Counter)
     locked: Counter[str] = field(default_factory=Counter)
     _extended: float = 0.0
 
-    async def run(self, *, dry_run: bool, yes: bool, even_in_force: bool) -> None:
+    async def run(self, *, dry_run: bool, yes: bool) -> None:
         """Count, warn, ask, delete."""
         from hooks.store import erasure
 
@@ -104,14 +105,12 @@ class _Forgetting:
             await self._looks(house)
             self.progress.end()
             self._show(stored)
-            obstacle = None if even_in_force else _obstacle(stored, self.user)
             if dry_run:
-                print(
-                    f"\nDry run: nothing was changed.{f' Refused: {obstacle}' if obstacle else ''}"
-                )
+                obstacle = self._obstacle(stored)
+                print(f"\n{obstacle}" if obstacle else "\nNothing speaks against it.")
+                print("Dry run: nothing was changed.")
                 return
-            if obstacle:
-                raise FailedError(f"forget: {obstacle}; or give --even-in-force")
+            self._refuse(stored)
             if not yes:
                 self._confirm()
             await self._delete(house, stored)
@@ -124,6 +123,13 @@ class _Forgetting:
                 print(f"{self.found[kind]:>9}  {words}")
         for warning in _warnings(stored, self.locked):
             print(f"\n{warning}")
+
+    def _obstacle(self, stored: Stored) -> str | None:
+        return None if self.even_in_force else _obstacle(stored, self.user)
+
+    def _refuse(self, stored: Stored) -> None:
+        if obstacle := self._obstacle(stored):
+            raise FailedError(f"forget: {obstacle}; or give --even-in-force")
 
     def _confirm(self) -> None:
         print("\nThis cannot be undone. Type the id to go on: ", end="", flush=True)
@@ -181,9 +187,7 @@ class _Forgetting:
     async def _delete(self, house: House, stored: Stored) -> None:
         from hooks.store import erasure
 
-        held = await house.database.write(self._seize)
-        if held is None:
-            raise FailedError("forget: they are being looked at; try again in a minute")
+        held = await house.database.write(partial(self._seize, house=house))
         await self._events(house, stored, held)
         await self._looks(house, held)
         while await self._change(house, held, partial(erasure.delete_own, user=self.user)):
@@ -198,17 +202,21 @@ class _Forgetting:
         for words in _left_behind(house, cut=cut, traces=traces):
             print(words)
 
-    def _seize(self, tx: Tx) -> _Held | None:
-        """Take the lease, so that nobody looks at them meanwhile."""
+    def _seize(self, tx: Tx, house: House) -> _Held:
+        """Take the lease, so that nobody looks at them meanwhile; if it is as it was."""
         from hooks.store import erasure, inbox, line
 
+        self._refuse(erasure.stored(tx, self.user, house.sealer))
         place = inbox.place(tx, self.user)
-        if place and place.lease_until is not None:
-            return None
         line.enroll(tx, self.user, "user")
         line.mark(tx, [self.user], "user", lane=line.URGENT, due_at=tx.now, events=False)
         leases = line.lease(tx, limit=1, only=self.user)
-        return _Held(leases[0], erasure.waiting(tx, self.user)) if leases else None
+        if not leases or (place and place.lease_until is not None):
+            raise FailedError(
+                "forget: they are being looked at, or were when a process ended;"
+                f" try again in a minute, or first: hooks look {self.user}"
+            )
+        return _Held(leases[0], erasure.waiting(tx, self.user))
 
     async def _stay(self, house: House, held: _Held) -> None:
         """Keep the lease while there is nothing to change."""

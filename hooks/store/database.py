@@ -45,6 +45,8 @@ _PRAGMAS = (
 _POSTGRES_THREADS = 6
 #: Bytes of a file read at once.
 _CHUNK = 1 << 20
+#: Longest wait for PostgreSQL's answer: longer than it may work on a statement itself.
+_SILENCE_SECONDS = 7.0
 #: SQLITE_BUSY, and the same while WAL recovers. Source: sqlite.org/rescode.html.
 _LOCKED = frozenset({5, 261})
 #: Seconds of rest for each second of long work: others have four fifths of the one writer.
@@ -173,9 +175,16 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """One connection in one transaction, for migrations."""
+        """One connection in one transaction, for migrations, which take their time."""
         with _errors(), self._engine.begin() as connection:
-            yield connection
+            wire: Any = connection.connection.driver_connection
+            if self.postgres:
+                wire.patience = None
+            try:
+                yield connection
+            finally:
+                if self.postgres:
+                    wire.patience = _SILENCE_SECONDS
 
     def cut_log(self) -> bool:
         """On SQLite, bring all that is written into the file and empty the log beside it.
@@ -259,7 +268,7 @@ def _sqlite_engine(url: Any) -> Engine:
 
 
 def _postgres_engine(url: Any) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_size=_POSTGRES_THREADS + 2,
@@ -272,3 +281,32 @@ def _postgres_engine(url: Any) -> Engine:
             "tcp_user_timeout": 4000,
         },
     )
+    wire = _wire()
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+        return wire.connect(*given, **named)
+
+    return engine
+
+
+def _wire() -> Any:
+    """The driver's connection, with an end to waiting for an answer.
+
+    PostgreSQL's own limits end nothing when its host is gone or something between keeps the
+    connection open in silence, and TCP notices only after hours; a thread would wait so long.
+    """
+    import psycopg  # SQLite never needs it
+
+    class Wire(psycopg.Connection[Any]):
+        patience: float | None = _SILENCE_SECONDS
+
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return super().wait(gen, interval, timeout or self.patience)
+            except psycopg.OperationalError:
+                if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+                    self.pgconn.finish()  # in the middle of an exchange: nobody can go on here
+                raise
+
+    return Wire

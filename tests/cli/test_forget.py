@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,11 +26,19 @@ NOBODY = "00u00000000000000000"
 WHY = ("--reason", "ticket 7")
 
 
-class Terminal(io.StringIO):
-    """Somebody who types one line."""
+@dataclass
+class Terminal:
+    """Somebody who types one line, and what happens until then."""
+
+    typed: str
+    meanwhile: Callable[[], object] = lambda: None
 
     def isatty(self) -> bool:
         return True
+
+    def readline(self) -> str:
+        self.meanwhile()
+        return f"{self.typed}\n"
 
 
 def gone(desk: Desk) -> str:
@@ -131,11 +140,27 @@ def test_on_a_terminal_the_id_is_typed(
     user = gone(desk)
     before = desk.dump()
     answer = user if typed == "id" else typed
-    monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
     ran = desk("forget", user, *WHY)
     assert ran.code == code
     assert "cannot be undone" in ran.out
     assert (desk.dump() == before) is (code != 0)
+
+
+def test_an_event_that_comes_while_somebody_types_is_acted_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = gone(desk)
+
+    def come() -> None:
+        waits = text("UPDATE event SET settled = NULL WHERE subject = :user")
+        desk.write(lambda tx: tx.execute(waits, {"user": user}))
+
+    monkeypatch.setattr("sys.stdin", Terminal(user, come))
+    ran = desk("forget", user, *WHY)
+    assert ran.code == 1
+    assert "not acted on yet" in ran.err
+    assert {each["state"] for each in events_of(desk, user)} == {"waiting"}
 
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_done(desk: Desk) -> None:

@@ -13,13 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import delete, make_url, text
 
 from hooks.clock import Clock
 from hooks.core.errors import StoreError
 from hooks.store import cursor, schema
 from hooks.store.database import Database, Tx
 from hooks.store.tables import Cursor
+from tests.chaos.relay import Relay
 from tests.postgres import Postgres
 from tests.store.builders import Wall, writers
 from tests.store.conftest import Opener
@@ -237,6 +238,24 @@ def test_a_server_that_never_answers_costs_seconds(silent_port: int) -> None:
     assert time.monotonic() - began < 5
     nothing_given_away(caught.value)
     mute.close()
+
+
+async def test_a_connection_that_falls_silent_is_given_up(postgresql_url: str) -> None:
+    """Something between keeps it open and forwards nothing, and PostgreSQL's limits end nothing."""
+    server = make_url(postgresql_url)
+    async with Relay(server.port or 0) as relay:
+        database = Database(
+            server.set(port=relay.port).render_as_string(hide_password=False), Clock()
+        )
+        await asyncio.to_thread(schema.migrate, database)
+        relay.mute()
+        with pytest.raises(StoreError) as caught:
+            await asyncio.wait_for(database.write(increase), 12)
+        nothing_given_away(caught.value)
+        relay.forward(forget=True)
+        await database.write(increase)
+        assert await database.read(lambda tx: cursor.get(tx, "count")) == "1"
+    database.close()
 
 
 def test_no_statement_runs_for_ever_on_postgresql(postgresql: Database) -> None:
