@@ -12,7 +12,13 @@ import re
 from typing import TYPE_CHECKING
 
 from hooks.cli.findings import Finding, Verdict
-from hooks.core.errors import HooksError, IncompleteError, NotFoundError, TransientError
+from hooks.core.errors import (
+    HooksError,
+    IncompleteError,
+    NotFoundError,
+    NowhereError,
+    TransientError,
+)
 from hooks.core.reading import Missing
 
 if TYPE_CHECKING:
@@ -77,7 +83,7 @@ def of_directory(index: int, key: str, error: HooksError | None) -> Finding:
     where = f"{_ADMIN}, Identity providers"
     if error is None:
         return Finding(Verdict.OK, key, f"opens the directory of {place}")
-    if isinstance(error, NotFoundError):
+    if isinstance(error, NotFoundError | NowhereError):
         about = f"Atlassian shows this key no such directory ({_said(error)})"
         remedy = f"{where}: it follows directory/ in the SCIM base URL; a lapsed plan ends it"
         return Finding(Verdict.FAIL, place, about, remedy)
@@ -98,7 +104,8 @@ def of_organization(error: HooksError | None) -> Finding:
     where = f"{_ADMIN}, API keys"
     if error is None:
         return Finding(Verdict.OK, ORGANIZATION_KEY, f"opens the organization of {place}")
-    if isinstance(_root(error), NotFoundError):
+    nowhere = isinstance(_root(error), NotFoundError | NowhereError)
+    if nowhere and _status(error) != "403":
         about = f"Atlassian shows this key no such organization ({_said(error)})"
         remedy = f"it stands in the address of {_ADMIN}, once the key's organization is chosen"
         return Finding(Verdict.FAIL, place, about, remedy)

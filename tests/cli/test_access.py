@@ -71,7 +71,8 @@ TROUBLES = {
         fault={"vendor": "scim", "status": 403},
     ),
     "a wrong SCIM directory id": Trouble(
-        SCIM_ID, "no such directory (scim answered 404", "follows directory/ in the SCIM base URL",
+        SCIM_ID, "no such directory (scim has no such scim_directory_id, it answered 404",
+        "follows directory/ in the SCIM base URL",
         file={"scim_directory_id": STRANGE}, unsaid=frozenset({SCIM}),
     ),
     "a wrong organization key": Trouble(
@@ -79,16 +80,18 @@ TROUBLES = {
         environ={ORG: WRONG},
     ),
     "a revoked organization key, or that of another organization": Trouble(
-        ORG, f"may not manage the organization of {ORG_ID} (organization answered 403 to POST"
-        " groups search, ADMIN-UAM-403-2)", "of this organization", key="revoked",
+        ORG, f"may not manage the organization of {ORG_ID} (organization has no such"
+        " organization_id, it answered 403 to POST groups search, ADMIN-UAM-403-2)",
+        "of this organization", key="revoked",
     ),
     "a wrong organization id": Trouble(
-        ORG_ID, "no such organization (organization answered 404", "in the address of admin.",
+        ORG_ID, "no such organization (organization has no such organization_id, it answered 404",
+        "in the address of admin.",
         file={"organization_id": STRANGE}, unsaid=frozenset({ORG}),
     ),
     "a wrong organization id, as Atlassian's description has it": Trouble(
-        ORG_ID, "no such organization (organization answered 404 to POST groups search,"
-        " ADMIN-UAM-404-2)", "in the address of admin.", unsaid=frozenset({ORG}),
+        ORG_ID, "no such organization (organization has no such organization_id, it"
+        " answered 404 to POST groups search, ADMIN-UAM-404-2)", "in the address of admin.", unsaid=frozenset({ORG}),
         fault={
             "vendor": "org", "status": 404,
             "body": {"errors": [{"status": "404", "code": "ADMIN-UAM-404-2"}]},

@@ -474,6 +474,8 @@ NOT_OURS: Mapping[str, str] = {
     "org_events_per_minute": "events are not read",
     "org_event_delay": "events are not read",
     "limit_over_maximum": "no limit above the maximum is asked for",
+    "org_rate_counts": "a rate is played where it bites, in test_turned_away",
+    "wrong_organization": "a wrong id is played with each answer in test_turned_away",
     "token_lifetime": "only with a private key; here an API token reads",
     "require_dpop": "only the token endpoint asks for it",
     "ssws_without_space": "only the vendor's library writes it so, and it does not read here",

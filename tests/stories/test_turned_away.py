@@ -27,6 +27,12 @@ def open_breakers() -> set[str]:
     return {each.labels["credential"] for each in family.samples if each.value}
 
 
+@pytest.fixture(autouse=True)
+def _no_others_breakers() -> None:
+    """Figures are of the whole process, and other tests leave theirs open."""
+    figures.BREAKER_OPEN.clear()
+
+
 # -- a rate ------------------------------------------------------------------------------------
 
 #: Calls to the organization that one leaver takes: account, groups, links, removal, proof, and a
