@@ -91,7 +91,8 @@ TROUBLES = {
     ),
     "a wrong organization id, as Atlassian's description has it": Trouble(
         ORG_ID, "no such organization (organization has no such organization_id, it"
-        " answered 404 to POST groups search, ADMIN-UAM-404-2)", "in the address of admin.", unsaid=frozenset({ORG}),
+        " answered 404 to POST groups search, ADMIN-UAM-404-2)",
+        "in the address of admin.", unsaid=frozenset({ORG}),
         fault={
             "vendor": "org", "status": 404,
             "body": {"errors": [{"status": "404", "code": "ADMIN-UAM-404-2"}]},
