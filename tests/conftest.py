@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,18 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         default=20,
         metavar="N",
         help="how many times each chaos test plays, with another seed each time (default: 20)",
+    )
+    parser.addoption(
+        "--chaos-minutes",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="break everything for so long, with leases as they are (default: not at all)",
+    )
+    parser.addoption(
+        "--chaos-stage",
+        metavar="NAME",
+        help="play one stage of tests/chaos again, as a failure names it",
     )
     parser.addoption(
         "--without-guard",
@@ -67,11 +80,26 @@ def _log_lines() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@dataclass(frozen=True)
+class Chaos:
+    """How long everything is to be broken, or the one stage that is to be played again."""
+
+    minutes: float
+    stage: str | None
+
+
 @pytest.fixture(scope="session")
 def chaos_trials(pytestconfig: pytest.Config) -> int:
     """How many seeds a chaos test plays."""
     trials: int = pytestconfig.getoption("--chaos-trials")
     return trials
+
+
+@pytest.fixture(scope="session")
+def chaos(pytestconfig: pytest.Config) -> Chaos:
+    """What was asked of the chaos test."""
+    asked = pytestconfig.getoption
+    return Chaos(asked("--chaos-minutes"), asked("--chaos-stage"))
 
 
 @pytest.fixture(scope="session")

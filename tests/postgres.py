@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import socket
 import subprocess
@@ -44,9 +45,10 @@ class PostgresError(Exception):
 class Postgres:
     """One server on a port of its own, in a folder of its own."""
 
-    def __init__(self, *, durable: bool = False) -> None:
-        """``durable`` keeps fsync on, for timing; tests want it off."""
+    def __init__(self, *, durable: bool = False, connections: int = 100) -> None:
+        """``durable`` keeps fsync on, for timing and for crashes; other tests want it off."""
         self._durable = durable
+        self._connections = connections
         self._keeper: subprocess.Popen[bytes] | None = None
         self._environ = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
         self.port = 0
@@ -113,7 +115,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "shared_buffers": "64MB",
-            "max_connections": 100,
+            "max_connections": self._connections,
         }
         if not self._durable:
             options |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -147,7 +149,10 @@ class Postgres:
         return len(lines) > 7 and lines[3] == str(port) and lines[7].strip() == "ready"
 
     def _failed(self) -> bool:
-        return "database system is shut down" in self._log() or "FATAL:" in self._log()
+        said = self._log()
+        # Whoever comes while it recovers from a crash is told FATAL too, and it goes on.
+        fatal = re.search(r"FATAL:  (?!the database system is)", said)
+        return bool(fatal) or "database system is shut down" in said
 
     def _log(self) -> str:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,7 +24,7 @@ from hooks.exchange import Asgi
 from hooks.sandbox.server import Sandbox, listen, serving
 from hooks.sandbox.story import HOOK_TYPES
 from hooks.sandbox.world import World
-from hooks.settings import Role, Settings, load
+from hooks.settings import Role, load
 from hooks.store import holds, inbox, journal, refusals, schema
 from hooks.store.database import Database, Tx
 from hooks.store.tables import Due
@@ -37,6 +38,7 @@ _ROUNDS = 1000
 _migrated: list[bytes] = []
 #: What statements compile to, for SQLite and for PostgreSQL.
 _shared: dict[bool, tuple[Dialect, dict[object, object]]] = {}
+_migrating = threading.Lock()
 _due = Due.__table__  # type: ignore[attr-defined]
 #: What is always due some time.
 _REGULAR = ("census", "catchup", "purge")
@@ -254,7 +256,7 @@ async def running(
             **(given or {}),
         }
         settings = load({name: text for name, text in told.items() if text}, need=Role.SERVE)
-        await asyncio.to_thread(_migrate, settings)
+        await asyncio.to_thread(migrate, settings.secrets.database_url.reveal())
         house = await stack.enter_async_context(
             wiring.opened(settings, vendors=True, tells=True, clock=Clock(clock.seconds))
         )
@@ -272,15 +274,20 @@ async def running(
         await house.worker.drain()
 
 
-def _migrate(settings: Settings) -> None:
+def migrate(url: str) -> None:
     """Bring a database up to the schema; a new SQLite file is a copy of the first one made."""
-    url = make_url(settings.secrets.database_url.reveal())
-    file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    with _migrating:  # alembic keeps what it is at for the whole process
+        _migrate(url)
+
+
+def _migrate(url: str) -> None:
+    parsed = make_url(url)
+    file = Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
     if file and _migrated and not file.exists():
         file.write_bytes(_migrated[0])
         return
     fresh = file is not None and not file.exists()
-    database = Database(settings.secrets.database_url.reveal(), Clock())
+    database = Database(url, Clock())
     try:
         schema.migrate(database)
     finally:
