@@ -57,6 +57,29 @@ def test_two_writers_that_read_and_write_lose_no_update(another: Opener) -> None
     assert value(doors[0]) == str(20 * writers(doors[0]))
 
 
+def test_nobody_writes_between_what_a_writer_reads_and_what_it_writes(another: Opener) -> None:
+    one, other = another(), another()
+    has_read, has_written = threading.Event(), threading.Event()
+
+    def slowly(tx: Tx) -> None:
+        if tx.postgres:
+            tx.execute(text("SELECT pg_advisory_xact_lock(1)"))
+        before = int(cursor.get(tx, "count") or 0)
+        has_read.set()
+        has_written.wait(0.2)
+        cursor.put(tx, "count", str(before + 1))
+
+    def meanwhile() -> None:
+        has_read.wait(5)
+        other.write_now(locked_increase)
+        has_written.set()
+
+    with ThreadPoolExecutor(2) as threads:
+        for writer in [threads.submit(one.write_now, slowly), threads.submit(meanwhile)]:
+            writer.result()
+    assert value(one) == "2"
+
+
 async def test_many_writes_at_once_are_each_done(database: Database) -> None:
     await asyncio.gather(*(database.write(locked_increase) for _ in range(100)))
     assert await database.read(lambda tx: cursor.get(tx, "count")) == "100"
