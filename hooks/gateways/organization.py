@@ -312,7 +312,10 @@ class Organization:
             question = {"cursor": cursor}
 
     async def _page(self, kind: _List[T], target: str, question: dict[str, Any]) -> Page[T]:
-        """One page. Atlassian's few published limits are for each path, so each has a bucket."""
+        """One page. What a rate leaves is told "for each endpoint", so each path has a bucket.
+
+        Source: developer.atlassian.com/cloud/admin/organization/rest/intro.
+        """
         if kind.method == "GET":
             target = with_query(target, question)
             answer = await self.door.get(kind.operation, target, kind.page, bucket=kind.operation)

@@ -54,8 +54,11 @@ class Place:
         self._entries = entries
 
     def denied(self, call: Call, reply: Reply) -> bool:
-        """Whether this answer says that the place is not there, or not for this credential."""
-        if reply.status not in _DENIALS:
+        """Whether this answer says that the place is not there, or not for this credential.
+
+        Of a change that is refused, reading decides: a key may do the one and not the other.
+        """
+        if reply.status not in _DENIALS or call.changes:
             return False
         code = code_of(reply.body)
         lost = reply.status == HTTPStatus.NOT_FOUND and call.lists and code not in self._entries

@@ -220,7 +220,7 @@ class Transport:
             msg = f"{call.method} does not leave by this door"
             raise ValueError(msg)
         place = self._place.breaker.guard(telling=call.lists) if self._place else nullcontext()
-        with self.breaker.guard(), place:
+        with place, self.breaker.guard():
             if self._credential is None:
                 reply = await self._paced(call, "")
             else:
@@ -268,7 +268,7 @@ class Transport:
                 operation="probe",
                 target=target,
                 accept=call.accept,
-                lists=True,
+                lists=call.lists,  # where one thing is hidden, an ended probe tells nothing
             )
             with counted(probe):
                 reply = await self._paced(probe, used)

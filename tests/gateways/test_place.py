@@ -13,9 +13,11 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
+from hooks.clock import elapsed
 from hooks.core.errors import (
     BreakerOpenError,
     CredentialError,
+    ForbiddenError,
     HooksError,
     IncompleteError,
     NotFoundError,
@@ -25,6 +27,7 @@ from hooks.core.ids import DirectoryName, ScimDirectoryId, ScimGroupId, ScimUser
 from hooks.core.reading import MISSING
 from hooks.gateways.credential import Secret
 from hooks.gateways.organization import Organization
+from hooks.gateways.organization_writes import ReadOnlyKeyError
 from hooks.gateways.scim import Scim
 from hooks.sandbox import Story0, World
 from tests.gateways.organization_stage import (
@@ -43,6 +46,9 @@ async def failure(attempt: Awaitable[object]) -> HooksError:
     with pytest.raises(HooksError) as caught:
         await attempt
     return caught.value
+
+
+STATES = ("breaker", "organization_id")
 
 
 # -- the organization --------------------------------------------------------------------------
@@ -114,6 +120,40 @@ async def test_calls_that_are_not_offered_leave_the_organization_where_it_is(say
     assert await organization.links(PERSON) is MISSING
     assert isinstance(await failure(organization.role_assignments(LOCAL.id)), NotFoundError)
     assert organization.snapshot()["organization_id"]["state"] == "closed"
+
+
+async def test_a_refused_change_leaves_the_organization_where_it_is(say: Say) -> None:
+    """That the key may not manage the organization may be said of changes alone."""
+    organization = say(error(403, "ADMIN-UAM-403-2"), http(200))
+    removal = organization.remove(LOCAL, PERSON, deadline=elapsed() + 60)
+    assert isinstance(await failure(removal), ReadOnlyKeyError)
+    snapshot = organization.snapshot()
+    assert (snapshot["organization_id"]["state"], snapshot["writes"]["state"]) == ("closed", "open")
+
+
+async def test_a_probe_that_has_ended_hides_nothing_but_what_is_hidden(say: Say) -> None:
+    """The v1 of the API ends piece by piece."""
+    organization = say(error(403, "ADMIN-UAM-403-1"), http(404, b""))
+    assert isinstance(await failure(organization.links(PERSON)), ForbiddenError)
+    assert organization.snapshot()["organization_id"]["state"] == "closed"
+
+
+async def test_a_refused_key_is_tried_although_the_organization_is_not_there(
+    stage: OrganizationStage, say: Say, wall: Wall
+) -> None:
+    """Only a list may be the trial of both, so whoever asks for one thing first takes none."""
+    organization = say(http(404, b""))
+    await failure(organization.account(PERSON))
+    wall.forward(5)
+    say(error(401))
+    await failure(organization.account(PERSON))
+    assert organization.snapshot()["breaker"]["state"] == "open"
+    wall.forward(600)
+    say(page())
+    assert isinstance(await failure(organization.group(LOCAL.id)), BreakerOpenError)
+    assert await organization.groups_of(PERSON) == ()
+    states = {name: organization.snapshot()[name]["state"] for name in STATES}
+    assert states == dict.fromkeys(STATES, "closed")
 
 
 async def test_with_another_key_the_organization_may_be_there(

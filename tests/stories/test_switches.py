@@ -331,6 +331,13 @@ ROWS: tuple[Row, ...] = (
         later=key_is("unscoped"),
         patience=SOON,
     ),
+    Row(
+        "scoped_write",
+        ("403-1", "403-2"),
+        then=key_is("scoped"),
+        later=key_is("unscoped"),
+        patience=SOON,
+    ),
     Row("org_429", ("proxy", "errors"), also={"org_rate_limit": 20}),
     Row("org_error_status", ("number",), also={"inactive_remove": "400"}, ends={"number": PARKED}),
     Row("org_rate_headers", (True, False), also={"org_rate_limit": 20}),

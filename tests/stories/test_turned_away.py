@@ -190,8 +190,9 @@ def changing(request: Request) -> bool:
     return request.path.rpartition("/memberships")[1] != ""
 
 
+@pytest.mark.parametrize("code", ["403-1", "403-2"])
 async def test_a_key_that_stops_writing_makes_an_alarm_and_no_dead_letters(
-    company: Company, sqlite_url: str, tmp_path: Path
+    company: Company, sqlite_url: str, tmp_path: Path, code: Literal["403-1", "403-2"]
 ) -> None:
     """There is one local group, as in many organizations, and nobody restarts anything."""
     first, *people = with_jira(company, 6)
@@ -201,6 +202,7 @@ async def test_a_key_that_stops_writing_makes_an_alarm_and_no_dead_letters(
         await run.settle()
         assert world.local_groups_of(first) == set()
         world.set_org_key("scoped")
+        world.switches.scoped_write = code
         for login in people:
             world.deactivate(login)
         await run.settle(MINUTE)

@@ -139,7 +139,7 @@ class Guard:
             raise EnvelopeError(403, "User has no permission to access resource.")
         searching = request.url.path.endswith(("/search", "/get-scim-links-for-email"))
         if kind == "scoped" and request.method != "GET" and not searching:
-            raise RefusedError("ADMIN-UAM-403-1")
+            raise RefusedError(f"ADMIN-UAM-{self.world.switches.scoped_write}")
         return key
 
     def _own(self, request: Request) -> None:

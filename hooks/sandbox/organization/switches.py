@@ -95,6 +95,8 @@ class OrganizationSwitches:
     wrong_organization: Literal["routing", "404-2", "403-2"] = "routing"
     """What an id answers that is none of an organization of the key. Each is known to exist; of
     which call, is not."""
+    scoped_write: Literal["403-1", "403-2"] = "403-1"
+    """A change with a key that may only read. The first was seen in the field."""
     org_401: Literal["proxy", "errors"] = "proxy"
     """``{"code":401,"message"}`` or ADMIN-UAM-401-1."""
     org_403: Literal["errors", "recorded"] = "errors"
