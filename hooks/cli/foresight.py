@@ -110,7 +110,7 @@ class Foresight:
 
 
 def differences(seen: Seen) -> list[Record]:
-    """Group by group, what is decided otherwise; ``null`` where it is no member."""
+    """Group by group, what is decided otherwise; ``null`` where it is left alone."""
     if seen.plan is None or seen.other is None:
         return []
     now, then = (_verdicts(each, seen.names) for each in (seen.plan, seen.other))
@@ -210,7 +210,7 @@ def _otherwise(seen: Seen) -> Iterator[str]:
         yield f"  {each['place']}  {each['name']}"
         for when in ("now", "then"):
             why = f": {each[f'{when}_why']}" if each[when] else ""
-            yield f"    {when:<4}  {each[when] or 'no member'}{why}"
+            yield f"    {when:<4}  {each[when] or 'left alone'}{why}"
 
 
 def record(seen: Seen) -> Record:

@@ -275,9 +275,9 @@ def _summary(asked: _Asked, told: Told) -> Iterator[str]:
     if told.groups:
         whom += f" and the members of {counted(len(told.groups), 'Okta group', 'Okta groups')}"
     if not asked.dry:
-        yield f"{whom} are looked at again by `hooks serve`, whoever is urgent first"
+        yield f"`hooks serve` looks again at {whom}"
         return
-    yield f"Dry run: {whom} would be looked at again; nothing was changed."
+    yield f"Dry run: nothing was changed; it would have {whom} looked at again."
     if asked.offline:
         yield from (f"  {each}" for each in [*sorted(told.users), *sorted(told.groups)])
 

@@ -1,7 +1,8 @@
 """How much memory replaying a file takes more than a small one, and events per second; on SQLite.
 
 python tests/bench/replay.py [MEGABYTES [FORM [OURS]]]
-FORM is lines, array (on one line), pretty or noise (no events at all); one event in OURS is ours.
+FORM is lines, array or delivery (on one line), pretty, or string (one without end, and no event);
+one event in OURS concerns us.
 """
 
 from __future__ import annotations
@@ -81,27 +82,33 @@ def _replayed(
         process = subprocess.Popen(command, env=environ, stdout=told)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
-        assert os.waitstatus_to_exitcode(status) == (1 if form == "noise" else 0)
+        assert os.waitstatus_to_exitcode(status) == (1 if form == "string" else 0)
         told.seek(0)
         return usage.ru_maxrss / 1024, seconds, json.load(told)
 
 
+#: What stands before the events, between them, and behind.
+AROUND = {
+    "lines": (b"", b"\n", b"\n"),
+    "array": (b"[", b", ", b"]"),
+    "pretty": (b"[\n", b",\n", b"\n]"),
+    "delivery": (b'{"data": {"events": [', b", ", b"]}}"),
+    "string": (b'{"uuid": "', b"", b""),
+}
+
+
 def _parts(length: int, form: str, ours: int) -> Iterator[bytes]:
+    before, between, behind = AROUND[form]
+    yield before
     written = number = 0
-    yield b"[" if form in ("array", "pretty") else b""
     while written < length or number == 0:
         event = _event(number, ours=number % ours == 0)
-        comma = b"," if number and form in ("array", "pretty") else b""
-        if form == "noise":
-            part = b'{"x":"' + b"z" * 65_000
-        elif form == "pretty":
-            part = comma + json.dumps(event, indent=2).encode()
-        else:
-            part = comma + json.dumps(event).encode() + (b"\n" if form == "lines" else b"")
-        yield part
+        part = json.dumps(event, indent=2 if form == "pretty" else None).encode()
+        part = b"z" * 2_000 if form == "string" else part
+        yield part if number == 0 else between + part
         written += len(part)
         number += 1
-    yield b"]" if form in ("array", "pretty") else b""
+    yield behind
 
 
 def _event(number: int, *, ours: bool) -> dict[str, object]:
