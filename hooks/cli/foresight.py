@@ -16,6 +16,7 @@ from hooks.core import report
 from hooks.core.errors import HooksError, StoreError
 from hooks.core.membership import ORGANIZATION, Action, Mode
 from hooks.core.plan import Reason
+from hooks.core.reading import Why
 from hooks.gateways.pace import Lane, lane
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 #: People read at once, so that a trial never fills a vendor's budget by itself.
 _AT_ONCE = 8
+#: How often somebody is read while a vendor asks to wait, and the longest wait; Okta counts by
+#: the minute.
+_TRIES = 5
+_LONGEST_WAIT = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,23 @@ class Foresight:
             yield self._counted(await under_way.popleft())
 
     async def _plan(self, user: OktaUserId) -> Seen:
+        for _ in range(_TRIES - 1):
+            seen = await self._once(user)
+            wait = self._wait(seen)
+            if not 0 < wait < _LONGEST_WAIT:
+                return seen
+            await asyncio.sleep(wait)
+        return await self._once(user)
+
+    def _wait(self, seen: Seen) -> float:
+        """Seconds until the vendor that did not answer wants to be asked again."""
+        unread = [each.unread for each in seen.plan.refusals if each.unread] if seen.plan else []
+        asked = [each for each in unread if each.why in (Why.LIMITED, Why.UNAVAILABLE)]
+        instants = [each.retry_at for each in asked if each.retry_at]
+        now = self._house.clock.now()
+        return max(((each - now).total_seconds() for each in instants), default=0.0)
+
+    async def _once(self, user: OktaUserId) -> Seen:
         observer = self._house.observer
         try:
             reading, plan, names = await look.planned(self._house, user, self.policy)

@@ -280,6 +280,17 @@ def test_offline_asks_nobody(settled: Desk, monkeypatch: pytest.MonkeyPatch) -> 
     assert settled.dump() == store
 
 
+def test_a_vendor_that_asks_to_wait_is_waited_for(settled: Desk) -> None:
+    user = settled.story.person.id
+    asked = {"Retry-After": "2"}
+    settled.story.world.fault(
+        "okta", path=f"/api/v1/users/{user}$", method="GET", status=429, headers=asked, times=1
+    )
+    ran = settled("replay", "--state", "settled", "--dry-run")
+    assert ran.code == 0
+    assert ran.out.count(": nothing to change") == 2
+
+
 def test_who_cannot_be_read_is_told_and_the_others_are_planned(settled: Desk) -> None:
     user = settled.story.person.id
     settled.story.world.fault("okta", path=f"/api/v1/users/{user}", method="GET", status=500)
