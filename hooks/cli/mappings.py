@@ -9,14 +9,18 @@ import typer
 from hooks.cli import findings, opening, places, text
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json, Why
-from hooks.core.ids import OrganizationDirectoryId, OrganizationGroupId, PushMappingId
+from hooks.core.ids import (
+    OktaUserId,
+    OrganizationDirectoryId,
+    OrganizationGroupId,
+    PushMappingId,
+)
 from hooks.core.membership import ORGANIZATION, OrganizationGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hooks.cli.text import Record
-    from hooks.core.ids import OktaUserId
     from hooks.core.policy import Policy
     from hooks.store.database import Tx
     from hooks.wiring import House
@@ -77,10 +81,17 @@ def _mappings(tx: Tx) -> list[Record]:
     from hooks.store import mappings as remembered
 
     stuck = remembered.refused(tx)
+    named = {
+        (directory, _called_now(tx, users, directory, group)): (cause, users)
+        for (directory, group), (cause, users) in stuck.items()
+    }
     found: list[Record] = []
     for directory, links in remembered.remembered(tx).items():
         for link in links:
-            cause, users = stuck.get((directory, link.group), ("", ()))
+            # One made anew under the same name, as after a lapse, has another id.
+            cause, users = stuck.get(
+                (directory, link.group), named.get((directory, link.name), ("", ()))
+            )
             state = f"{cause}, {len(users)} refused" if cause else "ok"
             found.append(
                 {
@@ -107,7 +118,7 @@ def _groups(tx: Tx, policy: Policy) -> list[Record]:
     waiting = {row["id"] for row in changed}
     alone = [row for row in groups.accepted(tx) if not _rules(policy, row, row["name"])]
     return [
-        *(_group(policy, row, _called_now(tx, row), _state(row)) for row in changed),
+        *(_group(policy, row, _now(tx, row), _state(row)) for row in changed),
         *(
             _group(policy, row, row["name"], "accepted, and left alone")
             for row in alone
@@ -142,14 +153,18 @@ def _group(policy: Policy, row: Mapping[str, Any], now: str, state: str) -> Reco
     }
 
 
-def _called_now(tx: Tx, row: Mapping[str, Any]) -> str:
-    """What the newest look at somebody who is refused over a group called it."""
+def _now(tx: Tx, row: Mapping[str, Any]) -> str:
+    return _called_now(tx, row["users"], ORGANIZATION, row["id"]) or row["name"]
+
+
+def _called_now(tx: Tx, users: Sequence[str], where: str, group: str) -> str:
+    """What the newest look at somebody who is refused over a group called it; empty if nothing."""
     from hooks.store import looks
 
-    told = [told for _, told in looks.of(tx, row["users"][-1], limit=1)]
-    there = [place for each in told for name, place in places.of(each, {}) if name == ORGANIZATION]
+    told = [told for _, told in looks.of(tx, OktaUserId(users[-1]), limit=1)]
+    there = [place for each in told for name, place in places.of(each, {}) if name == where]
     groups = [each for place in there for each in places.items(place["groups"])]
-    return next((str(each["name"]) for each in groups if each["id"] == row["id"]), row["name"])
+    return next((str(each["name"]) for each in groups if each["id"] == group), "")
 
 
 def _rules(policy: Policy, row: Mapping[str, Any], name: str) -> list[str]:

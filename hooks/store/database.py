@@ -40,7 +40,13 @@ _PRAGMAS = (
     "synchronous = FULL",
     "foreign_keys = ON",
     "secure_delete = ON",
+    "wal_autocheckpoint = 10000",
 )
+#: Seconds from one checkpoint of SQLite's log to the next. Done by the writer itself, at the usual
+#: 1,000 pages, the slowest hundredth of deliveries took 1.5 times as long with 500,000 events as
+#: with none, done beside it 0.9 to 1.1 times; 1.1 to 1.4 at every second, 1.2 to 1.3 at every
+#: fourth. The writer's own limit, above, is for when this falls behind.
+_CHECKPOINT_SECONDS = 0.25
 #: Threads and connections on PostgreSQL; SQLite has one writer whatever is asked.
 _POSTGRES_THREADS = 6
 #: Bytes of a file read at once.
@@ -104,6 +110,8 @@ class Database:
         threads = _POSTGRES_THREADS if self.postgres else 1
         self._writers = ThreadPoolExecutor(threads, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-read")
+        self._checkpointer = ThreadPoolExecutor(1, thread_name_prefix="store-checkpoint")
+        self._checkpoint_again = 0.0
 
     async def write(self, transaction: Callable[[Tx], T]) -> T:
         """Run a transaction and commit it.
@@ -160,7 +168,19 @@ class Database:
 
     def _once(self, transaction: Callable[[Tx], T]) -> T:
         with self._engine.begin() as connection:
-            return transaction(Tx(connection, self._now(connection), self.postgres))
+            found = transaction(Tx(connection, self._now(connection), self.postgres))
+        if not self.postgres and elapsed() > self._checkpoint_again and not self._closed:
+            self._checkpoint_again = elapsed() + _CHECKPOINT_SECONDS
+            self._checkpointer.submit(self._checkpoint, "PASSIVE")
+        return found
+
+    def _checkpoint(self, mode: str) -> bool:
+        """Bring what is written from SQLite's log into its file; whether all of it was."""
+        with _errors(), closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA wal_checkpoint({mode})")
+            row = cursor.fetchone()
+        return row is not None and not row[0]
 
     def _now(self, connection: Connection) -> int:
         """The instant of a transaction: by the server's clock, or by the wall of the one host.
@@ -193,11 +213,7 @@ class Database:
         """
         if self.postgres:
             return True
-        with _errors(), closing(self._engine.raw_connection()) as connection:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            row = cursor.fetchone()
-        return row is not None and not row[0]
+        return self._checkpoint("TRUNCATE")
 
     def traces(self, word: bytes) -> bool:
         """Whether a word stands in SQLite's file, be it in an unused part; ``False`` elsewhere.
@@ -219,6 +235,7 @@ class Database:
         self._closed = True
         self._writers.shutdown(wait=True)
         self._readers.shutdown(wait=True)
+        self._checkpointer.shutdown(wait=True)
         self._engine.dispose()
 
 

@@ -147,6 +147,25 @@ def test_mappings_are_listed_and_a_change_is_accepted(desk: Desk) -> None:
     assert "matched anew" in desk("mappings").out
 
 
+def test_a_mapping_whose_group_was_made_anew_is_not_said_to_be_fine(desk: Desk) -> None:
+    """As all are after a lapsed subscription; what is refused then is a group of another id."""
+    story = desk.story
+    story.remove_from_old_group()
+    desk("look", COLLEAGUE)
+    group = story.directory.group_named(CONFLUENCE)
+    assert group
+    story.directory.delete_group(group, story.world.now())
+    story.world.add_scim_group(story.directory, CONFLUENCE)
+    story.world.scim_add(story.directory, CONFLUENCE, PERSON)
+    desk("look", PERSON)
+    (stuck,) = desk("mappings", "--json").json()
+    assert stuck["state"] == f"{Cause.MAPPING_MOVED}, 1 refused"
+    desk("mappings", "accept", stuck["mapping"], "--reason", "made anew by us")
+    desk("look", PERSON)
+    (taken,) = desk("mappings", "--json").json()
+    assert (taken["state"], taken["group"] != group.id) == ("ok", True)
+
+
 def test_what_is_not_there_is_said_and_nothing_is_changed(desk: Desk) -> None:
     before = desk.dump()
     for arguments in (

@@ -41,14 +41,13 @@ from tests.gateways.organization_stage import (
 )
 from tests.gateways.stage import Wall, http
 
+STATES = ("breaker", "organization_id")
+
 
 async def failure(attempt: Awaitable[object]) -> HooksError:
     with pytest.raises(HooksError) as caught:
         await attempt
     return caught.value
-
-
-STATES = ("breaker", "organization_id")
 
 
 # -- the organization --------------------------------------------------------------------------

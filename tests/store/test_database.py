@@ -10,6 +10,8 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,29 @@ def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
     assert value(database) is None
     database.write_now(increase)
     assert value(database) == "1"
+
+
+def test_what_is_written_comes_into_the_file_beside_the_writer(tmp_path: Path) -> None:
+    """Nobody waits for it, and nobody has to close anything."""
+    url = f"sqlite:///{tmp_path / 'hooks.db'}"
+    with closing(Database(url, Clock())) as database:
+        schema.migrate(database)
+        database.cut_log()
+        until = time.monotonic() + 5
+        while not database.traces(b"a planted word"):
+            database.write_now(lambda tx: cursor.put(tx, "word", "a planted word"))
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def test_the_log_beside_the_file_has_a_bound(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'hooks.db'}"
+    with closing(Database(url, Clock())) as database:
+        schema.migrate(database)
+        for number in range(120):
+            long = f"{number:03}" * 300_000  # what is the same as before is not written
+            database.write_now(partial(cursor.put, name="long", value=long))
+        assert (tmp_path / "hooks.db-wal").stat().st_size < 60_000_000
 
 
 def test_a_transaction_happens_at_one_instant(database: Database, wall: Wall) -> None:
