@@ -175,8 +175,7 @@ class Stage:
             return "the database cannot be read"
         if missing := happened(world) - stored.uuids.keys():
             return f"not stored: {len(missing)}"
-        due = {kind for kind in stored.due if everything or kind == "user"}
-        if due := due - {"census", "catchup"}:
+        if due := stored.due.keys() & ({"user", "group", "push"} if everything else {"user"}):
             return f"due: {sorted(due)}"
         if self.cast.wrong() or happened(world) - stored.uuids.keys():
             return "something happened meanwhile"

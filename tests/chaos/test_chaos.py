@@ -43,7 +43,7 @@ _DECKS: dict[Engine, tuple[str, ...]] = {
 #: Rounds on one stage in the long run.
 _ROUNDS = 4
 #: Stages at once: they wait for leases more than they work.
-_AT_ONCE = 16
+_AT_ONCE = 10
 #: Servers that may be crashed, each by one stage at a time.
 _CRASHABLE = 2
 
