@@ -176,7 +176,11 @@ class Look(SQLModel, table=True):
 
 
 class Step(SQLModel, table=True):
-    """An immutable line of a plan. ``account`` instead of ``scim_id`` for a local group."""
+    """An immutable line of a plan. ``account`` instead of ``scim_id`` for a local group.
+
+    ``link`` is its place in its person's chain and ``mac`` proves it; ``None`` for what was
+    written without a key. So of ``Outcome``.
+    """
 
     id: int | None = _row_id()
     user: str = Field(max_length=20, index=True)
@@ -194,8 +198,13 @@ class Step(SQLModel, table=True):
     ordinal: int
     at: int = _instant()
     account: str | None = Field(default=None, max_length=128)
+    link: int | None = Field(default=None)
+    mac: str | None = Field(default=None, max_length=64)
 
-    __table_args__ = (Index("step_brake", "brake_class", "at"),)
+    __table_args__ = (
+        Index("step_brake", "brake_class", "at"),
+        Index("step_group", "group", "at"),
+    )
 
 
 class Outcome(SQLModel, table=True):
@@ -206,6 +215,23 @@ class Outcome(SQLModel, table=True):
     state: str = Field(max_length=16)
     code: str = Field(default="", max_length=64)
     at: int = _instant(index=True)
+    link: int | None = Field(default=None)
+    mac: str | None = Field(default=None, max_length=64)
+
+
+class Chain(SQLModel, table=True):
+    """Where one person's chain of steps and outcomes ends, and up to where it was purged.
+
+    ``length`` counts the links there ever were and ``head`` is the last one's mac; of the first
+    ``cut`` links, which ended with ``cut_head``, some or all were purged. ``mac`` proves it all.
+    """
+
+    user: str = Field(primary_key=True, max_length=20)
+    length: int
+    head: str = Field(max_length=64)
+    cut: int = Field(default=0)
+    cut_head: str = Field(default="", max_length=64)
+    mac: str = Field(max_length=64)
 
 
 class Hold(SQLModel, table=True):
@@ -219,6 +245,30 @@ class Hold(SQLModel, table=True):
     at: int = _instant()
     state: str = Field(default="waiting", max_length=16)
     decided: int | None = _maybe_instant()
+    incident: int | None = Field(default=None, sa_type=BigInteger, index=True)
+
+
+class Incident(SQLModel, table=True):
+    """One class over its limit, from the first removal held until none is.
+
+    ``since`` is when the first removal that was counted went out: what was done belongs to it too.
+    """
+
+    id: int | None = _row_id()
+    brake_class: str = Field(max_length=128, index=True)
+    since: int = _instant()
+    at: int = _instant()
+    over: int | None = _maybe_instant()
+
+
+class GroupSize(SQLModel, table=True):
+    """How many people were in a group at ``at``, before any removal counted since then."""
+
+    __tablename__ = "group_size"
+
+    group: str = Field(primary_key=True, max_length=36)
+    size: int
+    at: int = _instant()
 
 
 class Brake(SQLModel, table=True):
@@ -228,7 +278,10 @@ class Brake(SQLModel, table=True):
 
 
 class Order(SQLModel, table=True):
-    """What an operator asked: what, about which hold or person, who as claimed, and why."""
+    """What an operator asked: what, about which hold or person, who as claimed, and why.
+
+    ``steps`` is a JSON list of the removals to be given back; ``done`` is ``None`` until that is.
+    """
 
     __tablename__ = "operator_order"
 
@@ -240,6 +293,12 @@ class Order(SQLModel, table=True):
     at: int = _instant()
     done: int | None = _maybe_instant()
     result: str = Field(default="", max_length=256)
+    steps: str | None = Field(default=None)
+
+    __table_args__ = (
+        Index("order_open", "ref", postgresql_where=text("done IS NULL"),
+              sqlite_where=text("done IS NULL")),
+    )  # fmt: skip
 
 
 class Alarm(SQLModel, table=True):
