@@ -9,6 +9,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         places                            what a look found there, in lines
         lists mappings alarms             what is stored; which group is which; what is amiss
         replay export foresight           events once more; as a file; what would come of it
+        restore                           gives back what was removed
         policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions dead                    what waits for somebody; is given up on
         keys recovery                     seals; catching up, pausing
@@ -54,7 +55,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         mappings holds orders             which group is which; what waits for a person; was ordered
         seals erasure                     which key sealed what; everything of a person
         line                              who is due, leases and their fences
-        retention                         what is over, and what never is
+        retention taken                   what is over, and what never is; what could be undone
         waiting pause tally               what causes a look; whether anything is written; counts
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine
@@ -63,7 +64,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     core/                                 what we decide: pure
         decide report                     a reading and a policy in, a plan out; words for it
         organization                      the groups it keeps itself
-        regain local                      one such membership, given back or taken
+        regain ordered local              one such membership, given back, by order, or taken
         change brake missed               one synced membership; how many people; what vanished
         plan attempt alarm                ordered steps; what follows a look; who is told when
         returning rules                   back after an absence; what a local rule means

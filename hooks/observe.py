@@ -33,7 +33,7 @@ from hooks.core.errors import (
     HooksError,
 )
 from hooks.core.membership import ORGANIZATION
-from hooks.core.memory import Claimed
+from hooks.core.memory import Claimed, Ordered
 from hooks.core.reading import (
     Account,
     Answer,
@@ -130,11 +130,13 @@ class Observer:
         *,
         thorough: bool = False,
         hurry: bool = False,
+        ordered: tuple[Ordered, ...] = (),
     ) -> tuple[Reading, Plan]:
         """Read everything one plan rests on, and decide. Changes nothing.
 
-        ``thorough`` asks the System Log whatever was heard. In a ``hurry`` a vendor that hangs
-        holds nobody else's removals back: what it did not answer in time counts as unread.
+        ``thorough`` asks the System Log whatever was heard; ``ordered``: as if it were. In a
+        ``hurry`` a vendor that hangs holds nobody else's removals back: what it did not answer in
+        time counts as unread.
         """
         recalled = await self._database.read(
             lambda tx: recall(tx, user, self.directories, policy.modes, self._sealer)
@@ -160,6 +162,7 @@ class Observer:
             thorough=thorough,
             doubted_since=recalled.doubted_since,
             groups_before=recalled.groups_before,
+            ordered=(*recalled.ordered, *ordered),
         )
         return await self._decided(whom, reading, policy)
 

@@ -12,7 +12,7 @@ from hooks.core.ids import OrganizationGroupId
 from hooks.core.membership import ORGANIZATION
 from hooks.core.memory import Memory
 from hooks.core.refusal import Cause
-from hooks.store import cursor, groups, journal, looks, mappings, people, refusals
+from hooks.store import cursor, groups, journal, looks, mappings, orders, people, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hooks.core.history import LogFacts
     from hooks.core.ids import DirectoryName, OktaUserId
     from hooks.core.membership import Mode
-    from hooks.core.memory import Link
+    from hooks.core.memory import Link, Ordered
     from hooks.store.database import Tx
     from hooks.store.people import Known
     from hooks.store.sealing import Sealer
@@ -41,6 +41,7 @@ class Recalled:
     watched_since: datetime | None
     doubted_since: datetime | None
     groups_before: Mapping[OrganizationGroupId, tuple[str, bool]]
+    ordered: tuple[Ordered, ...]
 
 
 def recall(
@@ -71,5 +72,6 @@ def recall(
         history=looks.log(tx, user),
         watched_since=cursor.watched_since(tx, modes),
         doubted_since=cursor.doubted(tx, user),
+        ordered=orders.waiting(tx, user),
         groups_before=groups.recall(tx, map(OrganizationGroupId, memories[ORGANIZATION].groups)),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hooks.core import attempt, report, returning
+from hooks.core import attempt, ordered, report, returning
 from hooks.core.attempt import Came, Next
 from hooks.core.membership import ORGANIZATION, Action, Mode, Standing, State
 from hooks.core.memory import Claim, Memory
@@ -18,7 +18,7 @@ from hooks.core.plan import DirectoryPlan, LocalPlan
 from hooks.core.reading import Account, Why
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.returning import derived
-from hooks.store import cursor, groups, journal, line, looks, mappings, people
+from hooks.store import cursor, groups, journal, line, looks, mappings, orders, people
 from hooks.store.journal import Wish
 from hooks.store.people import Stood
 from hooks.submit import Submit, TurnedAway
@@ -124,6 +124,7 @@ class Reconciler:
             for each in plan.places
         ]
         told = report.told(plan, report.names(reading, ()), reading=reading)
+        given = ordered.results(plan, ((wish.step, became) for wish, became in proved))
         accounts = [each for each in reading.answers.values() if isinstance(each, Account)]
         account = accounts[0] if len(accounts) == 1 else None
 
@@ -136,6 +137,7 @@ class Reconciler:
             if plan.contradictions or reading.doubted_since:
                 since = reading.doubted_since or reading.at
                 cursor.doubt(tx, user, since if plan.contradictions else None)
+            orders.answer(tx, user, given)
             if plan.local:
                 groups.remember(tx, [known.group for known in plan.local.groups])
             for each in plan.directories:

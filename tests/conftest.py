@@ -45,6 +45,13 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         help="play one stage of tests/chaos again, as a failure names it",
     )
     parser.addoption(
+        "--worlds",
+        type=int,
+        default=12,
+        metavar="N",
+        help="how many random worlds are stripped and restored (default: 12)",
+    )
+    parser.addoption(
         "--without-guard",
         metavar="NAME",
         help="run the tests of one guard of tests/guards.py with the guard taken away",
@@ -93,6 +100,13 @@ def chaos_trials(pytestconfig: pytest.Config) -> int:
     """How many seeds a chaos test plays."""
     trials: int = pytestconfig.getoption("--chaos-trials")
     return trials
+
+
+@pytest.fixture(scope="session")
+def worlds(pytestconfig: pytest.Config) -> int:
+    """How many random worlds are stripped and restored."""
+    number: int = pytestconfig.getoption("--worlds")
+    return number
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ from hooks.cli import (
     purge,
     recovery,
     replay,
+    restore,
     sandbox,
 )
 from hooks.cli.ends import FAILED, INTERRUPTED, OK, WRONG, code_of
@@ -92,6 +93,7 @@ app.command(short_help="One person's past, and why each group stays or goes.")(e
 lists.events.command("export")(export.export)
 app.add_typer(lists.events, name="events", short_help="Stored events: list, show, export.")
 app.command(short_help="Put events back in line: stored ones, or files.")(replay.replay)
+app.command(short_help="Give back what was removed, where the world agrees.")(restore.restore)
 app.command(short_help="The journal: every change, why, what became of it.")(lists.steps)
 app.add_typer(mappings.app, name="mappings", short_help="Push mappings: list, accept.")
 app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approve, reject.")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from hooks.cli.text import Record
     from hooks.core.ids import DirectoryName, OktaUserId, Uuid
+    from hooks.core.memory import Ordered
     from hooks.core.plan import Plan
     from hooks.core.policy import Limits, Policy
     from hooks.core.reading import Reading
@@ -61,6 +62,8 @@ class Foresight:
         self.losses = Losses(house.settings.modes)
         self.losses_then = Losses(house.settings.modes)
         self.unread = self.otherwise = 0
+        #: Removals to be planned as if they were ordered back.
+        self.ordered: dict[OktaUserId, tuple[Ordered, ...]] = {}
 
     @classmethod
     async def of(cls, house: House, other: Settings | None) -> Foresight:
@@ -109,7 +112,9 @@ class Foresight:
     async def _once(self, user: OktaUserId) -> Seen:
         observer = self._house.observer
         try:
-            reading, plan, names = await look.planned(self._house, user, self.policy)
+            reading, plan, names = await look.planned(
+                self._house, user, self.policy, self.ordered.get(user, ())
+            )
             if self.other is None or observer is None:
                 return Seen(user, reading, plan, None, names)
             more, other = await observer.otherwise(reading, self.other)

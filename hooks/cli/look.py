@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hooks.cli.text import Record
     from hooks.core.attempt import Next
     from hooks.core.ids import DirectoryName, Uuid
+    from hooks.core.memory import Ordered
     from hooks.core.plan import Plan
     from hooks.core.policy import Policy
     from hooks.core.reading import Reading
@@ -106,11 +107,14 @@ async def resolved(house: House, login: str, command: str) -> OktaUserId:
 
 
 async def planned(
-    house: House, user: OktaUserId, policy: Policy | None = None
+    house: House,
+    user: OktaUserId,
+    policy: Policy | None = None,
+    ordered: tuple[Ordered, ...] = (),
 ) -> tuple[Reading, Plan, dict[Uuid, str]]:
     """What would be done now, and what the groups are called; changes nothing.
 
-    ``policy``, unless it is the one in force.
+    ``policy``, unless it is the one in force; ``ordered``: as if this were ordered back.
     """
     from hooks.store import mappings, waiting
 
@@ -118,7 +122,7 @@ async def planned(
         raise FailedError("look: no vendors are open")
     claims = await house.database.read(lambda tx: waiting.claims(tx, user))
     policy = policy or await house.policy()
-    reading, plan = await house.observer.read(user, claims, policy, thorough=True)
+    reading, plan = await house.observer.read(user, claims, policy, thorough=True, ordered=ordered)
     links = await house.database.read(mappings.remembered)
     return reading, plan, report.names(reading, (link for each in links.values() for link in each))
 

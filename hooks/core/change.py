@@ -120,7 +120,7 @@ def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded |
         Action.REMOVE,
         group,
         _reason(scene),
-        _evidence(scene, group),
+        evidence(scene, group),
     )
 
 
@@ -256,7 +256,8 @@ def succeeded(
     return others - {reading.user_id}
 
 
-def _evidence(scene: Scene, group: Group) -> tuple[str, ...]:
+def evidence(scene: Scene, group: Group) -> tuple[str, ...]:
+    """Ids and statuses a step rests on."""
     user, app_user = scene.reading.user, scene.directory.app_user
     links = sorted(
         f"mapping:{link.mapping} source:{link.source}"
@@ -290,7 +291,7 @@ def candidates(scene: Scene) -> list[Group]:
     return sorted(group for group in groups if group.id not in observed or group.id in unsettled)
 
 
-def _may_gain(scene: Scene) -> bool:
+def may_gain(scene: Scene) -> bool:
     """The assignment is in force, and the person inside the pilot."""
     app_user = scene.directory.app_user
     outside = (Cause.OUT_OF_SCOPE, Cause.SCOPE_UNKNOWN)
@@ -299,7 +300,7 @@ def _may_gain(scene: Scene) -> bool:
     return isinstance(app_user, AppUser) and app_user.in_force
 
 
-def _made_anew(scene: Scene, group: Group) -> Cause | None:
+def made_anew(scene: Scene, group: Group) -> Cause | None:
     """The directory has another group of this name, and the remembered one no more."""
     others = (each for each in scene.record.groups or () if each.id != group.id)
     anew = any(each.display == group.display for each in others)
@@ -309,7 +310,7 @@ def _made_anew(scene: Scene, group: Group) -> Cause | None:
 def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
     """Judge one candidate; ``None`` if nothing wants it now."""
     managed = mapping.behind(group, scene.mappings)
-    if managed is None or _untouchable(scene, group) or not _may_gain(scene):
+    if managed is None or _untouchable(scene, group) or not may_gain(scene):
         return None
     mine = group_ids(scene.reading)
     granting = [
@@ -320,7 +321,7 @@ def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
     taken = scene.ledger.of(group.id)
     if taken and taken.unseen >= NO_EFFECT_AFTER:
         return scene.refuse(Cause.NO_EFFECT, group.id)
-    if cause := managed.cause or _made_anew(scene, group):
+    if cause := managed.cause or made_anew(scene, group):
         return scene.refuse(cause, group.id)
     app = frozenset({scene.directory.app_id})
     if claims.withheld(scene.found, app, granting, removing=False):
@@ -332,4 +333,4 @@ def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
         cause = checked if isinstance(checked, Cause) else Cause.MAPPING_UNREADABLE
         return scene.refuse(cause, group.id, checked if isinstance(checked, Unread) else None)
     reason = Reason.GIVEN_BACK if taken else Reason.WANTED
-    return Step(scene.directory.name, Action.ADD, group, reason, _evidence(scene, group))
+    return Step(scene.directory.name, Action.ADD, group, reason, evidence(scene, group))

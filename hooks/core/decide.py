@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hooks.core import claims, mapping, organization, protection
+from hooks.core import claims, mapping, ordered, organization, protection
 from hooks.core.asks import Ask, Asking
 from hooks.core.change import Scene, Succeeded, addition, candidates, removal
 from hooks.core.history import LogFacts
@@ -192,10 +192,16 @@ def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
         *(addition(scene, group) for group in candidates(scene)),
         *(Refusal(plan.name, Cause.GROUPS_MISSED, group) for group in sorted(gone)),
     ]
+    stepped: frozenset[Uuid] = frozenset(
+        each.group.id for each in results if isinstance(each, Step)
+    )
+    back = ordered.over_scim(scene, stepped)
+    results += [result for _, result in back]
     return _Decided(
         replace(
             plan,
             missed=gone,
+            answered=ordered.answered(back),
             steps=tuple(each for each in results if isinstance(each, Step)),
             refusals=tuple(
                 each.refusal if isinstance(each, Succeeded) else each

@@ -6,7 +6,7 @@ Must not know: what is wanted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.membership import Action, State
@@ -33,7 +33,7 @@ class Taken:
     """A membership we removed and have not given back.
 
     ``seen_gone`` once a reading showed it; ``unseen`` counts the changes sent since then whose
-    effect no reading has shown. ``why`` and ``at`` are those of the removal.
+    effect no reading has shown. ``why``, ``at`` and ``step`` are those of the removal.
     """
 
     group: Uuid
@@ -42,6 +42,7 @@ class Taken:
     why: str = ""
     at: datetime | None = None
     name: str = ""
+    step: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +163,4 @@ def _entry(step: PastStep, state: State, code: str, before: Taken | None) -> Tak
 
 
 def _taken(step: PastStep, *, seen_gone: bool, unseen: int = 0) -> Taken:
-    return Taken(step.group, seen_gone, unseen, step.reason, step.at, step.name)
+    return Taken(step.group, seen_gone, unseen, step.reason, step.at, step.name, step.id)

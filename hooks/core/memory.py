@@ -54,6 +54,17 @@ class PastStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordered:
+    """A removal an operator ordered back, by its id in the journal.
+
+    ``named``: one by one, so although others have changed the membership since.
+    """
+
+    step: int
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What the store knew of one person in one directory, or the organization.
 

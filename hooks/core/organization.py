@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hooks.core import ordered
 from hooks.core.asks import Ask, AskAccount, AskAccountGroups, Asking
 from hooks.core.change import Succeeded, never
 from hooks.core.ledger import UNWANTED, Resolved, settle
@@ -178,7 +179,12 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
         *(removal(scene, each) for each in sorted(plan.groups, key=lambda each: each.group)),
         *(addition(scene, each) for each in scene.ledger.taken),
     ]
-    results += _alarms(scene, {each.group.id for each in results if isinstance(each, Step)})
+    stepped: frozenset[Uuid] = frozenset(
+        each.group.id for each in results if isinstance(each, Step)
+    )
+    back = ordered.in_organization(scene, stepped)
+    results += [result for _, result in back]
+    results += _alarms(scene, stepped)
     gone = _missed(scene)
     results += [Refusal(ORGANIZATION, Cause.GROUPS_MISSED, group) for group in sorted(gone)]
     kept = tuple(each for each in results if isinstance(each, Kept))
@@ -201,6 +207,7 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
             kept=kept,
             ledger=ledger,
             missed=gone,
+            answered=ordered.answered(back),
         ),
         asks=frozenset(ask for each in results if isinstance(each, Asking) for ask in each.asks),
         others=frozenset(

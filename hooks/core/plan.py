@@ -43,6 +43,7 @@ class Reason(StrEnum):
     LOST_RULE = "lost_rule"
     GIVEN_BACK = "given_back"
     WANTED = "wanted"
+    RESTORED = "restored"
 
 
 class Because(StrEnum):
@@ -109,11 +110,25 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What becomes of one removal that was ordered back; ``cause`` is why it stays as it is.
+
+    ``added`` is the group, if the plan adds it; ``waits``: a later look may see it otherwise.
+    """
+
+    step: int
+    cause: Cause | None = None
+    added: Uuid | None = None
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PlacePlan:
     """What happens in one place, a directory or the organization, each settled on its own.
 
     ``ledger`` says what became of earlier steps; ``kept`` is everything that stays, and why;
-    ``missed`` are groups seen before which are to be looked for again.
+    ``missed`` are groups seen before which are to be looked for again; ``answered`` says what
+    becomes of removals that were ordered back.
     """
 
     name: DirectoryName
@@ -123,6 +138,7 @@ class PlacePlan:
     ledger: Ledger = field(default_factory=Ledger)
     kept: tuple[Kept, ...] = ()
     missed: frozenset[Uuid] = frozenset()
+    answered: tuple[Answered, ...] = ()
 
     @property
     def conclusive(self) -> bool:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ScimUserId,
     )
     from hooks.core.membership import Group, OrganizationGroup
-    from hooks.core.memory import Claimed, Link
+    from hooks.core.memory import Claimed, Link, Ordered
 
 
 class Missing(Enum):
@@ -229,6 +229,7 @@ class Reading:
     person there, and ``groups_before`` what those groups were called and whether they were synced;
     ``history`` is the log as read at the first start. An absence that was over
     before ``watched_since`` makes nobody returning: we did not watch, or only observed.
+    ``ordered`` are removals of ours an operator wants undone.
     ``doubted_since``: since when one look after the other was contradicted by some event.
     ``thorough``: an operator asked, so the log is asked whatever was heard.
     """
@@ -247,6 +248,7 @@ class Reading:
     thorough: bool = False
     doubted_since: datetime | None = None
     groups_before: Mapping[OrganizationGroupId, tuple[str, bool]] = field(default_factory=dict)
+    ordered: tuple[Ordered, ...] = ()
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
 
     @property

@@ -67,6 +67,9 @@ class Cause(StrEnum):
     PARKED = "parked"
     REJECTED = "rejected"
     ADMIN_LEFT = "admin_left"
+    RESTORE_UNWANTED = "restore_unwanted"
+    RESTORE_LATER = "restore_later"
+    MOVED_ON = "moved_on"
 
 
 WAY_OUT = {
@@ -122,6 +125,9 @@ WAY_OUT = {
     Cause.PARKED: "Atlassian refuses to change an inactive account; done when it is active.",
     Cause.REJECTED: "Atlassian refused to give back; hooks steps has the code (409-3: no licence).",
     Cause.ADMIN_LEFT: "Left, and still administers Atlassian: revoke the role by hand, now.",
+    Cause.RESTORE_UNWANTED: "Ordered back, and the next look would take it: change Okta or rules.",
+    Cause.RESTORE_LATER: "Ordered back; given once their return is settled, by itself.",
+    Cause.MOVED_ON: "Ordered back; others changed it since. To do it anyway: restore --step.",
 }
 
 #: What helps whatever was asked for; else the way out of the cause does.
@@ -152,6 +158,8 @@ _DECIDED = frozenset(
         Cause.LAST_ADMIN,
         Cause.PARKED,
         Cause.ADMIN_LEFT,
+        Cause.RESTORE_UNWANTED,
+        Cause.MOVED_ON,
     }
 )
 
@@ -163,6 +171,9 @@ _FINAL = frozenset(
         Cause.ORPHANED,
         Cause.NOT_MODIFIABLE,
         Cause.GRANTED_AGAIN,
+        Cause.RESTORE_UNWANTED,
+        Cause.RESTORE_LATER,
+        Cause.MOVED_ON,
     }
 )
 

@@ -5,18 +5,28 @@ Must live here: the record of every order. Must not know: how one is carried out
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from hooks.core.memory import Ordered
 from hooks.store.tables import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from sqlalchemy import Select
+
+    from hooks.core.ids import OktaUserId
     from hooks.store.database import Tx
 
 _order = Order.__table__  # type: ignore[attr-defined]
+
+_RESTORE, _NAMED = "restore", "restore_named"
+#: Microseconds after which nobody waits for an answer any more.
+_PATIENCE = 24 * 3600 * 1_000_000
 
 
 def record(tx: Tx, kind: str, ref: str, *, who: str, why: str, result: str = "") -> None:
@@ -49,6 +59,55 @@ def end(tx: Tx, order: int, result: str) -> None:
     """What was begun is done."""
     mine = _order.c.id == order
     tx.execute(update(_order).where(mine).values(done=tx.now, result=result[:256]))
+
+
+# -- removals to be given back -----------------------------------------------------------------
+
+
+def restore(
+    tx: Tx, user: OktaUserId, steps: Iterable[int], *, named: bool, who: str, why: str
+) -> None:
+    """Order removals of one person undone; the worker does it under their lease."""
+    row = {"kind": _NAMED if named else _RESTORE, "ref": user, "who": who[:128], "why": why[:512]}
+    asked = json.dumps(sorted(set(steps)))
+    tx.execute(_order.insert().values(**row, at=tx.now, result="", steps=asked))
+
+
+def waiting(tx: Tx, user: OktaUserId) -> tuple[Ordered, ...]:
+    """The removals of one person that are to be undone."""
+    return tuple(
+        Ordered(step, named=row.kind == _NAMED)
+        for row in tx.execute(_open(user))
+        for step in json.loads(row.steps)
+    )
+
+
+def answer(tx: Tx, user: OktaUserId, results: Mapping[int, str]) -> None:
+    """End what is answered in full, and what nobody could answer in a day."""
+    for row in tx.execute(_open(user)).all():
+        steps = json.loads(row.steps)
+        words = [results.get(step, "undecided") for step in steps]
+        if "undecided" in words and row.at > tx.now - _PATIENCE:
+            continue
+        counted = Counter(words)
+        end(tx, row.id, ", ".join(f"{counted[word]} {word}" for word in sorted(counted)))
+
+
+def _open(user: OktaUserId) -> Select[Any]:
+    mine = select(_order.c.id, _order.c.kind, _order.c.steps, _order.c.at)
+    return mine.where(
+        _order.c.ref == user, _order.c.done.is_(None), _order.c.kind.in_([_RESTORE, _NAMED])
+    ).order_by(_order.c.id)
+
+
+def restores(tx: Tx, limit: int) -> list[dict[str, object]]:
+    """What was ordered back, newest first."""
+    query = select(_order).where(_order.c.kind.in_([_RESTORE, _NAMED]))
+    rows = tx.execute(query.order_by(_order.c.id.desc()).limit(limit)).mappings()
+    return [{**row, "steps": json.loads(row["steps"])} for row in rows]
+
+
+# -- what was ordered --------------------------------------------------------------------------
 
 
 def about(tx: Tx, refs: Iterable[str]) -> list[dict[str, object]]:

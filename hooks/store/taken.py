@@ -1,0 +1,115 @@
+"""Removals of ours that could be undone: carried out, and not given back since. Design 3.5.
+
+Must live here: which those are. Must not know: whether the world wants them back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, func, select
+
+from hooks.core.ids import OktaUserId
+from hooks.core.ledger import BACK
+from hooks.core.membership import Action, State
+from hooks.store.tables import Incident, Outcome, Step
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Select
+
+    from hooks.store.database import Tx
+
+_step = Step.__table__  # type: ignore[attr-defined]
+_outcome = Outcome.__table__  # type: ignore[attr-defined]
+_incident = Incident.__table__  # type: ignore[attr-defined]
+
+_DONE = (State.SUBMITTED, State.SETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Which removals are meant: all that every field allows; ``since`` and ``until`` in us."""
+
+    users: tuple[OktaUserId, ...] = ()
+    since: int | None = None
+    until: int | None = None
+    incident: int | None = None
+    steps: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """One removal; ``at`` is when it was planned, in us."""
+
+    id: int
+    user: OktaUserId
+    directory: str
+    group: str
+    name: str
+    reason: str
+    at: int
+
+
+def page(tx: Tx, meant: Meant, *, after: int, limit: int) -> list[Gone]:
+    """The next of them by their ids."""
+    query = _query(meant).where(_step.c.id > after).order_by(_step.c.id).limit(limit)
+    return [
+        Gone(row.id, OktaUserId(row.user), row.directory, row.group, row.name, row.reason, row.at)
+        for row in tx.execute(query)
+    ]
+
+
+def incident(tx: Tx, number: int) -> bool:
+    """Whether there ever was such an incident."""
+    return bool(tx.execute(select(exists().where(_incident.c.id == number))).scalar_one())
+
+
+def _query(meant: Meant) -> Select[Any]:
+    # What others granted again counts too: somebody may have taken it since, which is told then.
+    back = (_last(_step) == State.ABANDONED) & (_last(_step, "code") == BACK)
+    query = select(_step).where(
+        _step.c.action == Action.REMOVE, _last(_step).in_(_DONE) | back, ~_followed()
+    )
+    if meant.steps:
+        query = query.where(_step.c.id.in_(meant.steps))
+    if meant.users:
+        query = query.where(_step.c.user.in_(meant.users))
+    if meant.since is not None:
+        query = query.where(_step.c.at >= meant.since)
+    if meant.until is not None:
+        query = query.where(_step.c.at < meant.until)
+    if meant.incident is not None:
+        end = func.coalesce(_incident.c.over, 1 << 62)
+        query = query.where(
+            exists().where(
+                _incident.c.id == meant.incident,
+                _incident.c.brake_class == _step.c.brake_class,
+                _step.c.at >= _incident.c.since,
+                _step.c.at <= end,
+            )
+        )
+    return query
+
+
+def _last(step: Any, column: str = "state") -> ColumnElement[str]:
+    """What became of a step last."""
+    mine = select(_outcome.c[column]).where(_outcome.c.step == step.c.id)
+    return mine.order_by(_outcome.c.id.desc()).limit(1).correlate(step).scalar_subquery()
+
+
+def _followed() -> ColumnElement[bool]:
+    """We have changed it again since: given back, or taken once more, which is what counts then."""
+    later = _step.alias("later")
+    return (
+        select(later.c.id)
+        .where(
+            later.c.user == _step.c.user,
+            later.c.directory == _step.c.directory,
+            later.c.group == _step.c.group,
+            later.c.id > _step.c.id,
+            _last(later).in_(_DONE),
+        )
+        .correlate(_step)
+        .exists()
+    )

@@ -1,0 +1,167 @@
+"""What was removed is given back by order: where a look would leave it, and nowhere else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hooks.core.membership import Action
+from hooks.store import line, orders, taken
+from hooks.store.database import Tx
+from hooks.store.taken import Meant
+from tests.running import Running, Time
+from tests.stories.cast import ALL, CLUB, JIRA, RULES, WIKI, Cast
+
+HOUR = timedelta(hours=2)
+
+
+async def order(run: Running, login: str, *, only: str = "", named: bool = False) -> None:
+    """Order everything back that was taken from somebody, or one group by its name."""
+    user = run.id(login)
+
+    def write(tx: Tx) -> None:
+        gone = taken.page(tx, Meant(users=(user,)), after=0, limit=100)
+        steps = [each.id for each in gone if only in ("", each.name)]
+        orders.restore(tx, user, steps, named=named, who="somebody", why="a story")
+        line.mark(tx, [user], "user", lane=line.URGENT, due_at=tx.now, events=False)
+
+    await run.house.database.write(write)
+    await run.settle()
+
+
+async def results(run: Running) -> list[object]:
+    """What came of each order, oldest first."""
+    rows = await run.house.database.read(lambda tx: orders.restores(tx, 100))
+    return [row["result"] for row in reversed(rows)]
+
+
+async def added(run: Running, login: str) -> int:
+    return sum(action == Action.ADD for action, *_ in await run.steps(login))
+
+
+async def test_who_came_back_after_long_gets_local_groups_back_only_by_order(
+    time: Time, database_url: str, tmp_path: Path
+) -> None:
+    cast = Cast(time)
+    login, world = cast.login["stays"], cast.world
+    async with cast.company.service(database_url, tmp_path, rules=RULES) as run:
+        world.deactivate(login)
+        await run.settle()
+        assert cast.has(login) == {CLUB}
+        time.push(HOUR)
+        world.activate(login)
+        await order(run, login)
+        # While the return is being settled, what no rule justifies waits; then it is given.
+        await run.settle(HOUR)
+        assert cast.has(login) == ALL
+        assert await results(run) == ["1 given back, 3 nothing to give"]
+        cast.nudge("stays")
+        await run.settle(HOUR)
+        assert cast.has(login) == ALL
+        assert await run.causes(login) == set()
+
+
+async def test_who_is_still_away_gets_nothing(time: Time, sqlite_url: str, tmp_path: Path) -> None:
+    cast = Cast(time)
+    login = cast.login["left"]
+    async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
+        cast.world.deactivate(login)
+        await run.settle()
+        await order(run, login)
+        assert cast.has(login) == {CLUB}
+        assert await results(run) == ["4 restore_unwanted"]
+        assert await added(run, login) == 0
+        cast.nudge("left")
+        await run.settle()
+        assert "restore_unwanted" not in await run.causes(login), "the order is over"
+
+
+async def test_who_lost_a_group_gets_back_only_what_okta_implies(
+    time: Time, sqlite_url: str, tmp_path: Path
+) -> None:
+    cast = Cast(time)
+    login = cast.login["moved"]
+    async with cast.company.service(
+        sqlite_url, tmp_path, rules=RULES, more='[policy]\nrestore = "none"\n'
+    ) as run:
+        for group in (cast.red, cast.licence):
+            cast.world.remove_from_group(login, group)
+        await run.settle()
+        assert cast.has(login) == ALL - {"red", JIRA}
+        await order(run, login)
+        assert cast.has(login) == ALL - {"red", JIRA}
+        assert await results(run) == ["2 restore_unwanted"]
+        cast.world.switches.group_push_delay = None
+        cast.world.switches.group_push_delay = 7 * 24 * 3600
+        cast.world.add_to_group(login, cast.licence)
+        await run.settle(HOUR)
+        assert JIRA not in cast.has(login), "policy.restore is none"
+        await order(run, login)
+        assert cast.has(login) == ALL - {"red"}
+
+
+async def test_what_others_changed_since_is_given_only_if_it_is_named(
+    time: Time, sqlite_url: str, tmp_path: Path
+) -> None:
+    cast = Cast(time)
+    login, world = cast.login["stays"], cast.world
+    async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
+        world.deactivate(login)
+        await run.settle()
+        time.push(HOUR)
+        world.activate(login)
+        await run.settle(HOUR)
+        assert cast.has(login) == ALL - {WIKI}
+        world.local_add(WIKI, login)
+        cast.nudge("stays")
+        await run.settle(HOUR)
+        world.local_remove(WIKI, login)
+        cast.nudge("stays")
+        await run.settle(HOUR)
+        await order(run, login, only=WIKI)
+        assert cast.has(login) == ALL - {WIKI}
+        assert await results(run) == ["1 moved_on"]
+        await order(run, login, only=WIKI, named=True)
+        assert cast.has(login) == ALL
+        assert (await results(run))[-1] == "1 given back"
+
+
+async def test_an_order_waits_for_a_vendor_that_does_not_answer(
+    time: Time, sqlite_url: str, tmp_path: Path
+) -> None:
+    cast = Cast(time)
+    login, world = cast.login["stays"], cast.world
+    async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
+        world.deactivate(login)
+        await run.settle()
+        time.push(HOUR)
+        world.activate(login)
+        await run.settle(HOUR)
+        fault = world.fault("org", status=500)
+        await order(run, login)
+        assert await results(run) == [""]
+        world.clear(fault)
+        await run.settle(HOUR)
+        assert cast.has(login) == ALL
+
+
+@pytest.mark.parametrize("days", [0, 2])
+async def test_an_order_that_nobody_can_judge_ends_after_a_day(
+    time: Time, sqlite_url: str, tmp_path: Path, days: int
+) -> None:
+    cast = Cast(time)
+    login, world = cast.login["stays"], cast.world
+    async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
+        world.deactivate(login)
+        await run.settle()
+        time.push(HOUR)
+        world.activate(login)
+        await run.settle(HOUR)
+        world.fault("org", status=500)
+        await order(run, login, only=WIKI)
+        time.push(timedelta(days=days))
+        cast.nudge("stays")
+        await run.settle()
+        assert await results(run) == ["1 undecided" if days else ""]
