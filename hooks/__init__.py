@@ -52,6 +52,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         inbox cursor                      events; places in long reads
         people known                      who is who; who holds what
         groups looks refusals             what is remembered of groups; told; left alone
+        observed                          what was planned and not to be sent
         mappings holds orders             which group is which; what waits for a person; was ordered
         seals erasure                     which key sealed what; everything of a person
         line                              who is due, leases and their fences

@@ -36,7 +36,7 @@ from hooks.core.ids import OktaUserId
 from hooks.core.refusal import Cause
 from hooks.gateways.pace import Lane, lane
 from hooks.gateways.visits import visiting
-from hooks.store import cursor, line, pause
+from hooks.store import cursor, line, observed, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,9 +110,13 @@ class Worker:
 
     def enroll(self, tx: Tx) -> None:
         """Put what is done regularly in line, and remember since when absences count."""
-        cursor.watch(tx, self.modes)
+        self._watch(tx)
         pause.prepare(tx)
         self.rounds.enroll(tx)
+
+    def _watch(self, tx: Tx) -> None:
+        if cursor.watch(tx, self.modes):
+            observed.hasten(tx)
 
     async def drain(self, patience: float = 20.0) -> None:
         """Let running looks end; what does not is left to its lease."""
@@ -126,7 +130,7 @@ class Worker:
     async def look_at(self, user: OktaUserId) -> Look | None:
         """Look at one person now, if nobody else is; for commands."""
         started = elapsed()
-        await self.database.write(lambda tx: cursor.watch(tx, self.modes))
+        await self.database.write(self._watch)
         leases = await self.database.write(lambda tx: line.lease(tx, limit=1, only=user))
         if not leases:
             return None

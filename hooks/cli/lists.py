@@ -169,6 +169,10 @@ def steps(
         bool,
         typer.Option("--parked", help="Only removals that wait for an inactive account."),
     ] = False,
+    observed: Annotated[
+        bool,
+        typer.Option("--observed", help="Only what mode enforce would have sent, and still would."),
+    ] = False,
     limit: Limit = 50,
     before: Before = None,
     as_json: Json = False,
@@ -178,11 +182,13 @@ def steps(
 
     subject = opening.okta_id(user)
     if refused:
-        if evidence or parked or before:
+        if evidence or parked or observed or before:
             raise UsageError("--refused goes with USER, --limit and --json only")
         _refused(subject, limit=limit, as_json=as_json)
         return
-    state = State.PARKED if parked else None
+    if parked and observed:
+        raise UsageError("steps: --parked or --observed, not both")
+    state = State.PARKED if parked else State.OBSERVED if observed else None
     rows = opening.ask(
         lambda tx: journal.list_steps(tx, user=subject, state=state, limit=limit, before=before)
     )

@@ -65,18 +65,23 @@ def named_otherwise(tx: Tx, apps: Mapping[DirectoryName, OktaAppId]) -> list[Dir
     return [name for name, app in sorted(apps.items()) if known.get(f"app/{name}", app) != app]
 
 
-def watch(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> None:
-    """Remember when we first started, and since when each directory's plans are sent."""
+def watch(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> bool:
+    """Remember when we first started, and since when each directory's plans are sent.
+
+    Whether plans are sent from now on that were only observed before.
+    """
     names = [_FIRST, *(f"mode/{name}" for name in modes)]
     # A directory taken out of the settings is not watched; put back, it begins anew.
     gone = _cursor.c.name.startswith("mode/") & _cursor.c.name.not_in(names)
     tx.execute(delete(_cursor).where(gone))
-    known = _values(tx, names)
+    known, enforced = _values(tx, names), False
     if _FIRST not in known:
         put(tx, _FIRST, str(tx.now))
     for name, mode in sorted(modes.items()):
         if known.get(f"mode/{name}", "").partition(" ")[0] != mode:
             put(tx, f"mode/{name}", f"{mode} {tx.now}")
+            enforced = enforced or (mode is Mode.ENFORCE and f"mode/{name}" in known)
+    return enforced
 
 
 def watched_since(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> datetime | None:

@@ -18,11 +18,11 @@ from hooks.core.ids import DirectoryName, Uuid
 from hooks.core.log_event import clean
 from hooks.core.membership import Action, State, Via
 from hooks.core.memory import PastStep
-from hooks.store import holds, line, pause
+from hooks.store import holds, line, observed, pause
 from hooks.store.tables import Outcome, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, ScalarSelect, Select
 
@@ -132,10 +132,12 @@ def admit(
     removals = [each for each in wishes if each.step.action is Action.REMOVE]
     classes = {each.step.brake_class: each.step.reason for each in removals if not each.observe}
     blocked = holds.blocked(tx, held.subject, classes, limits)
+    before = observed.standing(tx, held.subject)
+    _append(tx, observed.over(before, (each.step for each in wishes if each.observe), judged))
     admitted: list[tuple[int, Wish]] = []
     contended = 0
     for ordinal, wish in enumerate(wishes):
-        if wish.observe and _observed_before(tx, held.subject, wish):
+        if wish.observe and _same(before, wish.step):
             continue
         if wish.step.action is Action.REMOVE and wish.step.brake_class in blocked:
             continue
@@ -181,21 +183,10 @@ def _last(column: ColumnElement[T]) -> ScalarSelect[T]:
     return mine.order_by(_outcome.c.id.desc()).limit(1).correlate(_step).scalar_subquery()
 
 
-def _observed_before(tx: Tx, user: str, wish: Wish) -> bool:
+def _same(before: Mapping[tuple[str, str], tuple[int, str, str]], step: Planned) -> bool:
     """The last line about this membership says the same already."""
-    step = wish.step
-    last = tx.execute(
-        select(_step.c.action, _step.c.reason, _outcome.c.state)
-        .join(_outcome, _outcome.c.step == _step.c.id)
-        .where(
-            _step.c.user == user,
-            _step.c.directory == step.directory,
-            _step.c.group == step.group.id,
-        )
-        .order_by(_outcome.c.id.desc())
-        .limit(1)
-    ).one_or_none()
-    return last is not None and tuple(last) == (step.action, step.reason, State.OBSERVED)
+    known = before.get((step.directory, step.group.id))
+    return known is not None and known[1:] == (step.action, step.reason)
 
 
 def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
@@ -253,6 +244,8 @@ def list_steps(
     query = select(_step).order_by(_step.c.id.desc()).limit(limit)
     if state:
         query = query.where(_last(_outcome.c.state) == state)
+    if state is State.OBSERVED:
+        query = query.where(_last(_outcome.c.code) != observed.OVER)
     if user:
         query = query.where(_step.c.user == user)
     if before:

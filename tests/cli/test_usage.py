@@ -47,6 +47,8 @@ def test_help_is_readable_at_80_columns(
         ["steps", "--refused", "x"],
         ["steps", "--refused", "--evidence"],
         ["steps", "--refused", "--parked"],
+        ["steps", "--refused", "--observed"],
+        ["steps", "--parked", "--observed"],
         ["steps", "--refused", "--before", "1"],
         ["mappings", "accept", "gPm00000000000000000"],
         ["mappings", "accept", "x", "--reason", "y"],

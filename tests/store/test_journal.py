@@ -80,6 +80,8 @@ def test_a_plan_is_journalled_before_it_is_sent(database: Database, wall: Wall) 
         "ordinal": 0,
         "at": wall.us,
         "account": None,
+        "link": None,
+        "mac": None,
         "outcomes": [{"state": "open", "code": "", "at": wall.us}],
     }
     assert (newest["ordinal"], newest["action"], newest["brake_class"]) == (1, "add", "")

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hooks.core.ids import OktaUserId
+from hooks.core.membership import State
+from hooks.store import journal
 from tests.running import Running
 from tests.stories.company import STAFF, TEAMS, Company
 
@@ -48,6 +51,44 @@ async def test_observed_people_are_stripped_once_the_service_is_started_to_enfor
         company.world.deactivate(ann)
         await run.settle()
         assert company.groups(ann) == set()
+
+
+async def test_what_was_observed_is_done_once_it_is_enforced_if_it_still_is_wanted(
+    company: Company, database_url: str, tmp_path: Path
+) -> None:
+    """Nobody has to leave once more for it; and what is listed meanwhile is what would be done."""
+    ann, bob = company.hire("ann", "red", "green"), company.hire("bob", "red")
+    company.world.switches.group_push_delay = None
+    async with company.service(database_url, tmp_path, modes={"": "observe"}) as run:
+        for login in (ann, bob):
+            company.world.deactivate(login)
+        await run.settle()
+        assert await would(run) == {(ann, "red"), (ann, "green"), (bob, "red")}
+        company.world.activate(bob)
+        await run.settle()
+        assert await would(run) == {(ann, "red"), (ann, "green")}
+        company.world.deactivate(bob)
+        await run.settle()
+        assert await would(run) == {(ann, "red"), (ann, "green"), (bob, "red")}
+        company.world.activate(bob)
+    company.world.outbox.clear()
+    async with company.service(database_url, tmp_path) as run:
+        worker = run.house.worker
+        assert worker is not None
+        await run.house.database.write(worker.enroll)
+        await run.settle()
+        assert (company.groups(ann), company.groups(bob)) == (set(), {"red"})
+        assert await would(run) == set()
+        assert await run.holds() == []
+
+
+async def would(run: Running) -> set[tuple[str, str]]:
+    """What is listed as only observed: whose, and which group."""
+    rows = await run.house.database.read(
+        lambda tx: journal.list_steps(tx, state=State.OBSERVED, limit=100)
+    )
+    logins = {run.id(each.login): each.login for each in run.world.org.users.values()}
+    return {(logins[OktaUserId(str(row["user"]))], str(row["name"])) for row in rows}
 
 
 async def test_a_directory_may_have_a_mode_of_its_own(
