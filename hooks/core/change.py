@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import OktaUserId, ScimGroupId
+    from hooks.core.ids import OktaUserId, ScimGroupId, Uuid
     from hooks.core.ledger import Ledger
     from hooks.core.policy import Rule
 
@@ -238,6 +238,18 @@ def _successor(scene: Scene, group: ScimGroupId) -> Unread | Asking | Succeeded 
     if isinstance(found, frozenset):
         return Succeeded(scene.refuse(Cause.SUCCESSOR, group), found) if found else None
     return found
+
+
+def open_groups(results: Iterable[object]) -> frozenset[Uuid]:
+    """Groups that are to change, or are refused: all about which not everything is said."""
+    found: set[Uuid] = set()
+    for each in results:
+        result = each.refusal if isinstance(each, Succeeded) else each
+        if isinstance(result, Step):
+            found.add(result.group.id)
+        elif isinstance(result, Refusal) and result.group:
+            found.add(result.group)
+    return frozenset(found)
 
 
 def succeeded(

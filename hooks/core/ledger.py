@@ -7,12 +7,13 @@ Must not know: what is wanted.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hooks.core.membership import Action, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from hooks.core.ids import Uuid
@@ -26,6 +27,8 @@ UNKNOWN = "unknown"
 GONE = "gone"
 SUPERSEDED = "superseded"
 UNWANTED = "unwanted"
+#: What we changed shows within so long.
+_SHOWN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,8 @@ class Resolved:
 class Ledger:
     """``resolved`` is to be written; ``unsettled`` counts steps that were sent and not seen.
 
-    ``parked`` are removals Atlassian refused for an inactive account; ``back`` are removals after
-    which somebody else granted the membership again.
+    ``awaited`` are those steps. ``parked`` are removals Atlassian refused for an inactive account;
+    ``back`` are removals after which somebody else granted the membership again.
     """
 
     taken: tuple[Taken, ...] = ()
@@ -67,10 +70,26 @@ class Ledger:
     unsettled: int = 0
     parked: tuple[PastStep, ...] = ()
     back: tuple[PastStep, ...] = ()
+    awaited: tuple[PastStep, ...] = ()
 
     def of(self, group: Uuid) -> Taken | None:
         """The entry of one group."""
         return next((each for each in self.taken if each.group == group), None)
+
+    def without(self, wanted: Collection[Uuid], now: datetime) -> Ledger:
+        """The same, giving up steps whose effect is awaited and not ``wanted`` any more.
+
+        Their effect was undone before anybody saw it; if it shows after all, that is another
+        reading.
+        """
+        over = [
+            each
+            for each in self.awaited
+            if each.group not in wanted and each.at and now - each.at >= _SHOWN
+        ]
+        unwanted = tuple(Resolved(each.id, State.ABANDONED, UNWANTED) for each in over)
+        left = self.unsettled - len(over)
+        return replace(self, resolved=(*self.resolved, *unwanted), unsettled=left)
 
 
 def settle(history: Iterable[PastStep], observed: frozenset[Uuid]) -> Ledger:
@@ -83,7 +102,7 @@ def settle(history: Iterable[PastStep], observed: frozenset[Uuid]) -> Ledger:
     resolved: list[Resolved] = []
     parked: list[PastStep] = []
     back: list[PastStep] = []
-    unsettled = 0
+    awaited: list[PastStep] = []
     steps = [step for step in history if step.state in _KNOWN]
     last = {step.group: step.id for step in steps if step.state in _SENT or _doubtful(step)}
     for step in steps:
@@ -94,7 +113,8 @@ def settle(history: Iterable[PastStep], observed: frozenset[Uuid]) -> Ledger:
             resolved.append(became)
         state = became.state if became else State(step.state)
         code = became.code if became else step.code
-        unsettled += state is State.SUBMITTED
+        if state is State.SUBMITTED:
+            awaited.append(step)
         if state is State.PARKED:
             parked.append(step)
         if code == BACK:
@@ -104,7 +124,14 @@ def settle(history: Iterable[PastStep], observed: frozenset[Uuid]) -> Ledger:
             taken[step.group] = entry
         else:
             taken.pop(step.group, None)
-    return Ledger(tuple(taken.values()), tuple(resolved), unsettled, tuple(parked), tuple(back))
+    return Ledger(
+        tuple(taken.values()),
+        tuple(resolved),
+        len(awaited),
+        tuple(parked),
+        tuple(back),
+        tuple(awaited),
+    )
 
 
 _SENT = frozenset({State.OPEN, State.SUBMITTED, State.SETTLED, State.PARKED})

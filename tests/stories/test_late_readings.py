@@ -60,6 +60,34 @@ async def test_given_back_though_the_reading_still_shows_what_we_took(
         assert company.groups(ann) == set(TEAMS)
 
 
+async def test_what_others_undo_before_anybody_saw_it_is_not_awaited_for_ever(
+    company: Company, database_url: str, tmp_path: Path
+) -> None:
+    """Okta takes them out of a group as we give it back."""
+    world = company.world
+    ann = company.hire("ann", *TEAMS)
+    async with company.service(database_url, tmp_path) as run:
+        world.remove_from_group(ann, STAFF)
+        await run.settle()
+
+        async def observe(phase: str, _vendor: str, method: str, _path: str, _n: int) -> None:
+            if (phase, method) == ("after", "PATCH") and "red" in company.groups(ann):
+                world.observer = None
+                world.remove_from_group(ann, "red")
+                world.scim_remove(company.directory, "red", ann)
+
+        world.observer = observe
+        world.add_to_group(ann, STAFF)
+        await run.settle()
+        assert company.groups(ann) == set(TEAMS) - {"red"}
+        steps = await run.steps(ann)
+        assert ("add", "red", "given_back", "abandoned") in steps
+        assert {state for *_, state in steps} == {"settled", "abandoned"}
+        world.add_to_group(ann, "red")
+        await run.settle()
+        assert company.groups(ann) == set(TEAMS)
+
+
 @pytest.mark.parametrize("lag", [1, 8, 50])
 async def test_okta_still_shows_the_person_after_the_deactivation(
     company: Company, sqlite_url: str, tmp_path: Path, lag: int
