@@ -83,8 +83,12 @@ class CatchUp:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read on until ``stop``. Whatever fails is tried again; the place stays where it was."""
+        begun = False
         while not stop.is_set():
             try:
+                if not begun:  # what was lost while nothing ran need not wait for its minute
+                    await self.database.write(lambda tx: line.hasten(tx, line.APART))
+                    begun = True
                 await self.read_on(stop)
             except StoreError as error:
                 log.warning("store_failed", error=str(error))

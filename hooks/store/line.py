@@ -125,9 +125,10 @@ def enroll(tx: Tx, subject: str, kind: str) -> None:
 
 
 def hasten(tx: Tx, kind: str) -> None:
-    """Have standing work of a kind done now."""
+    """Have standing work of a kind done now, also what was given up."""
     free = _due.c.lease_until.is_(None)
-    tx.execute(update(_due).where(_due.c.kind == kind, free).values(due_at=tx.now))
+    now = {"due_at": tx.now, "dead": None, "dead_at": None}
+    tx.execute(update(_due).where(_due.c.kind == kind, free).values(**now))
 
 
 def lease(

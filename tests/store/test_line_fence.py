@@ -182,6 +182,15 @@ def test_who_kills_the_process_becomes_a_dead_letter(database: Database, wall: W
     assert waiting_events(database, ANN) == {uuid(1)}
 
 
+def test_standing_work_that_is_hastened_is_given_up_no_more(database: Database, wall: Wall) -> None:
+    crash(database, wall, ANN, MAX_CRASHES)
+    lease(database)
+    assert due(database, ANN).dead
+    database.write_now(lambda tx: line.hasten(tx, "user"))
+    assert due(database, ANN).dead is None
+    assert lease_one(database, ANN).subject == ANN
+
+
 def test_one_crash_less_is_no_dead_letter(database: Database, wall: Wall) -> None:
     crash(database, wall, ANN, MAX_CRASHES - 1)
     assert lease_one(database, ANN).abandoned

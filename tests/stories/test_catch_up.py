@@ -136,6 +136,27 @@ async def test_ten_minutes_down_with_hundreds_of_events_are_made_up_for(
         assert await run.dead() == []
 
 
+async def test_a_start_reads_on_at_once_however_short_the_stop_was(
+    company: Company, database_url: str, tmp_path: Path
+) -> None:
+    """The process before has read a moment ago; no time goes by but the start itself."""
+    ann = company.hire("ann", "red")
+    async with company.service(database_url, tmp_path) as run:
+        await run.catch_up()
+    company.world.deactivate(ann)
+    lost(company)
+    async with company.service(database_url, tmp_path) as run:
+        stop, reader = asyncio.Event(), run.house.catch_up
+        assert reader is not None
+        reader.bell.clear()
+        reading = asyncio.create_task(reader.run(stop))
+        await asyncio.wait_for(reader.bell.wait(), 5)
+        stop.set()
+        await reading
+        await run.settle()
+        assert company.groups(ann) == set()
+
+
 async def test_a_push_an_hour_after_ours_is_noticed_and_mended(
     company: Company, database_url: str, tmp_path: Path
 ) -> None:
