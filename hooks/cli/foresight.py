@@ -50,6 +50,14 @@ class Seen:
     names: Mapping[Uuid, str] = field(default_factory=dict)
     error: str = ""
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What a vendor did not answer; it may hide what would be done."""
+        plans = [each for each in (self.plan, self.other) if each]
+        return tuple(
+            sorted({str(each.cause) for plan in plans for each in plan.refusals if each.unread})
+        )
+
 
 class Foresight:
     """Plans people under the policy in force, and under another one if there is one to try."""
@@ -125,7 +133,7 @@ class Foresight:
             return Seen(user, error=str(error))
 
     def _counted(self, seen: Seen) -> Seen:
-        self.unread += seen.plan is None
+        self.unread += seen.plan is None or bool(seen.missing)
         self.otherwise += bool(differences(seen))
         for losses, plan in ((self.losses, seen.plan), (self.losses_then, seen.other)):
             if plan:
@@ -231,7 +239,9 @@ def show(seen: Seen, modes: Mapping[DirectoryName, Mode]) -> None:
 
 def _otherwise(seen: Seen) -> Iterator[str]:
     found = differences(seen)
-    if found:
+    if seen.missing:
+        yield f"user {seen.user}: not read whole: {', '.join(seen.missing)}"
+    elif found:
         yield f"user {seen.user}"
     for each in found:
         yield f"  {each['place']}  {each['name']}"

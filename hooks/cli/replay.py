@@ -73,7 +73,7 @@ def replay(
     Whom they are about is looked at again, with fresh readings; it may be repeated. --since and
     --until are about when an event came. Of another policy [policy], [[local_group]], [protect],
     [scope] and [brake] are read; what is not in it has its default. Exit code 1: something in a
-    file was broken, or somebody could not be planned, and all else was done.
+    file was broken, or somebody could not be read whole, and all else was done.
     """
     choice = Choice(since=since, until=until, type=kind, user=user, uuids=uuids, state=state)
     if bool(files) is bool(choice.words()):
@@ -308,5 +308,8 @@ async def _foresee(
             print(words)
         if other:
             print(f"{counted(work.otherwise)} of {len(users)} would be treated otherwise")
-    _tell(asked, told, said, {"people": people, **brake})
+        if work.unread:
+            words = "not read whole: what would be done with them is not told"
+            print(f"{counted(work.unread)} of {len(users)} {words}")
+    _tell(asked, told, said, {"people": people, "unread": work.unread, **brake})
     return not work.unread

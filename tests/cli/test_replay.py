@@ -295,9 +295,24 @@ def test_who_cannot_be_read_is_told_and_the_others_are_planned(settled: Desk) ->
     user = settled.story.person.id
     settled.story.world.fault("okta", path=f"/api/v1/users/{user}", method="GET", status=500)
     ran = settled("replay", "--state", "settled", "--dry-run")
-    assert ran.code == 0
+    assert ran.code == 1
     assert "user_unread" in ran.out
     assert f"user {settled.story.colleague.id}: nothing to change" in ran.out
+    assert "1 person of 2 not read whole" in ran.out
+    told = settled("replay", "--state", "settled", "--dry-run", "--json")
+    assert (told.code, told.json()["unread"]) == (1, 1)
+
+
+def test_another_policy_is_not_told_to_change_nothing_for_who_cannot_be_read(
+    settled: Desk,
+) -> None:
+    settled.story.remove_from_old_group()
+    settled.story.world.fault("okta", path="/api/v1/users/", method="GET", status=401)
+    same = str(settled.folder / "hooks.toml")
+    ran = settled("replay", "--state", "settled", "--dry-run", "--policy", same)
+    assert ran.code == 1
+    assert f"user {settled.story.person.id}: not read whole: user_unread" in ran.out
+    assert "2 people of 2 not read whole" in ran.out
 
 
 # -- another policy ----------------------------------------------------------------------------
