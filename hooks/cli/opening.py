@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import getpass
 import logging
-from contextlib import asynccontextmanager
+import signal
+import threading
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -17,7 +19,7 @@ from hooks.core.ids import OktaUserId
 from hooks.settings import Role, load
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from hooks.settings import Settings
     from hooks.store.database import Tx
@@ -157,6 +159,20 @@ def with_house(work: Callable[[House], T]) -> T:
 
     async def run() -> T:
         async with opened(Role.STORE) as house:
-            return work(house)
+            with interruptible():
+                return work(house)
 
     return asyncio.run(run())
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let an interrupt end work that never awaits; asyncio alone would let it run to its end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

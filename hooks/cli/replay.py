@@ -130,7 +130,8 @@ async def _replay(asked: _Asked) -> bool:
     async with opening.opened(role, vendors=asked.reads) as house:
         other = with_policy(house.settings, str(asked.policy)) if asked.policy else None
         said = _Said()
-        told = _done(house, asked, said)
+        with opening.interruptible():
+            told = _done(house, asked, said)
         whole = not told.broken
         if not asked.reads:
             _tell(asked, told, said, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,24 @@ def test_a_file_comes_from_stdin(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert ran.code == 1
     assert ran.err == "stdin, line 2: not JSON\n"
     assert due(desk, desk.story.person.id)
+
+
+class Interrupted(io.BytesIO):
+    """A file during which somebody gives up."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        signal.raise_signal(signal.SIGINT)
+        return super().read(size)
+
+
+def test_an_interrupt_ends_it_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = Interrupted(json.dumps(desk.story.world.log.all()).encode())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(body))
+    ran = desk("replay", "-", "--reason", "x")
+    assert (ran.code, ran.out) == (130, "")
+    assert not due(desk, desk.story.person.id)
+    ((*_, result, done),) = orders(desk)
+    assert (result, done) == ("", False)
 
 
 def test_what_is_broken_ends_with_1_and_the_rest_is_done(desk: Desk) -> None:
