@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 #: Events read at once; their payloads are in memory together.
 _TOGETHER = 100
-_NOT_KEPT = "no payload is kept of events of other apps and types"
+NOT_KEPT = "no payload is kept of events of other apps and types"
+NOT_JSON = "the payload is nothing JSON can say"
 
 
 def export(
@@ -64,7 +65,7 @@ def _written(database: Database, sealer: Sealer, chosen: Chosen) -> int:
             print(json.dumps(_head(row) | _payload(row, sealer)))
         except (UnsealedError, ValueError, RecursionError) as error:
             known = isinstance(error, UnsealedError)
-            why = str(error) if known else "the payload is nothing JSON can say"
+            why = str(error) if known else NOT_JSON
             print(json.dumps(_head(row) | {"event": None, "error": why}))
             lost += 1
     return lost
@@ -95,12 +96,15 @@ def _head(row: Mapping[str, object]) -> Record:
 def _payload(row: Mapping[str, object], sealer: Sealer) -> Record:
     sealed = row["sealed"]
     if not isinstance(sealed, bytes | memoryview):
-        return {"event": None, "payload": _NOT_KEPT}
-    return {"event": _opened(sealer.open(bytes(sealed), str(row["uuid"])))}
+        return {"event": None, "payload": NOT_KEPT}
+    return {"event": readable(sealer.open(bytes(sealed), str(row["uuid"])))}
 
 
-def _opened(payload: bytes) -> object:
-    """The payload as JSON everybody can read: what Okta sent may be less than that."""
+def readable(payload: bytes) -> object:
+    """The payload as JSON everybody can read: what Okta sent may be less than that.
+
+    Raises: ValueError or RecursionError if even so it is none.
+    """
     return json.loads(
         payload.decode("utf-8", "replace"),
         strict=False,

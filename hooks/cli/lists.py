@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hooks.cli import opening, text
 from hooks.cli.ends import FailedError, UsageError
+from hooks.cli.export import NOT_JSON, NOT_KEPT, readable
 from hooks.cli.opening import Before, Json, Limit
 from hooks.core.ids import Uuid
 from hooks.core.membership import State
@@ -115,7 +115,7 @@ def show_event(
     if found is None:
         raise FailedError(f"events: {known} is not stored; `hooks events` lists what is")
     record = _event(found[0])
-    content = json.loads(found[1]) if found[1] else None
+    content = _content(found[1]) if found[1] else None
     if as_json:
         text.as_json(record | ({"payload": content} if payload else {}))
         return
@@ -124,9 +124,16 @@ def show_event(
     if payload:
         print()
         if content is None:
-            print("no payload is kept of events of other apps and types")
+            print(NOT_KEPT)
         else:
             text.as_json(content)
+
+
+def _content(payload: bytes) -> object:
+    try:
+        return readable(payload)
+    except (ValueError, RecursionError):
+        raise FailedError(f"events: {NOT_JSON}") from None
 
 
 def _event(row: Mapping[str, object]) -> Record:

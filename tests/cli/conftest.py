@@ -86,9 +86,9 @@ class Desk:
         (held,) = self.write(lambda tx: line.lease(tx, limit=1, only=user))
         self.write(lambda tx: line.settle(tx, held, DeadLetter(why)))
 
-    def deliver(self) -> list[str]:
-        """Store every event the System Log has, as the hook would; their uuids."""
-        bodies = [delivery([event]) for event in self.story.world.log.all()]
+    def deliver(self, *bodies: bytes) -> list[str]:
+        """Store these deliveries, or every event the System Log has, as the hook would; uuids."""
+        bodies = bodies or tuple(delivery([event]) for event in self.story.world.log.all())
         events = [event for body in bodies for event in parse_delivery(body).events]
         apps = frozenset({OktaAppId(self.story.app.id)})
         origins = {each.uuid: Origin() for each in events}

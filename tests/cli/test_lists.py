@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -74,6 +75,26 @@ def test_an_event_is_shown_without_the_key_it_was_sealed_with(
     ran = desk("events", "show", uuid, "--payload")
     assert ran.code == 1
     assert ran.err.startswith("store: sealed with key")
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        pytest.param(b'"\xff\xfe"', "\ufffd\ufffd", id="no UTF-8"),
+        pytest.param(b"9" * 5000, None, id="a number without end"),
+        pytest.param(b"1e999", None, id="more than any number"),
+        pytest.param(b'"\x01\n"', "\x01\n", id="raw control characters"),
+    ],
+)
+def test_a_payload_that_is_no_proper_json_is_shown_as_json(
+    desk: Desk, sent: bytes, shown: str | None
+) -> None:
+    event = b'{"eventType":"user.lifecycle.deactivate","displayMessage":' + sent + b"}"
+    (uuid,) = desk.deliver(b'{"data":{"events":[' + event + b"]}}")
+    ran = desk("events", "show", uuid, "--payload", "--json")
+    assert ran.code == 0
+    payload = json.loads(ran.out, parse_constant=pytest.fail)["payload"]
+    assert payload["displayMessage"] == shown
 
 
 def test_an_event_that_does_not_concern_us_has_no_payload(desk: Desk) -> None:
