@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -39,6 +40,9 @@ _DEAD_REASONS = {
     "crashes": "the process died each time it looked; find out why, then retry",
     "fault": "a fault of this program; report it with the log line `fault`, then retry",
 }
+
+
+_KIND_AND_NAME = re.compile(r"[a-z]+/[A-Za-z0-9]+")
 
 
 class Cause(StrEnum):
@@ -185,7 +189,8 @@ def _letters(why: Cause | None, since: str | None, until: str | None) -> Letters
 
 
 def _subject(text_: str) -> str:
-    if OktaId.maybe(text_.removeprefix("group/")) is None:
+    """A person by their id alone, all else with its kind in front, such as ``catchup/log``."""
+    if OktaId.maybe(text_) is None and _KIND_AND_NAME.fullmatch(text_) is None:
         raise UsageError("SUBJECT: write the id as `hooks dead` lists it")
     return text_
 

@@ -110,10 +110,21 @@ def test_one_that_is_no_dead_letter_and_none_is_put_back(three: Desk) -> None:
     assert three.dump() == before
 
 
-def test_the_letter_of_a_group_is_put_back_by_the_id_it_is_listed_with(desk: Desk) -> None:
-    group = "00g00000000000000001"
-    desk.write(lambda tx: line.mark(tx, [group], "group", lane=1, due_at=tx.now, events=True))
-    desk.write(lambda tx: line._bury(tx, f"group/{group}", "attempts"))
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("group", "00g00000000000000001"),
+        ("push", "00g00000000000000001"),
+        ("census", "0oa00000000000000001"),
+        (line.APART, "log"),
+        ("purge", "purge"),
+    ],
+)
+def test_whatever_is_given_up_on_is_put_back_by_the_name_it_is_listed_with(
+    desk: Desk, kind: str, name: str
+) -> None:
+    desk.write(lambda tx: line.mark(tx, [name], kind, lane=1, due_at=tx.now, events=True))
+    desk.write(lambda tx: line._bury(tx, f"{kind}/{name}", "crashes"))
     (listed,) = letters(desk)
     assert desk("dead", "show", listed).code == 0
     assert desk("dead", "retry", listed, "--reason", "x").code == 0
