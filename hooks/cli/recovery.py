@@ -89,16 +89,14 @@ def pause(why: Why) -> None:
     """
     reason = opening.reason(why)
     begun = opening.change(lambda tx: _begin(tx, reason))
-    if not begun:
-        print("paused already; see: hooks resume")
-        return
     until = time.monotonic() + PATIENCE
     while under_way := opening.ask(_under_way):
         if time.monotonic() > until:
             looks = counted(under_way, "look", "looks")
             raise FailedError(f"pause: it is in force; {looks} under way may still write")
         time.sleep(_POLL)
-    print("paused: nothing is written to Okta or Atlassian; events are still stored")
+    already = "" if begun else " already"
+    print(f"paused{already}: nothing is written to Okta or Atlassian; events are still stored")
     print("Go on with: hooks resume --reason TEXT")
 
 

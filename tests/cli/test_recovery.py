@@ -127,3 +127,5 @@ def test_pause_says_when_somebody_may_still_write(
     assert (ran.code, ran.out) == (1, "")
     assert "1 look under way may still write" in ran.err
     assert desk.read(pause.paused) is not None
+    again = desk("pause", *WHY)
+    assert (again.code, again.out) == (1, ""), "it is asked again, and answered as truly"
