@@ -257,7 +257,22 @@ def _failure(error: SQLAlchemyError) -> StoreError:
     if getattr(origin, "sqlite_errorcode", None) in _LOCKED:
         return BusyError("store: another process holds the database")
     code = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None) or ""
-    return StoreError(f"store: {type(origin or error).__name__} {code}".rstrip())
+    name = f"{type(origin or error).__name__} {code}".rstrip()
+    # A connection that cannot be made, or is lost, has no code.
+    words = next((each for start, each in _WORDS.items() if name.startswith(start)), "")
+    words = words or (_UNREACHED if name == "OperationalError" else "")
+    return StoreError(f"store: {name}{words and f': {words}'}")
+
+
+#: What an operator can do something about.
+_WORDS = {
+    "OperationalError SQLITE_CANTOPEN": "the file cannot be opened; check HOOKS_DATABASE_URL",
+    "DatabaseError SQLITE_NOTADB": "the file is no database; check HOOKS_DATABASE_URL",
+    "DatabaseError SQLITE_CORRUPT": "the file is damaged; restore a backup of it",
+    "OperationalError SQLITE_READONLY": "the file, or its folder, may not be written",
+    "OperationalError SQLITE_FULL": "the disk is full",
+}
+_UNREACHED = "PostgreSQL cannot be reached, or refuses this user; check HOOKS_DATABASE_URL"
 
 
 def _sqlite_engine(url: Any) -> Engine:

@@ -221,6 +221,20 @@ def test_a_refused_row_is_not_repeated_by_postgresql(postgresql: Database) -> No
     nothing_given_away(caught.value)
 
 
+def test_a_database_that_is_none_says_where_to_look(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database" * 1000)
+    for url, words in (
+        (f"sqlite:///{tmp_path}", "the file cannot be opened"),
+        (f"sqlite:///{tmp_path}/notes.txt", "the file is no database"),
+        ("postgresql://ann:planted@127.0.0.1:1/x", "PostgreSQL cannot be reached"),
+    ):
+        with closing(Database(url, Clock())) as database, pytest.raises(StoreError) as caught:
+            database.read_now(lambda tx: tx.execute(text("SELECT 1")))
+        assert f": {words}" in str(caught.value)
+        assert "HOOKS_DATABASE_URL" in str(caught.value)
+        assert "planted" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
