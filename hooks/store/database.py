@@ -194,14 +194,19 @@ class Database:
         return self.clock.now_us()
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """One connection in one transaction, for migrations, which take their time."""
-        with _errors(), self._engine.begin() as connection:
+    def connection(self, *, reads: bool = False) -> Iterator[Connection]:
+        """One connection in one transaction, for migrations, which take their time.
+
+        With ``reads`` it waits for nobody who writes.
+        """
+        with _errors(), self._engine.connect() as connection:
+            connection.execution_options(hooks_reads=reads)
             wire: Any = connection.connection.driver_connection
             if self.postgres:
                 wire.patience = None
             try:
-                yield connection
+                with connection.begin():
+                    yield connection
             finally:
                 if self.postgres:
                     wire.patience = _SILENCE_SECONDS

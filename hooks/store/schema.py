@@ -38,13 +38,13 @@ def revision(connection: Connection) -> str | None:
 
 def behind(database: Database) -> bool:
     """Whether ``migrate`` would do something. A newer schema than ours is not behind."""
-    with database.connection() as connection:
+    with database.connection(reads=True) as connection:
         return (revision(connection) or "") < HEAD
 
 
 def newer(database: Database) -> str | None:
     """The revision of a schema that a later release has brought further, which is no fault."""
-    with database.connection() as connection:
+    with database.connection(reads=True) as connection:
         now = revision(connection) or ""
     return now if now > HEAD else None
 

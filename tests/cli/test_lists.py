@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -50,6 +52,15 @@ def test_events_are_filtered(desk: Desk) -> None:
     user = desk.story.person.id
     told = desk("events", "--about", user, "--type", kind, "--json").json()
     assert {(each["subject"], each["type"]) for each in told} == {(user, kind)}
+
+
+@pytest.mark.parametrize("arguments", LISTS, ids=" ".join)
+def test_a_list_waits_for_nobody_who_writes(desk: Desk, arguments: list[str]) -> None:
+    path = desk.environ["HOOKS_DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ran = desk(*arguments)
+    assert (ran.code, ran.err) == (0, "")
 
 
 def test_a_payload_is_opened_only_when_asked_for(desk: Desk) -> None:
