@@ -8,9 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hooks.cli import recovery
+from hooks.cli.keys import new_key
 from hooks.core.attempt import Idle
+from hooks.core.errors import UnsealedError
 from hooks.sandbox.story import CONFLUENCE, PERSON
+from hooks.settings import Role, load
 from hooks.store import inbox, line, orders, pause
+from hooks.store.sealing import Sealer
 from tests.cli.conftest import Desk
 
 WHY = ("--reason", "a change of Atlassian's plan")
@@ -32,6 +36,23 @@ def test_a_range_of_the_log_is_stored_and_put_in_line_once(desk: Desk) -> None:
     assert {row["origin"] for row in stored} == {"log"}
     again = desk("catch-up", "--since", ago(hours=1), "--json").json()
     assert again == first | {"new": 0}
+
+
+def test_it_is_the_way_out_when_the_newest_key_is_lost_for_good(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`hooks serve` starts only if the newest event opens."""
+    desk.deliver()
+    key = new_key()
+    monkeypatch.setenv("HOOKS_SEALING_KEYS", key)
+    sealer = Sealer(
+        load({**desk.environ, "HOOKS_SEALING_KEYS": key}, need=Role.STORE).secrets.sealing_keys
+    )
+    with pytest.raises(UnsealedError):
+        desk.read(lambda tx: inbox.check_seal(tx, sealer))
+    desk.story.remove_from_old_group()
+    assert desk("catch-up", "--since", ago(hours=1)).code == 0
+    desk.read(lambda tx: inbox.check_seal(tx, sealer))
 
 
 def test_it_warns_of_what_a_range_may_miss(desk: Desk) -> None:
