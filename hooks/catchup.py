@@ -126,10 +126,18 @@ class CatchUp:
         await self._settle(held, LookAgain(self.clock.now() + rest))
         return read
 
-    async def between(self, since: datetime, until: datetime, *, store: bool = True) -> Read:
+    async def between(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        store: bool = True,
+        progress: Callable[[Read], None] = lambda _: None,
+    ) -> Read:
         """Read what was published between two instants, which may miss what was stored late.
 
-        Without ``store`` nothing is kept, and ``new`` is 0. Raises: HooksErrors of the gateway.
+        Without ``store`` nothing is kept, and ``new`` is 0. ``progress`` hears after each page of
+        how far it is. Raises: HooksErrors of the gateway.
         """
         found = Read()
         async for page in self.okta.between(since, until, LOG_TYPES):
@@ -138,6 +146,7 @@ class CatchUp:
             if store:
                 new = await self.database.write(lambda tx, events=events: self._put(tx, events))  # type: ignore[misc]
             found += self._told(events, new)
+            progress(found)
         return found
 
     # -- one reading ---------------------------------------------------------------------------

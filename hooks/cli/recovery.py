@@ -13,6 +13,7 @@ import typer
 from hooks.cli import opening, text
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json, Why
+from hooks.cli.progress import Progress
 from hooks.core.report import counted
 from hooks.settings import Role
 
@@ -75,7 +76,18 @@ async def _catch_up(since: datetime | None, until: datetime | None, *, dry_run: 
             raise UsageError("--since: write an instant before --until, and before now")
         if since < now - KEPT + timedelta(hours=1):
             raise UsageError(f"--since: Okta keeps {KEPT.days} days of its log")
-        return await house.catch_up.between(since, end, store=not dry_run)
+        progress = Progress("catch-up")
+        try:
+            return await house.catch_up.between(
+                since,
+                end,
+                store=not dry_run,
+                progress=lambda read: progress.say(
+                    f"{counted(read.events, 'event', 'events')} read so far"
+                ),
+            )
+        finally:
+            progress.end()
 
 
 # -- pause -------------------------------------------------------------------------------------

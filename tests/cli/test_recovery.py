@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hooks.cli import recovery
+from hooks.cli import progress, recovery
 from hooks.cli.keys import new_key
 from hooks.core.attempt import Idle
 from hooks.core.errors import UnsealedError
@@ -53,6 +54,13 @@ def test_it_is_the_way_out_when_the_newest_key_is_lost_for_good(
     desk.story.remove_from_old_group()
     assert desk("catch-up", "--since", ago(hours=1)).code == 0
     desk.read(lambda tx: inbox.check_seal(tx, sealer))
+
+
+def test_a_long_range_says_how_far_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_FIRST", 0.0)
+    desk.story.remove_from_old_group()
+    ran = desk("catch-up", "--since", ago(hours=1))
+    assert re.match(r"catch-up: \d+ events read so far\n", ran.err)
 
 
 def test_it_warns_of_what_a_range_may_miss(desk: Desk) -> None:
