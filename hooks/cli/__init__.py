@@ -6,6 +6,7 @@ Must not know: what any command does.
 
 from __future__ import annotations
 
+import errno
 import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated
@@ -44,6 +45,9 @@ Settings come from hooks.toml (or the file HOOKS_CONFIG names) and from the envi
 
 Exit codes: 0 done, 1 something failed, 2 wrong usage or settings and nothing done.
 """
+
+#: Where a command's answer goes there is no room for it.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 app = typer.Typer(
     name="hooks",
@@ -122,16 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(str(error), code_of(error))
     except typer.TyperException as error:
         return _misused(error)
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = None  # nobody reads on; nothing is to be flushed
+    except SystemExit:  # so typer ends where nobody reads on; what it would flush it forgets
         return OK
     except Exception as error:  # noqa: BLE001  # a traceback may show what must not be shown
-        name = type(error).__name__
-        return _failed(f"hooks: {name}, which is a fault of this program; report it", FAILED)
+        return _failed(_fault(error), FAILED)
     return code if isinstance(code, int) else OK
 
 
@@ -144,6 +144,12 @@ def _misused(error: typer.TyperException) -> int:
         print(context.get_help() if context else "", file=sys.stderr)
         return WRONG
     return _failed(f"{path}: {message}; see: {path} --help", WRONG)
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"hooks: {error.strerror}"
+    return f"hooks: {type(error).__name__}, which is a fault of this program; report it"
 
 
 def _failed(message: str, code: int) -> int:

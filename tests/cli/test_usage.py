@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
@@ -154,3 +158,22 @@ def test_a_fault_of_ours_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch
     ran = desk("steps")
     assert ran.code == 1
     assert ran.err == "hooks: ZeroDivisionError, which is a fault of this program; report it\n"
+
+
+def told_to(output: int) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "hooks", "keys", "new"]
+    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
+
+
+def test_a_full_disk_is_no_fault_of_ours() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = told_to(full.fileno())
+    assert (ran.returncode, ran.stderr) == (1, b"hooks: No space left on device\n")
+
+
+def test_nobody_who_reads_on_is_no_failure() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    ran = told_to(writes)
+    os.close(writes)
+    assert (ran.returncode, ran.stderr) == (0, b"")
