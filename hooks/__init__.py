@@ -60,7 +60,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         waiting pause tally               what causes a look; whether anything is written; counts
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine
-        tables sealing                    shape, secrecy
+        tables sealing engines            shape, secrecy, how each engine is opened
     figures  clock  logs  release         every metric; the time; what lines hold; which one it is
     core/                                 what we decide: pure
         decide report                     a reading and a policy in, a plan out; words for it

@@ -1,4 +1,4 @@
-"""The engine: transactions as plain functions on threads of our own, on SQLite or PostgreSQL.
+"""Transactions as plain functions on threads of our own, on SQLite or PostgreSQL.
 
 Must live here: how a transaction begins, ends and fails. Must not know: what is stored.
 A transaction is a function of ``Tx``; there is no ``await`` in it, so no HTTP can happen inside.
@@ -14,47 +14,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import make_url, text
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from hooks.clock import elapsed
-from hooks.core.errors import BusyError, StoreError
+from hooks.core.errors import StoreError
+from hooks.store.engines import (
+    POSTGRES_THREADS,
+    SILENCE_SECONDS,
+    errors,
+    postgres_engine,
+    sqlite_engine,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Connection, CursorResult, Engine, Executable
+    from sqlalchemy import Connection, CursorResult, Executable
     from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.clock import Clock
 
 T = TypeVar("T")
 
-#: SQLite waits this long for another process's write; Okta gives us three seconds in all.
-_SQLITE_BUSY_SECONDS = 1.5
-#: Deleted rows are zeroed, here and not by who deletes, because SQLite cannot zero them later; of
-#: 3,000 deliveries each way, in turn, the median of a commit was 4.12 ms with it, 4.15 without.
-_PRAGMAS = (
-    "journal_mode = WAL",
-    "synchronous = FULL",
-    "foreign_keys = ON",
-    "secure_delete = ON",
-    "wal_autocheckpoint = 10000",
-)
 #: Seconds from one checkpoint of SQLite's log to the next. Done by the writer itself, at the usual
 #: 1,000 pages, the slowest hundredth of deliveries took 1.5 times as long with 500,000 events as
 #: with none, done beside it 0.9 to 1.1 times; 1.1 to 1.4 at every second, 1.2 to 1.3 at every
-#: fourth. The writer's own limit, above, is for when this falls behind.
+#: fourth. The writer's own limit is for when this falls behind.
 _CHECKPOINT_SECONDS = 0.25
-#: Threads and connections on PostgreSQL; SQLite has one writer whatever is asked.
-_POSTGRES_THREADS = 6
 #: Bytes of a file read at once.
 _CHUNK = 1 << 20
-#: Longest wait for PostgreSQL's answer: longer than it may work on a statement itself.
-_SILENCE_SECONDS = 7.0
-#: SQLITE_BUSY, and the same while WAL recovers. Source: sqlite.org/rescode.html.
-_LOCKED = frozenset({5, 261})
 #: Seconds of rest for each second of long work: others have four fifths of the one writer.
 _REST = 4.0
 #: How often another clock is read; clocks drift by some milliseconds meanwhile.
@@ -104,10 +94,10 @@ class Database:
         self._closed = False
         self._follow_again = 0.0
         if self.postgres:
-            self._engine = _postgres_engine(parsed.set(drivername="postgresql+psycopg"))
+            self._engine = postgres_engine(parsed.set(drivername="postgresql+psycopg"))
         else:
-            self._engine = _sqlite_engine(parsed.set(drivername="sqlite+pysqlite"))
-        threads = _POSTGRES_THREADS if self.postgres else 1
+            self._engine = sqlite_engine(parsed.set(drivername="sqlite+pysqlite"))
+        threads = POSTGRES_THREADS if self.postgres else 1
         self._writers = ThreadPoolExecutor(threads, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-read")
         self._checkpointer = ThreadPoolExecutor(1, thread_name_prefix="store-checkpoint")
@@ -149,7 +139,7 @@ class Database:
 
     def write_now(self, transaction: Callable[[Tx], T]) -> T:
         """As ``write``, on the calling thread."""
-        with _errors():
+        with errors():
             for pause in _PAUSES:
                 try:
                     return self._once(transaction)
@@ -161,7 +151,7 @@ class Database:
 
     def read_now(self, query: Callable[[Tx], T]) -> T:
         """As ``read``, on the calling thread."""
-        with _errors(), self._engine.connect() as connection:
+        with errors(), self._engine.connect() as connection:
             if not self.postgres:
                 connection = connection.execution_options(hooks_reads=True)  # noqa: PLW2901
             return query(Tx(connection, self._now(connection), self.postgres))
@@ -176,7 +166,7 @@ class Database:
 
     def _checkpoint(self, mode: str) -> bool:
         """Bring what is written from SQLite's log into its file; whether all of it was."""
-        with _errors(), closing(self._engine.raw_connection()) as connection:
+        with errors(), closing(self._engine.raw_connection()) as connection:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA wal_checkpoint({mode})")
             row = cursor.fetchone()
@@ -199,7 +189,7 @@ class Database:
 
         With ``reads`` it waits for nobody who writes.
         """
-        with _errors(), self._engine.connect() as connection:
+        with errors(), self._engine.connect() as connection:
             connection.execution_options(hooks_reads=reads)
             wire: Any = connection.connection.driver_connection
             if self.postgres:
@@ -209,7 +199,7 @@ class Database:
                     yield connection
             finally:
                 if self.postgres:
-                    wire.patience = _SILENCE_SECONDS
+                    wire.patience = SILENCE_SECONDS
 
     def cut_log(self) -> bool:
         """On SQLite, bring all that is written into the file and empty the log beside it.
@@ -242,108 +232,3 @@ class Database:
         self._readers.shutdown(wait=True)
         self._checkpointer.shutdown(wait=True)
         self._engine.dispose()
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Every failure of the database becomes a StoreError of its kind and code.
-
-    Its cause is left out: a driver's message may repeat the statement, and PostgreSQL's DETAIL
-    the row.
-    """
-    try:
-        yield
-    except SQLAlchemyError as error:
-        raise _failure(error) from None
-
-
-def _failure(error: SQLAlchemyError) -> StoreError:
-    origin = error.orig if isinstance(error, DBAPIError) else None
-    if getattr(origin, "sqlite_errorcode", None) in _LOCKED:
-        return BusyError("store: another process holds the database")
-    code = getattr(origin, "sqlstate", None) or getattr(origin, "sqlite_errorname", None) or ""
-    name = f"{type(origin or error).__name__} {code}".rstrip()
-    # A connection that cannot be made, or is lost, has no code.
-    words = next((each for start, each in _WORDS.items() if name.startswith(start)), "")
-    words = words or (_UNREACHED if name == "OperationalError" else "")
-    return StoreError(f"store: {name}{words and f': {words}'}")
-
-
-#: What an operator can do something about.
-_WORDS = {
-    "OperationalError SQLITE_CANTOPEN": "the file cannot be opened; check HOOKS_DATABASE_URL",
-    "DatabaseError SQLITE_NOTADB": "the file is no database; check HOOKS_DATABASE_URL",
-    "DatabaseError SQLITE_CORRUPT": "the file is damaged; restore a backup of it",
-    "OperationalError SQLITE_READONLY": "the file, or its folder, may not be written",
-    "OperationalError SQLITE_FULL": "the disk is full",
-}
-_UNREACHED = "PostgreSQL cannot be reached, or refuses this user; check HOOKS_DATABASE_URL"
-
-
-def _sqlite_engine(url: Any) -> Engine:
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def _settle(connection: Any, _record: Any) -> None:
-        # The driver's own BEGIN is deferred and loses read-modify-write; ours is below.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        reads = connection.get_execution_options().get("hooks_reads")
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _postgres_engine(url: Any) -> Engine:
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        pool_size=_POSTGRES_THREADS + 2,
-        max_overflow=2,
-        pool_timeout=2,
-        connect_args={
-            "connect_timeout": 2,
-            "options": "-c statement_timeout=5000 -c lock_timeout=2000"
-            " -c idle_in_transaction_session_timeout=10000",
-            "tcp_user_timeout": 4000,
-        },
-    )
-    wire = _wire()
-
-    @event.listens_for(engine, "do_connect")
-    def _connect(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
-        return wire.connect(*given, **named)
-
-    return engine
-
-
-def _wire() -> Any:
-    """The driver's connection, with an end to waiting for an answer.
-
-    PostgreSQL's own limits end nothing when its host is gone or something between keeps the
-    connection open in silence, and TCP notices only after hours; a thread would wait so long.
-    """
-    import psycopg  # SQLite never needs it
-
-    class Wire(psycopg.Connection[Any]):
-        patience: float | None = _SILENCE_SECONDS
-
-        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-            try:
-                return super().wait(gen, interval, timeout or self.patience)
-            except psycopg.OperationalError:
-                if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                    self.pgconn.finish()  # in the middle of an exchange: nobody can go on here
-                raise
-
-    return Wire

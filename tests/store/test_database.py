@@ -122,6 +122,34 @@ def test_the_log_beside_the_file_has_a_bound(tmp_path: Path) -> None:
         assert (tmp_path / "hooks.db-wal").stat().st_size < 60_000_000
 
 
+def test_nothing_is_written_into_a_file_that_is_gone(tmp_path: Path) -> None:
+    """Nor read from it; once it is there again, or a backup of it, all goes on."""
+    path, away = tmp_path / "hooks.db", tmp_path / "away"
+    away.mkdir()
+    with closing(Database(f"sqlite:///{path}", Clock())) as database:
+        schema.migrate(database)
+        database.write_now(increase)
+        database.cut_log()
+        for backup in (False, True):
+            files = list(tmp_path.glob("hooks.db*"))
+            for each in files:
+                each.rename(away / each.name)
+            for _ in range(20):  # more than there are connections
+                for attempt in (database.write_now, database.read_now):
+                    with pytest.raises(StoreError, match="the database file is gone"):
+                        attempt(increase)
+            assert not path.exists()
+            if backup:
+                path.write_bytes((away / path.name).read_bytes())
+            else:
+                for each in files:
+                    (away / each.name).rename(each)
+            assert value(database) == "1"
+    with closing(Database(f"sqlite:///{path}", Clock())) as database:
+        database.write_now(increase)
+        assert value(database) == "2"
+
+
 def test_a_transaction_happens_at_one_instant(database: Database, wall: Wall) -> None:
     def instants(tx: Tx) -> tuple[int, int]:
         before = tx.now
