@@ -40,6 +40,13 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         help="break everything for so long, with leases as they are (default: not at all)",
     )
     parser.addoption(
+        "--chaos-first",
+        type=int,
+        default=0,
+        metavar="N",
+        help="with --chaos-minutes: begin with this stage, where another run ended (default: 0)",
+    )
+    parser.addoption(
         "--chaos-stage",
         metavar="NAME",
         help="play one stage of tests/chaos again, as a failure names it",
@@ -89,9 +96,10 @@ def _log_lines() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Chaos:
-    """How long everything is to be broken, or the one stage that is to be played again."""
+    """How long everything is to be broken, and from which stage on; or the one to play again."""
 
     minutes: float
+    first: int
     stage: str | None
 
 
@@ -113,7 +121,7 @@ def worlds(pytestconfig: pytest.Config) -> int:
 def chaos(pytestconfig: pytest.Config) -> Chaos:
     """What was asked of the chaos test."""
     asked = pytestconfig.getoption
-    return Chaos(asked("--chaos-minutes"), asked("--chaos-stage"))
+    return Chaos(asked("--chaos-minutes"), asked("--chaos-first"), asked("--chaos-stage"))
 
 
 @pytest.fixture(scope="session")

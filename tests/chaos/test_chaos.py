@@ -78,7 +78,7 @@ def plans(chaos: Chaos) -> Iterator[Plan]:
         yield suite()[int(number)] if where == "suite" else long_run(engine, int(number))
     elif chaos.minutes:
         until = time.monotonic() + 60 * chaos.minutes
-        for turn in count():
+        for turn in count(chaos.first):
             if time.monotonic() > until:
                 return
             yield long_run("postgresql", turn)
