@@ -207,6 +207,8 @@ def _show(found: _Sealed, *, dry_run: bool) -> None:
             print(f"{stale} still sealed with an old key: is every process restarted? Then again.")
     for key in found.idle:
         print(f"nothing is sealed with {key}: it may be taken out of HOOKS_SEALING_KEYS")
+    if found.idle:
+        print("(once every process was restarted with the new key; till then, rotate again)")
     for key in found.lost:
         print(
             f"{key} is not given: {counted(found.left(key), 'value', 'values')} left alone;"
