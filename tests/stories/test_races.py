@@ -86,6 +86,7 @@ def pushed(company: Company, kind: Push) -> None:
             company.world.fail_mapping(company.world.mapping(team), "Atlassian refused it.")
 
 
+@pytest.mark.timeout(180)  # up to fifteen companies
 @pytest.mark.parametrize("tenant", TENANTS, ids=lambda each: " ".join(each) or "as it is")
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.says)
 async def test_every_order_ends_as_okta_implies_and_quietly(

@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+
 from hooks.sandbox.faults import Request
 from tests.running import Running, Time
 from tests.stories.company import STAFF, Company
@@ -208,6 +210,7 @@ TRAPS: tuple[Trap, ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.timeout(180)  # a hundred and fifty people
 async def test_sixty_traps_catch_sixty_people_and_nobody_besides(
     time: Time, sqlite_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

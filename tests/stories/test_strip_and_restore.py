@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from hooks.store import line, orders, taken
 from hooks.store.database import Tx
 from hooks.store.taken import Meant
@@ -144,6 +146,7 @@ async def play(seed: int, url: str, folder: Path) -> int:
         )
 
 
+@pytest.mark.timeout(0)  # as many worlds as are asked for
 async def test_what_is_ordered_back_is_as_before_and_what_okta_does_not_want_stays_gone(
     tmp_path: Path, worlds: int
 ) -> None:
