@@ -31,7 +31,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     purge                                 what has outlived its use, little by little
     submit                                writes, and the proof of them
     observe                               everything one plan rests on
-    inquire  recall                       what an answer is worth; what the store knew
+    inquire  recall  measure              an answer's worth; what the store knew; groups' sizes
     gateways/                             whom we talk to
         okta okta_key                     reads; the proof of who asks
         scim organization                 a directory; accounts and local groups
@@ -40,6 +40,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         okta_shapes organization_shapes   answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
         organization_writes               the two we may ask of a local group
+        organization_sizes                how many people are in groups
         together                          reads several people need at once
         transport                         one door out, every failure an error of ours
         wire answers urls                 one exchange; what it says beside its content; safe paths
@@ -54,6 +55,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         groups looks refusals             what is remembered of groups; told; left alone
         observed                          what was planned and not to be sent
         mappings holds orders             which group is which; what waits for a person; was ordered
+        incidents sizes                   one class over its limit; groups before a day of removals
         seals erasure                     which key sealed what; everything of a person
         line                              who is due, leases and their fences
         retention taken                   what is over, and what never is; what could be undone

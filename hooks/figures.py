@@ -53,6 +53,10 @@ LOOK_SECONDS = Histogram(
     ["kind"],
     buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6),
 )
+UNSIZED = Counter(
+    "hooks_removals_unsized",
+    "Removals planned from a group whose size nobody told, so that no share of it is kept.",
+)
 CONTRADICTED = Counter(
     "hooks_contradictions",
     "Looks at which a young event said otherwise than the reading, by what it said.",

@@ -18,6 +18,7 @@ from hooks.core.plan import DirectoryPlan, LocalPlan
 from hooks.core.reading import Account, Why
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.returning import derived
+from hooks.measure import Measure
 from hooks.store import cursor, groups, journal, line, looks, mappings, orders, people
 from hooks.store.journal import Wish
 from hooks.store.people import Stood
@@ -70,6 +71,7 @@ class Reconciler:
         """``policy`` gives the policy in force, with the groups it names resolved."""
         self._observer = observer
         self._submit = Submit(observer)
+        self._measure = Measure(observer.organization, database)
         self._policy = policy
         self._database = database
         self._sealer = sealer
@@ -161,6 +163,8 @@ class Reconciler:
             for step in plan.steps
             if (member := _member(plan, step, members))
         ]
+        sent = [each.step for each in wishes if not each.observe]
+        await self._measure.before([each.group for each in sent if each.action is Action.REMOVE])
         resolved = [each for one in plan.places for each in one.ledger.resolved]
         judged = {each.name for each in plan.places if each.conclusive}
         if plan.local and not plan.local.conclusive:

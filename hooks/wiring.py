@@ -247,6 +247,7 @@ def policy_of(settings: Settings) -> Policy:
             left_per_hour=settings.brake.left_per_hour,
             other_per_hour=settings.brake.other_per_hour,
             other_per_day=settings.brake.other_per_day,
+            share_of_group=settings.brake.share_of_group,
         ),
         look_again=settings.look_again.after,
     )

@@ -142,7 +142,7 @@ def _hold(row: Mapping[str, object]) -> Record:
         "decided": text.instant(row["decided"]),
         "steps": [
             {"id": group, "name": name}
-            for group, name in (steps if isinstance(steps, list) else [])
+            for group, name, *_ in (steps if isinstance(steps, list) else [])
         ],
     }
 

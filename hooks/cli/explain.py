@@ -160,7 +160,7 @@ def _step(stored: Stored, place: str, group: object, verdict: object) -> Record 
 
 def _hold(stored: Stored, each: Record) -> object:
     for hold in stored.holds:
-        if any(group == each["id"] for group, _ in places.items(hold["steps"])):
+        if any(group == each["id"] for group, *_ in places.items(hold["steps"])):
             return hold["id"]
     return None
 

@@ -115,7 +115,7 @@ def _hold(row: Mapping[str, object]) -> Record:
         "class": row["brake_class"],
         "state": row["state"],
         "decided": text.instant(row["decided"]),
-        "groups": [{"id": group, "name": name} for group, name in places.items(steps)],
+        "groups": [{"id": group, "name": name} for group, name, *_ in places.items(steps)],
     }
 
 

@@ -66,11 +66,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many people may lose something for one reason before a person must agree."""
+    """How many people may lose something for one reason before a person must agree.
+
+    ``share_of_group``: of one group's members within a day, whatever the reason.
+    """
 
     left_per_hour: int = 200
     other_per_hour: int = 25
     other_per_day: int = 100
+    share_of_group: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)

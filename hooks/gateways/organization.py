@@ -38,6 +38,7 @@ from hooks.gateways.organization_shapes import (
     links_of,
     role_names,
 )
+from hooks.gateways.organization_sizes import sizes_of
 from hooks.gateways.organization_writes import METHODS, Writes
 from hooks.gateways.pace import Pace
 from hooks.gateways.place import Place
@@ -45,12 +46,13 @@ from hooks.gateways.transport import NoSuchCallError, Transport
 from hooks.gateways.urls import path, with_query
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     import aiohttp
 
     from hooks.clock import Clock
-    from hooks.core.membership import OrganizationGroup
+    from hooks.core.ids import Uuid
+    from hooks.core.membership import Group, OrganizationGroup
     from hooks.gateways.credential import Credential
 
 T = TypeVar("T")
@@ -227,6 +229,10 @@ class Organization:
         }
         page = await self._page(_USERS, self._path("users", "search"), question)
         return active_of(page.data, group, most)
+
+    async def sizes(self, groups: Collection[Group | OrganizationGroup]) -> dict[Uuid, int]:
+        """How many people are in each of these few groups, as far as it is told."""
+        return await sizes_of(self.door, self._path("groups", "search"), groups)
 
     async def role_assignments(self, group: OrganizationGroupId) -> frozenset[str]:
         """The roles a group gives, on whatever resource."""

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, or_, select, update
 from hooks.core.errors import UnsealedError
 from hooks.core.ledger import settle
 from hooks.core.membership import State
-from hooks.store import journal, people
+from hooks.store import incidents, journal, people
 from hooks.store.retention import PORTION, shed
 from hooks.store.sealing import key_of
 from hooks.store.tables import (
@@ -206,9 +206,18 @@ def delete_own(tx: Tx, user: OktaUserId) -> Counter[str]:
             theirs = table.c.id.in_(chosen)
             if table is _hold:
                 _unname(tx, chosen)
-        if number := tx.execute(delete(table).where(theirs)).rowcount:
+        if number := _delete(tx, table, theirs):
             return Counter({name: number})
     return Counter()
+
+
+def _delete(tx: Tx, table: Any, theirs: ColumnElement[bool]) -> int:
+    """Delete these; an incident that held nobody else is over with its last hold."""
+    if table is not _hold:
+        return tx.execute(delete(table).where(theirs)).rowcount
+    held = tx.execute(delete(table).where(theirs).returning(_hold.c.brake_class)).scalars().all()
+    incidents.end(tx, set(held))
+    return len(held)
 
 
 def _unname(tx: Tx, holds: Collection[int]) -> None:

@@ -6,18 +6,22 @@ Must live here: which removals wait for a person. Must not know: how a step is j
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import distinct, func, select, update
 
 from hooks.core import brake
+from hooks.core.brake import Held
 from hooks.core.plan import Reason
-from hooks.store import line, orders, people
+from hooks.store import incidents, line, orders, people, sizes
 from hooks.store.tables import Brake, Hold, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import timedelta
+
+    from sqlalchemy import Row
 
     from hooks.core.plan import Step as Planned
     from hooks.core.policy import Limits
@@ -31,34 +35,85 @@ _brake = Brake.__table__  # type: ignore[attr-defined]
 _ABSENCES = frozenset({Reason.LEFT, Reason.UNASSIGNED, Reason.SUSPENDED, Reason.RETURNED})
 
 
-def blocked(tx: Tx, user: str, classes: Mapping[str, Reason], limits: Limits) -> frozenset[str]:
-    """Classes whose removals may not go out for this person now.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Which removals of a plan wait, each under its classes; and approvals the plan used up.
 
-    Each class is locked before it is counted, in one order everywhere, so that replicas that
+    ``full`` are the classes over their limit, and how far back their people were counted.
+    """
+
+    withheld: Mapping[Planned, tuple[str, ...]]
+    used: frozenset[str]
+    full: Mapping[str, timedelta]
+
+
+def judge(tx: Tx, user: str, removals: Sequence[Planned], limits: Limits) -> Judged:
+    """Which of these removals may not go out for this person now.
+
+    Every class is locked before it is counted, in one order everywhere, so that replicas that
     count at the same time admit no more than the limit together.
     """
-    found = set()
-    for brake_class in sorted(classes):
-        lock(tx, brake_class)
-        state = tx.execute(
-            select(_hold.c.state).where(
-                _hold.c.user == user, _hold.c.brake_class == brake_class, _hold.c.state != "over"
-            )
-        ).scalar_one_or_none()
-        if state == "approved":
-            continue
-        count = _count(tx, user, brake_class)
-        if state is not None or not brake.admits(classes[brake_class], count, limits):
-            found.add(brake_class)
-    return frozenset(found)
+    kept = set(_states(tx, user))
+    passes = brake.classes(removals, kept)
+    known = sizes.recall(tx, {each.group.id for each in removals})
+    # Without a size no share is counted, so there is nothing to lock.
+    crowds = {each for each in removals if known.get(each.group.id, 0) >= brake.CROWD}
+    counted = {each: all_[:-1] if each not in crowds else all_ for each, all_ in passes.items()}
+    lock(tx, kept.union(*counted.values()))
+    states = _states(tx, user)
+    full = _full(tx, user, counted, known, limits)
+    withheld = {each: brake.withheld(all_, states, full) for each, all_ in passes.items()}
+    wanted = {each for all_ in passes.values() for each in all_}
+    used = {each for each in wanted if states.get(each) is Held.APPROVED}
+    return Judged({each: under for each, under in withheld.items() if under}, frozenset(used), full)
 
 
-def lock(tx: Tx, brake_class: str) -> None:
-    """Let one transaction at a time count what this name stands for."""
+def lock(tx: Tx, classes: Iterable[str]) -> None:
+    """Let one transaction at a time count what these names stand for.
+
+    All at once and sorted, or two would wait for each other.
+    """
+    names = sorted(classes)
+    if not names:
+        return
     insert = tx.insert(_brake).on_conflict_do_nothing(index_elements=["brake_class"])
-    tx.execute(insert, [{"brake_class": brake_class}])
+    tx.execute(insert, [{"brake_class": each} for each in names])
     if tx.postgres:
-        tx.execute(select(_brake).where(_brake.c.brake_class == brake_class).with_for_update())
+        rows = select(_brake).where(_brake.c.brake_class.in_(names))
+        tx.execute(rows.order_by(_brake.c.brake_class).with_for_update())
+
+
+def _states(tx: Tx, user: str) -> dict[str, Held]:
+    """What was decided in each class in which removals of this person are held."""
+    mine = _hold.c.user == user, _hold.c.state != Held.OVER
+    rows = tx.execute(select(_hold.c.brake_class, _hold.c.state).where(*mine))
+    return {row.brake_class: Held(row.state) for row in rows}
+
+
+def _full(
+    tx: Tx,
+    user: str,
+    counted: Mapping[Planned, Collection[str]],
+    known: Mapping[str, int],
+    limits: Limits,
+) -> dict[str, timedelta]:
+    """Classes in which this person would be one too many."""
+    reasons = {each.brake_class: each.reason for each in counted}
+    counts = {each: _count(tx, user, each) for each in reasons}
+    full = {
+        each: brake.window(reason, counts[each], limits)
+        for each, reason in reasons.items()
+        if not brake.admits(reason, counts[each], limits)
+    }
+    crowds = {each.group.id: brake.share_class(each) for each in counted}
+    crowds = {group: each for group, each in crowds.items() if known.get(group, 0) >= brake.CROWD}
+    lost = sizes.lost_by(tx, crowds, besides=user) if crowds else {}
+    for group, each in crowds.items():
+        if not brake.share_admits(lost.get(group, 0), known.get(group), limits.share_of_group):
+            full[each] = brake.DAY
+    if len(counted) > brake.MOST_STEPS:
+        full |= {brake.steps_class(each): brake.HOUR for each in counted}
+    return full
 
 
 def _count(tx: Tx, user: str, brake_class: str) -> brake.Count:
@@ -79,28 +134,23 @@ def _count(tx: Tx, user: str, brake_class: str) -> brake.Count:
     return brake.Count(since(brake.HOUR), since(brake.DAY))
 
 
-def keep(
-    tx: Tx,
-    user: str,
-    withheld: Sequence[Planned],
-    *,
-    judged: Collection[str],
-    through: Collection[str],
-) -> None:
+def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
     """Keep one hold per person and class, with what it withholds now; end those without need.
 
-    An approval is for once: it ends with the plan it let ``through``. Any other hold lasts until
-    a plan in one of the directories that were ``judged`` no longer wants the removals: a look
-    that could not read ends nobody's no.
+    An approval is for once: it ends with the plan that used it. Any other hold lasts until a plan
+    in one of the ``places`` that were judged no longer wants the removals: a look that could not
+    read ends nobody's no. Locked are the classes of all.
     """
     wanted: dict[str, list[Planned]] = {}
-    for step in withheld:
-        wanted.setdefault(step.brake_class, []).append(step)
-    rows = tx.execute(select(_hold).where(_hold.c.user == user, _hold.c.state != "over")).all()
+    for step, under in judged.withheld.items():
+        for each in under:
+            wanted.setdefault(each, []).append(step)
+    mine = _hold.c.user == user, _hold.c.state != Held.OVER
+    rows = tx.execute(select(_hold).where(*mine)).all()
     known = {row.brake_class: row.id for row in rows}
-    needless = {row.brake_class for row in rows if row.directory in judged} | set(through)
+    needless = {row.brake_class for row in rows if row.directory in places} | judged.used
     for brake_class, steps in sorted(wanted.items()):
-        diff = json.dumps([[step.group.id, step.group.display] for step in steps])
+        diff = json.dumps([[each.group.id, each.group.display, each.reason] for each in steps])
         if brake_class in known:
             tx.execute(update(_hold).where(_hold.c.id == known[brake_class]).values(steps=diff))
             continue
@@ -111,23 +161,30 @@ def keep(
                 brake_class=brake_class,
                 steps=diff,
                 at=tx.now,
-                state="waiting",
+                state=Held.WAITING,
+                incident=incidents.join(tx, brake_class, judged.full[brake_class]),
             )
         )
-    over = [known[each] for each in known if each in needless and each not in wanted]
+    over = {each: known[each] for each in known if each in needless and each not in wanted}
     if over:
-        tx.execute(update(_hold).where(_hold.c.id.in_(over)).values(state="over", decided=tx.now))
+        ids = _hold.c.id.in_(over.values())
+        tx.execute(update(_hold).where(ids).values(state=Held.OVER, decided=tx.now))
+        incidents.end(tx, over)
 
 
 # -- what people ask ---------------------------------------------------------------------------
 
 
-def listed(tx: Tx, *, every: bool = False) -> list[dict[str, object]]:
-    """Holds, oldest first: those that wait or were rejected, or all there ever were."""
-    query = select(_hold).order_by(_hold.c.id)
+def listed(tx: Tx, *, every: bool = False, **wanted: str | int) -> list[dict[str, object]]:
+    """Holds, oldest first: those that wait or were decided, or all there ever were.
+
+    ``wanted`` may name the ``user``, ``brake_class`` or ``incident``; ``steps`` are the removals
+    held: id and name of the group, and the reason.
+    """
+    query = select(_hold).where(*(_hold.c[name] == value for name, value in wanted.items()))
     if not every:
-        query = query.where(_hold.c.state != "over")
-    rows = [dict(row) for row in tx.execute(query).mappings()]
+        query = query.where(_hold.c.state != Held.OVER)
+    rows = [dict(row) for row in tx.execute(query.order_by(_hold.c.id)).mappings()]
     for row in rows:
         row["steps"] = json.loads(str(row["steps"]))
     return rows
@@ -140,27 +197,37 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
     returning because of it; an approval of a rejected hold takes both back. Returns the people
     concerned.
     """
-    states = ("waiting", "rejected") if approve else ("waiting", "approved")
-    verdict = "approved" if approve else "rejected"
-    rows = tx.execute(
-        update(_hold)
-        .where(_hold.c.id.in_(list(ids)), _hold.c.state.in_(states))
-        .values(state=verdict, decided=tx.now)
-        .returning(_hold.c.id, _hold.c.user, _hold.c.directory, _hold.c.brake_class)
-    ).all()
+    states = (Held.WAITING, Held.REJECTED if approve else Held.APPROVED)
+    chosen = _hold.c.id.in_(list(ids)), _hold.c.state.in_(states)
+    found = tx.execute(select(_hold.c.user, _hold.c.brake_class).where(*chosen)).all()
+    # First the people, then the classes, then the holds: in the order of an admission.
+    concerned = sorted({row.user for row in found})
+    line.mark(tx, concerned, "user", lane=line.URGENT, due_at=tx.now, events=False)
+    lock(tx, {row.brake_class for row in found})
+    verdict = Held.APPROVED if approve else Held.REJECTED
+    decided = update(_hold).where(*chosen).values(state=verdict, decided=tx.now)
+    rows = tx.execute(decided.returning(_hold)).all()
     for row in sorted(rows, key=lambda row: int(row.id)):
         orders.record(tx, "approve" if approve else "reject", str(row.id), who=who, why=why)
-        if row.brake_class.split("/")[1] in _ABSENCES:
+        if _absent(row):
             people.excuse(tx, row.user, row.directory, excused=not approve)
-    concerned = sorted({row.user for row in rows})
-    line.mark(tx, concerned, "user", lane=line.URGENT, due_at=tx.now, events=False)
-    return concerned
+    if approve:
+        incidents.again(tx, {row.incident for row in rows if row.incident is not None})
+    else:
+        incidents.end(tx, {row.brake_class for row in rows})
+    return sorted({row.user for row in rows})
+
+
+def _absent(row: Row[Any]) -> bool:
+    """Whether an absence is why these removals were wanted; older rows say it by their class."""
+    reasons = {each[2] for each in json.loads(row.steps) if len(each) > 2}  # noqa: PLR2004
+    return not _ABSENCES.isdisjoint(reasons or {row.brake_class.split("/")[1]})
 
 
 def by_class(tx: Tx) -> dict[str, int]:
     """How many holds wait for a decision, by their class."""
     query = select(_hold.c.brake_class, func.count().label("people"))
-    rows = tx.execute(query.where(_hold.c.state == "waiting").group_by(_hold.c.brake_class))
+    rows = tx.execute(query.where(_hold.c.state == Held.WAITING).group_by(_hold.c.brake_class))
     return {str(row.brake_class): int(row.people) for row in rows}
 
 

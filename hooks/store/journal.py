@@ -122,16 +122,16 @@ def admit(
     ``judged`` are the directories in which nothing was left open: only there a hold that nothing
     needs any more ends.
 
-    Removals count people per class; the class is locked first, in one order everywhere, so that
-    replicas that count at the same time admit no more than the limit together.
+    Removals count people per class and per group; all are locked first, in one order everywhere,
+    so that replicas that count at the same time admit no more than the limit together.
     """
     line.compare_fence(tx, held)
     _append(tx, resolved)
     if any(not each.observe for each in wishes) and not pause.admits(tx):
         return Admission(paused=True)
-    removals = [each for each in wishes if each.step.action is Action.REMOVE]
-    classes = {each.step.brake_class: each.step.reason for each in removals if not each.observe}
-    blocked = holds.blocked(tx, held.subject, classes, limits)
+    sent = [each.step for each in wishes if not each.observe]
+    removals = [each for each in sent if each.action is Action.REMOVE]
+    brake = holds.judge(tx, held.subject, removals, limits)
     before = observed.standing(tx, held.subject)
     _append(tx, observed.over(before, (each.step for each in wishes if each.observe), judged))
     admitted: list[tuple[int, Wish]] = []
@@ -139,7 +139,7 @@ def admit(
     for ordinal, wish in enumerate(wishes):
         if wish.observe and _same(before, wish.step):
             continue
-        if wish.step.action is Action.REMOVE and wish.step.brake_class in blocked:
+        if not wish.observe and wish.step in brake.withheld:
             continue
         if not wish.observe and not _another_remains(tx, wish):
             contended += 1
@@ -149,10 +149,8 @@ def admit(
         state = State.OBSERVED if wish.observe else State.OPEN
         tx.execute(_outcome.insert().values(step=step, state=state, code="", at=tx.now))
         admitted.append((step, wish))
-    withheld = [each.step for each in removals if each.step.brake_class in blocked]
-    through = {*classes} - blocked
-    holds.keep(tx, held.subject, withheld, judged=judged, through=through)
-    return Admission(tuple(admitted), len(withheld), contended)
+    holds.keep(tx, held.subject, brake, places=judged)
+    return Admission(tuple(admitted), len(brake.withheld), contended)
 
 
 def _another_remains(tx: Tx, wish: Wish) -> bool:
@@ -163,7 +161,7 @@ def _another_remains(tx: Tx, wish: Wish) -> bool:
     """
     if wish.step.others is None:
         return True
-    holds.lock(tx, f"group/{wish.step.group.id}")
+    holds.lock(tx, [f"group/{wish.step.group.id}"])
     unseen = tx.now - round(_UNSEEN.total_seconds() * 1_000_000)
     leaving = tx.execute(
         select(_step.c.account).where(

@@ -26,6 +26,7 @@ _MORE = """
 left_per_hour = 10000
 other_per_hour = 10000
 other_per_day = 10000
+share_of_group = 1.0
 [look_again]
 after = ["1s", "3s"]
 [catch_up]

@@ -12,6 +12,7 @@ from sqlalchemy import Row, select
 
 from hooks.clock import Clock
 from hooks.core.attempt import Next
+from hooks.core.brake import HOUR
 from hooks.core.ids import (
     DirectoryName,
     OktaAppId,
@@ -25,6 +26,7 @@ from hooks.core.membership import Action, Group
 from hooks.core.plan import Reason, Step
 from hooks.store import intake, line
 from hooks.store.database import Database, Tx
+from hooks.store.holds import Judged
 from hooks.store.intake import Origin
 from hooks.store.journal import Wish
 from hooks.store.line import Lease
@@ -205,3 +207,9 @@ def step(
 
 def wish(planned: Step | None = None, *, observe: bool = False) -> Wish:
     return Wish(planned or step(), scim_user(1), observe)
+
+
+def held_back(*steps: Step) -> Judged:
+    """What a plan comes to of which these removals wait, each for its reason."""
+    full = {each.brake_class: HOUR for each in steps}
+    return Judged({each: (each.brake_class,) for each in steps}, frozenset(), full)

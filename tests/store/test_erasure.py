@@ -27,6 +27,7 @@ from tests.store.builders import (
     SEALER,
     START,
     event,
+    held_back,
     lease_one,
     left,
     mark,
@@ -69,7 +70,7 @@ def live(database: Database, who: OktaUserId, number: int) -> None:
         people.remember(tx, who, [stood], SEALER, protected=False)
         looks.remember(tx, who, {"user": who, "others": []})
         looks.remember_log(tx, [(who, Moment(START, Logged.DEACTIVATED))])
-        holds.keep(tx, who, [step(3)], judged=(), through=())
+        holds.keep(tx, who, held_back(step(3)), places=())
         cursor.doubt(tx, who, moment(tx.now))
         orders.record(tx, "retry", who, who="me", why=f"because of {who}")
 

@@ -197,7 +197,7 @@ def test_a_hold_says_for_whom_what_and_since_when(database: Database, wall: Wall
     assert (hold["user"], hold["brake_class"], hold["state"]) == (
         *(CAT, "main/unassigned", "waiting"),
     )
-    assert hold["steps"] == [[scim_group(2), "team-2"]]
+    assert hold["steps"] == [[scim_group(2), "team-2", "unassigned"]]
     assert hold["at"] == wall.us - us(60)
     assert database.read_now(holds.waiting) == 1
 

@@ -25,6 +25,7 @@ from hooks.store.tables import Event, Hold, Outcome, Refused, Step
 from tests.store.builders import (
     MAIN,
     Wall,
+    held_back,
     lease_one,
     left,
     mark,
@@ -235,8 +236,8 @@ def test_refusals_go_once_they_are_over_and_old(database: Database, wall: Wall) 
 @pytest.mark.parametrize("state", ["waiting", "rejected", "approved", "over"])
 def test_holds_go_once_they_are_over_and_old(database: Database, wall: Wall, state: str) -> None:
     def hold(who: str, *, wanted: bool) -> None:
-        withheld = [step(1)] if wanted else []
-        database.write_now(lambda tx: holds.keep(tx, who, withheld, judged=(MAIN,), through=()))
+        withheld = held_back(*([step(1)] if wanted else []))
+        database.write_now(lambda tx: holds.keep(tx, who, withheld, places=(MAIN,)))
 
     hold(ANN, wanted=True)
     if state == "over":
@@ -252,9 +253,9 @@ def test_holds_go_once_they_are_over_and_old(database: Database, wall: Wall, sta
 
 def test_the_newest_hold_stays_since_orders_name_it(database: Database, wall: Wall) -> None:
     """SQLite gives a last row's id to the next, and an old approval would tell of a new hold."""
-    for withheld in ([step(1)], []):
+    for withheld in (held_back(step(1)), held_back()):
         database.write_now(
-            lambda tx, steps=withheld: holds.keep(tx, ANN, steps, judged=(MAIN,), through=())  # type: ignore[misc]
+            lambda tx, steps=withheld: holds.keep(tx, ANN, steps, places=(MAIN,))  # type: ignore[misc]
         )
     wall.forward(4000 * DAYS)
     assert purge(database, Kind.HOLDS) == 0

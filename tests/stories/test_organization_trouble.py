@@ -263,7 +263,8 @@ async def test_a_rate_that_lets_few_through_lets_everybody_through_in_time(
     """Twenty need some 120 calls."""
     people = with_jira(company, 20)
     company.world.switches.org_rate_limit = 100
-    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+    more = "[brake]\nshare_of_group = 1.0\n"
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=more) as run:
         for login in people:
             company.world.deactivate(login)
         await run.settle(timedelta(minutes=30))

@@ -38,6 +38,8 @@ def _no_others_breakers() -> None:
 #: Calls to the organization that one leaver takes: account, groups, links, removal, proof, and a
 #: part of what is asked once for all.
 EACH = 6
+#: So that everybody may leave.
+EVERYBODY = "[brake]\nshare_of_group = 1.0\n"
 
 
 async def leaves(
@@ -89,7 +91,7 @@ async def test_where_thirty_calls_a_minute_are_allowed_leavers_take_as_long_as_t
     for name, value in rate.switches.items():
         setattr(company.world.switches, name, value)
     company.world.switches.org_rate_limit = 30
-    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=EVERYBODY) as run:
         minutes = await leaves(run, people, company.world.local_groups_of, 20)
         assert minutes <= 1 + rate.slower * len(people) * EACH / 30
     assert company.world.local_groups_of(BOB) == {JIRA}
@@ -100,7 +102,7 @@ async def test_what_okta_keeps_is_done_at_once_whatever_the_organization_allows(
 ) -> None:
     people = with_jira(company, 20)
     company.world.switches.org_rate_limit = 6
-    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=EVERYBODY) as run:
         for login in people:
             company.world.deactivate(login)
         await run.settle(timedelta(seconds=5))

@@ -1,0 +1,99 @@
+"""How many people are in the groups a plan takes somebody out of, before anybody is.
+
+Must live here: when a size is asked for, and who waits for it. Must not know: how many may be
+lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from hooks import figures
+from hooks.clock import elapsed
+from hooks.core.errors import HooksError
+from hooks.core.membership import OrganizationGroup
+from hooks.gateways.organization_sizes import AT_ONCE
+from hooks.store import sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from hooks.core.ids import Uuid
+    from hooks.core.membership import Group
+    from hooks.gateways.organization import Organization
+    from hooks.store.database import Database
+
+#: Seconds for which one answer keeps removals waiting; without it they are not limited by it.
+_HURRY = 3.0
+#: Seconds for which a group of which nothing was told is not asked about again.
+_UNTOLD = 600.0
+
+
+class Measure:
+    """Knows groups' sizes. One of these serves a whole process: a group is asked about once."""
+
+    def __init__(self, organization: Organization | None, database: Database) -> None:
+        """Without an organization nobody tells a size."""
+        self._organization = organization
+        self._database = database
+        self._asking: dict[Uuid, asyncio.Task[None]] = {}
+        self._untold: dict[Uuid, float] = {}
+
+    async def before(self, groups: Collection[Group | OrganizationGroup]) -> None:
+        """See that the sizes of these groups are remembered, as far as anybody tells them.
+
+        One read for each group and day, for all who wait. A size that does not come in time
+        holds nobody up. Raises: StoreError.
+        """
+        missing = await self._unknown(groups)
+        if missing and self._organization:
+            self._ask(self._organization, missing)
+            waiting = {self._asking[each.id] for each in missing if each.id in self._asking}
+            if waiting:
+                await asyncio.wait(waiting, timeout=_HURRY)
+                missing = await self._unknown(missing)
+        figures.UNSIZED.inc(len(missing))
+
+    async def _unknown(
+        self, groups: Collection[Group | OrganizationGroup]
+    ) -> list[Group | OrganizationGroup]:
+        ids = {each.id for each in groups}
+        if not ids:
+            return []
+        known = await self._database.read(lambda tx: sizes.recall(tx, ids))
+        return [each for each in groups if each.id not in known]
+
+    def _ask(
+        self, organization: Organization, missing: Iterable[Group | OrganizationGroup]
+    ) -> None:
+        """Ask about those nobody asks about now, or did in vain a moment ago."""
+        now = elapsed()
+        fresh = [
+            each
+            for each in missing
+            if each.id not in self._asking and self._untold.get(each.id, 0.0) <= now
+        ]
+        fresh.sort(key=lambda each: isinstance(each, OrganizationGroup))
+        for start in range(0, len(fresh), AT_ONCE):
+            some = fresh[start : start + AT_ONCE]
+            task = asyncio.create_task(self._asked(organization, some))
+            self._asking |= {each.id: task for each in some}
+
+    async def _asked(
+        self, organization: Organization, groups: Sequence[Group | OrganizationGroup]
+    ) -> None:
+        told: dict[Uuid, int] = {}
+        try:
+            told = await organization.sizes(groups)
+            await self._database.write(lambda tx: sizes.remember(tx, told))
+        except HooksError:
+            pass  # unknown: counted, and told by the vendor's own figures
+        finally:
+            until = elapsed() + _UNTOLD
+            for each in groups:
+                self._asking.pop(each.id, None)
+                if each.id in told:
+                    self._untold.pop(each.id, None)
+                else:
+                    self._untold[each.id] = until

@@ -1,0 +1,74 @@
+"""How many people groups had when a day of removals began, and how many lost them since.
+
+Must live here: everything that is remembered of a group's size. Must not know: who tells it, or
+how many may be lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import distinct, func, select
+
+from hooks.core.brake import DAY
+from hooks.core.membership import Action
+from hooks.store.tables import GroupSize, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from hooks.core.ids import Uuid
+    from hooks.store.database import Tx
+
+_size = GroupSize.__table__  # type: ignore[attr-defined]
+_step = Step.__table__  # type: ignore[attr-defined]
+
+_DAY_US = round(DAY.total_seconds() * 1_000_000)
+
+
+def recall(tx: Tx, groups: Collection[str]) -> dict[str, int]:
+    """Sizes whose day is not over; of every other group nothing is known."""
+    running = _size.c.at > tx.now - _DAY_US
+    rows = tx.execute(select(_size).where(_size.c.group.in_(sorted(groups)), running))
+    return {row.group: row.size for row in rows}
+
+
+def remember(tx: Tx, told: Mapping[Uuid, int]) -> None:
+    """Begin a day with what is told now; one that runs stays as it began.
+
+    Whoever lost the group within the last day belongs to what it had then: else half of it could
+    go before midnight, and half of the rest after.
+    """
+    lost = lost_by(tx, told)
+    rows = [
+        {"group": each, "size": size + lost.get(each, 0), "at": tx.now}
+        for each, size in sorted(told.items())
+    ]
+    if not rows:
+        return
+    insert = tx.insert(_size)
+    new = insert.excluded
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["group"],
+            set_={"size": new.size, "at": new.at},
+            where=_size.c.at <= tx.now - _DAY_US,
+        ),
+        rows,
+    )
+
+
+def lost_by(tx: Tx, groups: Collection[str], *, besides: str = "") -> dict[str, int]:
+    """How many people's removal from each group was admitted within a day, whatever the reason."""
+    rows = tx.execute(
+        select(_step.c.group, func.count(distinct(_step.c.user)).label("people"))
+        .where(
+            _step.c.group.in_(sorted(groups)),
+            _step.c.at > tx.now - _DAY_US,
+            _step.c.action == Action.REMOVE,
+            _step.c.brake_class != "",
+            _step.c.user != besides,
+        )
+        .group_by(_step.c.group)
+    )
+    return {row.group: row.people for row in rows}
