@@ -11,7 +11,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         replay export foresight           events once more; as a file; what would come of it
         restore                           gives back what was removed
         policy findings access            judges hooks.toml; what is found in it; what opens what
-        decisions dead                    what waits for somebody; is given up on
+        decisions holding dead            what waits for somebody; how it reads; is given up on
         keys recovery                     seals; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
         purge forget                      what has outlived its use; a person

@@ -1,21 +1,24 @@
-"""What waits for a person's yes or no: holds; show them, and decide."""
+"""What waits for a person's yes or no: incidents and their holds; show them, and decide."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hooks.cli import opening, text
 from hooks.cli.ends import FailedError, UsageError
-from hooks.cli.opening import Json, Limit, Why
+from hooks.cli.holding import Choice, all_incidents, by_group, held_in, one_incident, steps
+from hooks.cli.opening import Json, Limit, Reason
 from hooks.core.report import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from hooks.cli.text import Record
-    from hooks.store.database import Tx
+    from hooks.wiring import House
 
 held = typer.Typer(
     help="Holds: removals over the brake's limits, until somebody decides.",
@@ -30,123 +33,221 @@ _HELD = {
     "groups": "GROUPS",
     "state": "STATE",
 }
+_INCIDENT = {
+    "id": "INCIDENT",
+    "at": "HELD SINCE (UTC)",
+    "class": "CLASS",
+    "held": "HELD",
+    "done": "DONE",
+    "since": "DONE SINCE (UTC)",
+    "state": "STATE",
+}
+_DIFF = {"id": "ID", "user": "USER", "state": "STATE", "names": "REMOVED FROM"}
 
 Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="Holds, as listed.")]
-Class = Annotated[
-    str | None, typer.Option("--class", metavar="CLASS", help="All holds of this class.")
+User = Annotated[str | None, typer.Option("--user", metavar="USER", help="All of this person.")]
+Class = Annotated[str | None, typer.Option("--class", metavar="CLASS", help="All of this class.")]
+Incident = Annotated[
+    int | None, typer.Option("--incident", metavar="ID", min=1, help="All of this incident.")
 ]
+Every = Annotated[bool, typer.Option("--all", help="Those that are over too.")]
+
+
+# -- showing -----------------------------------------------------------------------------------
 
 
 @held.callback()
 def list_held(
     context: typer.Context,
+    user: User = None,
+    kind: Class = None,
+    incident: Incident = None,
     *,
-    every: Annotated[bool, typer.Option("--all", help="Those that are over too.")] = False,
+    every: Every = False,
     limit: Limit = 1000,
     as_json: Json = False,
 ) -> None:
-    """Holds, oldest first, and how to decide."""
-    if context.invoked_subcommand:
-        return
-    from hooks.store import holds
+    """Incidents and holds, oldest first, and how to decide."""
+    if not context.invoked_subcommand:
+        _list(Choice((), user, kind, incident), every=every, limit=limit, as_json=as_json)
 
-    records = [_hold(row) for row in opening.ask(lambda tx: holds.listed(tx, every=every))]
+
+@held.command("list")
+def list_all(
+    user: User = None,
+    kind: Class = None,
+    incident: Incident = None,
+    *,
+    every: Every = False,
+    limit: Limit = 1000,
+    as_json: Json = False,
+) -> None:
+    """Incidents and holds, as without a command."""
+    _list(Choice((), user, kind, incident), every=every, limit=limit, as_json=as_json)
+
+
+def _list(choice: Choice, *, every: bool, limit: int, as_json: bool) -> None:
+    records, found = opening.ask(
+        lambda tx: (choice.holds(tx, every=every), all_incidents(tx, every=every))
+    )
     shown = records[:limit]
     if as_json:
         text.as_json(shown)
         return
-    text.table([each | {"groups": len(_steps(each))} for each in shown], _HELD)
+    if found and not choice.given:
+        text.table(found, _INCIDENT)
+        print()
+    text.table([each | {"groups": len(steps(each))} for each in shown], _HELD)
     if len(records) > limit:
         print(f"\n{len(records) - limit} more: --limit")
     if any(each["state"] == "waiting" for each in records):
-        print("\nApprove or reject: hooks held approve ID... --reason TEXT (or --class CLASS)")
+        print("\nApprove or reject: hooks held approve ID... --reason TEXT")
+        print("(or --user USER, --class CLASS, --incident ID for all that waits there)")
+
+
+@held.command("incidents")
+def list_incidents(*, every: Every = False, as_json: Json = False) -> None:
+    """Classes over their limit: who is held, what was done."""
+    found = opening.ask(lambda tx: all_incidents(tx, every=every))
+    if as_json:
+        text.as_json(found)
+        return
+    text.table(found, _INCIDENT)
 
 
 @held.command("show")
 def show_hold(
-    hold: Annotated[int, typer.Argument(metavar="ID", help="As listed.")], *, as_json: Json = False
+    hold: Annotated[int | None, typer.Argument(metavar="ID", help="A hold, as listed.")] = None,
+    incident: Incident = None,
+    *,
+    limit: Limit = 100,
+    after: Annotated[
+        int, typer.Option("--after", metavar="ID", help="Go on from here: newer than this hold.")
+    ] = 0,
+    as_json: Json = False,
 ) -> None:
-    """One hold, with the removals it keeps back."""
-    records = opening.ask(_holds)
-    found = records.get(hold)
+    """One hold, or an incident: whom, and from which groups."""
+    if (hold is None) is (incident is None):
+        raise UsageError("held show: name the ID of a hold, or give --incident")
+    if incident is not None:
+        _show_incident(incident, limit, after, as_json=as_json)
+        return
+    found = {each["id"]: each for each in opening.ask(partial(Choice().holds, every=True))}.get(
+        hold
+    )
     if found is None:
         raise FailedError(f"held: there is no hold {hold}; `hooks held --all` lists them")
     if as_json:
         text.as_json(found)
         return
-    text.fields(found, {key: head for key, head in _HELD.items() if key != "groups"})
-    for each in _steps(found):
+    heads = {key: head for key, head in _HELD.items() if key != "groups"}
+    text.fields(found, heads | {"incident": "INCIDENT"})
+    for each in steps(found):
         text.tell(f"  remove  {each['name']}  {each['id']}", below=10)
 
 
+def _show_incident(incident: int, limit: int, after: int, *, as_json: bool) -> None:
+    record, every = opening.ask(lambda tx: (one_incident(tx, incident), held_in(tx, incident)))
+    later = [each for each in every if int(str(each["id"])) > after]
+    page = later[:limit]
+    if as_json:
+        text.as_json(record | {"holds": page})
+        return
+    text.fields(record, _INCIDENT)
+    print()
+    for line in by_group(every):
+        print(line)
+    print()
+    rows = [{**each, "names": ", ".join(one["name"] for one in steps(each))} for each in page]
+    text.table(rows, _DIFF)
+    if len(later) > limit:
+        print(f"\n{len(later) - limit} more: --after {page[-1]['id']}")
+
+
+# -- deciding ----------------------------------------------------------------------------------
+
+
 @held.command("approve")
-def approve(why: Why, ids: Ids = None, kind: Class = None) -> None:
+def approve(
+    ids: Ids = None,
+    user: User = None,
+    kind: Class = None,
+    incident: Incident = None,
+    *,
+    dry_run: opening.DryRun = False,
+    why: Reason = None,
+) -> None:
     """Let removals go out once, if still wanted."""
-    people = _decide(ids, kind, why, yes=True)
-    print(f"approved; {counted(people)} looked at again with fresh readings")
+    done = _decide(Choice(tuple(ids or ()), user, kind, incident), why, dry_run, yes=True)
+    if done is None:
+        return
+    print(f"approved; {counted(done.people)} looked at again with fresh readings")
     print("What is still wanted is removed then; the limits stay as they are.")
     print("`hooks serve` does it within seconds; see: hooks steps")
 
 
 @held.command("reject")
-def reject(why: Why, ids: Ids = None, kind: Class = None) -> None:
+def reject(
+    ids: Ids = None,
+    user: User = None,
+    kind: Class = None,
+    incident: Incident = None,
+    *,
+    dry_run: opening.DryRun = False,
+    why: Reason = None,
+) -> None:
     """Keep the memberships until nothing wants them removed."""
-    people = _decide(ids, kind, why, yes=False)
-    print(f"rejected; {counted(people)} keep what was held")
+    done = _decide(Choice(tuple(ids or ()), user, kind, incident), why, dry_run, yes=False)
+    if done is None:
+        return
+    print(f"rejected; {counted(done.people)} keep what was held")
     print("Later looks hold it again; to take the rejection back, approve it.")
+    for each in done.incidents:
+        if each["done"]:
+            lost = counted(int(str(each["done"])))
+            print(f"In incident {each['id']} {lost} lost something; to give it back:")
+            print(f"  hooks restore --incident {each['id']} --reason TEXT")
 
 
-def _decide(ids: Sequence[int] | None, kind: str | None, why: str, *, yes: bool) -> int:
-    if bool(ids) is bool(kind):
-        raise UsageError("held: name the IDs, or give --class")
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """How many people it was about, and the incidents they were held in."""
+
+    people: int
+    incidents: Sequence[Record]
+
+
+#: Holds decided in one transaction; no command holds one over more rows. Design 5.1.
+_TOGETHER = 500
+
+
+def _decide(choice: Choice, why: str | None, dry_run: bool, *, yes: bool) -> _Decided | None:  # noqa: FBT001
+    ways = (choice.ids, *choice.given.values())
+    if sum(1 for each in ways if each) != 1:
+        raise UsageError("held: name the IDs, or give one of --user, --class, --incident")
+    if dry_run is (why is not None):
+        raise UsageError("held: give --reason TEXT, or --dry-run")
+    if why is None:
+        chosen = opening.ask(lambda tx: choice.decidable(tx, yes=yes))
+        for line in by_group(chosen):
+            print(line)
+        people = counted(len({each["user"] for each in chosen}))
+        print(f"Dry run: {people}, nothing was changed.")
+        return None
     reason = opening.reason(why)
-    return opening.change(lambda tx: _decided(tx, ids or (), kind, reason, yes=yes))
+    return opening.with_house(partial(_decided, choice=choice, why=reason, yes=yes))
 
 
-def _decided(tx: Tx, ids: Sequence[int], kind: str | None, why: str, *, yes: bool) -> int:
+def _decided(house: House, choice: Choice, why: str, *, yes: bool) -> _Decided:
     from hooks.store import holds
 
-    # Only naming a hold takes back what was decided about it.
-    back = () if kind else ("rejected",) if yes else ("approved",)
-    states = ("waiting", *back)
-    open_ = {key for key, each in _holds(tx).items() if each["state"] in states}
-    chosen = (
-        [key for key, each in _holds(tx).items() if each["class"] == kind and key in open_]
-        if kind
-        else list(ids)
-    )
-    if strange := sorted(set(chosen) - open_):
-        verb = "approved" if yes else "rejected"
-        named = ", ".join(map(str, strange))
-        raise FailedError(f"held: {named} cannot be {verb}; nothing was changed; see: hooks held")
-    if not chosen:
-        raise FailedError(f"held: nothing of class {kind} waits; see: hooks held")
-    return len(holds.decide(tx, chosen, approve=yes, who=opening.who(), why=why))
-
-
-def _holds(tx: Tx) -> dict[int, Record]:
-    from hooks.store import holds
-
-    return {int(str(row["id"])): _hold(row) for row in holds.listed(tx, every=True)}
-
-
-def _hold(row: Mapping[str, object]) -> Record:
-    steps = row["steps"]
-    return {
-        "id": row["id"],
-        "at": text.instant(row["at"]),
-        "user": row["user"],
-        "directory": row["directory"],
-        "class": row["brake_class"],
-        "state": row["state"],
-        "decided": text.instant(row["decided"]),
-        "steps": [
-            {"id": group, "name": name}
-            for group, name, *_ in (steps if isinstance(steps, list) else [])
-        ],
-    }
-
-
-def _steps(record: Mapping[str, object]) -> list[dict[str, str]]:
-    steps = record["steps"]
-    return steps if isinstance(steps, list) else []
+    chosen = house.database.read_now(lambda tx: choice.decidable(tx, yes=yes))
+    ids = [int(str(each["id"])) for each in chosen]
+    people: set[str] = set()
+    for start in range(0, len(ids), _TOGETHER):
+        some = ids[start : start + _TOGETHER]
+        decide = partial(holds.decide, ids=some, approve=yes, who=opening.who(), why=why)
+        people.update(house.database.write_now(decide))
+    found = house.database.read_now(lambda tx: all_incidents(tx, every=True))
+    concerned = {each["incident"] for each in chosen}
+    return _Decided(len(people), [each for each in found if each["id"] in concerned])

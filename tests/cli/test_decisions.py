@@ -75,3 +75,112 @@ def test_one_strange_hold_and_none_is_decided(held: Desk) -> None:
     before = held.dump()
     assert held("held", "approve", "1", "2", "--reason", "x").code == 1
     assert held.dump() == before
+
+
+# -- incidents ---------------------------------------------------------------------------------
+
+ALL_OF = [["--incident", "1"], ["--class", "main/unassigned"], ["--user", "them"]]
+
+
+def named(held: Desk, chosen: list[str]) -> list[str]:
+    """``them`` is the person whose removal is held."""
+    them = held.story.world.user(OTHER).id
+    return [them if each == "them" else each for each in chosen]
+
+
+def test_an_incident_stands_before_its_holds_with_what_was_done_in_it(held: Desk) -> None:
+    [record] = held("held", "incidents", "--json").json()
+    counts = {name: record[name] for name in ("id", "class", "state", "held", "waiting", "done")}
+    assert counts == {
+        "id": 1, "class": "main/unassigned", "state": "open", "held": 1, "waiting": 1, "done": 1
+    }  # fmt: skip
+    listed = held("held").out
+    assert listed.index("INCIDENT") < listed.index("GROUPS")
+    assert held("held", "list").out == listed
+    [hold] = held("held", "--json").json()
+    assert (hold["incident"], hold["steps"][0]["reason"]) == (1, "unassigned")
+
+
+def test_an_incident_is_shown_as_whom_and_from_which_groups(held: Desk) -> None:
+    them = held.story.world.user(OTHER).id
+    shown = held("held", "show", "--incident", "1").out
+    assert f"1 person  remove  {CONFLUENCE}" in shown
+    assert [line for line in shown.splitlines() if them in line and CONFLUENCE in line]
+    record = held("held", "show", "--incident", "1", "--json").json()
+    assert [each["user"] for each in record["holds"]] == [them]
+    assert held("held", "show", "--incident", "1", "--after", "1", "--json").json()["holds"] == []
+    assert held("held", "show", "--incident", "9").code == 1
+
+
+def test_a_long_incident_is_shown_page_by_page(held: Desk) -> None:
+    world = held.story.world
+    for name in ("third", "fourth"):
+        login = f"{name}@somedomain.example"
+        world.add_to_group(world.add_user(login), CONFLUENCE)
+        world.remove_from_group(login, CONFLUENCE)
+        assert held("look", login).code == 0
+    first = held("held", "show", "--incident", "1", "--limit", "2")
+    assert "3 people  remove" in first.out
+    assert first.out.splitlines()[-1] == "1 more: --after 2"
+    rest = held("held", "show", "--incident", "1", "--after", "2", "--json").json()
+    assert [each["id"] for each in rest["holds"]] == [3]
+
+
+@pytest.mark.parametrize("chosen", ALL_OF, ids=" ".join)
+def test_one_command_approves_all_of_an_incident_a_class_or_a_person(
+    held: Desk, chosen: list[str]
+) -> None:
+    ran = held("held", "approve", *named(held, chosen), "--reason", "a planned move")
+    assert (ran.code, ran.out.splitlines()[0]) == (
+        0, "approved; 1 person looked at again with fresh readings"
+    )  # fmt: skip
+    assert "settled: remove" in held("look", OTHER).out
+    assert held("held", "incidents", "--json").json() == []
+    [over] = held("held", "incidents", "--all", "--json").json()
+    assert (over["state"], over["done"]) == ("over", 2)
+
+
+@pytest.mark.parametrize("chosen", ALL_OF, ids=" ".join)
+def test_a_rejection_says_what_was_done_before_and_how_to_give_it_back(
+    held: Desk, chosen: list[str]
+) -> None:
+    ran = held("held", "reject", *named(held, chosen), "--reason", "a mistake in HR")
+    assert ran.code == 0
+    assert "In incident 1 1 person lost something; to give it back:" in ran.out
+    assert "hooks restore --incident 1 --reason TEXT" in ran.out
+    assert held("held", "incidents", "--json").json() == []
+    assert held("held", *named(held, chosen), "--json").json()[0]["state"] == "rejected"
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject"])
+@pytest.mark.parametrize("chosen", [*ALL_OF, ["1"]], ids=" ".join)
+def test_a_dry_run_of_a_decision_says_whom_it_is_about_and_changes_nothing(
+    held: Desk, verb: str, chosen: list[str]
+) -> None:
+    before = held.dump()
+    ran = held("held", verb, *named(held, chosen), "--dry-run")
+    assert ran.code == 0
+    assert ran.out.splitlines()[-1] == "Dry run: 1 person, nothing was changed."
+    assert f"1 person  remove  {CONFLUENCE}" in ran.out
+    assert held.dump() == before
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        pytest.param(["1", "--incident", "1"], id="two ways"),
+        pytest.param(["--class", "main/left", "--incident", "1"], id="two others"),
+        pytest.param([], id="none"),
+    ],
+)
+def test_what_is_decided_about_is_named_in_one_way(held: Desk, chosen: list[str]) -> None:
+    assert held("held", "approve", *chosen, "--reason", "x").code == 2
+    assert held("held", "approve", *chosen, "--dry-run").code == 2
+
+
+def test_of_an_incident_nobody_is_held_in_nothing_is_decided(held: Desk) -> None:
+    assert held("held", "reject", "--incident", "1", "--reason", "x").code == 0
+    before = held.dump()
+    assert held("held", "reject", "--incident", "1", "--reason", "x").code == 1
+    assert held("held", "approve", "--incident", "9", "--reason", "x").code == 1
+    assert held.dump() == before
