@@ -110,6 +110,9 @@ UNSETTLED_SECONDS = Gauge(
     "Age of the oldest event whose person has not been looked at to the end.",
 )
 HELD = Gauge("hooks_held", "Holds that wait for somebody's decision.")
+INCIDENTS = Gauge(
+    "hooks_incidents", "Limits of the brake that were reached, until all of it is decided and done."
+)
 ALARM = Gauge("hooks_alarm", "1 while an alarm of this kind stands; see `hooks alarms`.", ["alarm"])
 REFUSED = Gauge(
     "hooks_refused", "Things left alone now, by reason; see `hooks steps --refused`.", ["cause"]

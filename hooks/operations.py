@@ -16,11 +16,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from hooks import figures
 from hooks.clock import moment
 from hooks.core.alarm import Kind, kind_of, public
+from hooks.core.brake import Held, anonymous
 from hooks.core.errors import StoreError
 from hooks.core.event_hook import authorized
 from hooks.core.refusal import Cause
 from hooks.exchange import GET_ONLY, NOT_FOUND, TROUBLE, Answer, Exchange
-from hooks.store import alarms, cursor, holds, inbox, pause, people, refusals, tally
+from hooks.store import alarms, cursor, holds, inbox, incidents, pause, people, refusals, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,10 +56,15 @@ class Standing(TypedDict):
     told: str
 
 
+#: An open incident of the brake: people held, and people who lost something in it.
+Exceeded = TypedDict("Exceeded", {"class": str, "since": str, "held": int, "done": int})
+
+
 class Counts(TypedDict):
     """What the store holds."""
 
     alarms: list[Standing]
+    incidents: list[Exceeded]
     waiting: int
     leased: int
     retrying: int
@@ -109,6 +115,7 @@ class Tally:
         causes = refusals.counted(tx)
         return {
             "alarms": [_standing(each) for each in alarms.standing(tx)],
+            "incidents": [_exceeded(each) for each in incidents.listed(tx)],
             "waiting": queue["waiting"],
             "leased": queue["leased"],
             "retrying": queue["retrying"],
@@ -162,8 +169,10 @@ def create_operations(
         if exchange.path == "/metrics":
             _tell(counts)
             return Answer.of(200, _METRICS, body=generate_latest())
-        store = counts and {key: value for key, value in counts.items() if key != "alarms"}
-        body = {**about(), "alarms": counts and counts["alarms"], "store": store}
+        lists = ("alarms", "incidents")
+        store = counts and {key: value for key, value in counts.items() if key not in lists}
+        told = {key: each for key, each in (counts or {}).items() if key in lists}
+        body = {**about(), **dict.fromkeys(lists), **told, "store": store}
         return Answer.of(200, _JSON, body=msgspec.json.encode(body))
 
     return doors
@@ -172,6 +181,17 @@ def create_operations(
 def _standing(alarm: alarms.Standing) -> Standing:
     since = moment(alarm.since).isoformat(timespec="milliseconds")
     return {"name": public(alarm.name), "since": since, "told": alarm.told}
+
+
+def _exceeded(incident: Mapping[str, object]) -> Exceeded:
+    since = int(str(incident["since"]))
+    held = (int(str(incident[state])) for state in (Held.WAITING, Held.APPROVED, Held.REJECTED))
+    return {
+        "class": anonymous(str(incident["brake_class"])),
+        "since": moment(since).isoformat(timespec="milliseconds"),
+        "held": sum(held),
+        "done": int(str(incident["done"])),
+    }
 
 
 def _shown(exchange: Exchange, token: str | None) -> bool:
@@ -191,6 +211,7 @@ def _tell(counts: Counts | None) -> None:
     figures.OLDEST_SECONDS.set(counts["oldest_waiting_seconds"] if counts else nan)
     figures.UNSETTLED_SECONDS.set(counts["oldest_unsettled_seconds"] if counts else nan)
     figures.HELD.set(counts["held"] if counts else nan)
+    figures.INCIDENTS.set(len(counts["incidents"]) if counts else nan)
     standing = {kind_of(each["name"]) for each in counts["alarms"]} if counts else set()
     # All kinds and causes are there from the start, or nobody would see the first as a rise.
     for kind in Kind:

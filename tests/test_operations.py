@@ -16,11 +16,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from hooks.clock import Clock
 from hooks.core.alarm import Kind
 from hooks.core.attempt import DeadLetter
-from hooks.core.ids import OktaAppId
+from hooks.core.brake import HOUR, share_class
+from hooks.core.ids import DirectoryName, OktaAppId, ScimGroupId
 from hooks.core.log_event import parse_delivery
+from hooks.core.membership import Action, Group
+from hooks.core.plan import Reason, Step
 from hooks.listener import Listener, bind
 from hooks.operations import Tally, create_operations
-from hooks.store import alarms, line, schema
+from hooks.store import alarms, holds, line, schema
 from hooks.store.database import Database, Tx
 from hooks.store.intake import Intake
 from hooks.store.sealing import Sealer
@@ -107,7 +110,7 @@ async def test_status_says_how_things_are_and_names_nobody(database_url: str) ->
         assert answer.headers["content-type"] == "application/json"
         found = answer.json()
         assert found.pop("store").items() >= {"waiting": 2, "dead": 1, "stored": 4}.items()
-        assert found.pop("alarms") == []
+        assert (found.pop("alarms"), found.pop("incidents")) == ([], [])
         assert found == {"version": "1.2.3", "directories": {"main": "observe"}}
         told = answer.text + (await doors.client.get("/metrics")).text
         assert not [each for each in [*USERS, *UUIDS, "example.com"] if each in told]
@@ -129,6 +132,30 @@ async def test_alarms_are_told_without_ids_and_every_kind_has_a_figure(database_
         assert {kind for kind in kinds if metrics[f"hooks_alarm,{kind}"]} == {"held", "paused"}
 
 
+async def test_open_incidents_are_told_by_counts_and_without_ids(database_url: str) -> None:
+    def hold(tx: Tx) -> None:
+        group = Group(ScimGroupId(UUIDS[0]), "a group of theirs")
+        for who in USERS[:3]:
+            lost = Step(DirectoryName("main"), Action.REMOVE, group, Reason.LOST_GROUP)
+            under = (lost.brake_class, share_class(lost))
+            full = dict.fromkeys(under, HOUR)
+            holds.keep(tx, who, holds.Judged({lost: under}, frozenset(), full), places=())
+        holds.decide(tx, [1], approve=False, who="me", why="a test")
+
+    async with served(database_url) as doors:
+        assert (await doors.metrics())["hooks_incidents"] == 0
+    async with served(database_url) as doors:
+        await doors.database.write(hold)
+        answer = await doors.client.get("/status")
+        found = answer.json()["incidents"]
+        assert [(each["class"], each["held"], each["done"]) for each in found] == [
+            ("main/lost_group", 3, 0), ("main/share", 3, 0)
+        ]  # fmt: skip
+        assert not [each for each in (*USERS, *UUIDS, "theirs") if each in answer.text]
+        metrics = await doors.metrics()
+        assert (metrics["hooks_incidents"], metrics["hooks_held"]) == (2, 5)
+
+
 async def test_the_store_is_asked_once_for_scrapes_that_come_together(sqlite_url: str) -> None:
     async with served(sqlite_url) as doors:
         assert (await doors.metrics())["hooks_events_stored"] == 0
@@ -144,7 +171,7 @@ async def test_metrics_are_told_without_a_store_but_not_its_old_counts(
         try:
             found = await doors.metrics()
             status = (await doors.client.get("/status")).json()
-            assert (status["store"], status["alarms"]) == (None, None)
+            assert {status[each] for each in ("store", "alarms", "incidents")} == {None}
         finally:
             postgres.start()
         assert found["hooks_store_up"] == 0

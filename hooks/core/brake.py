@@ -86,6 +86,11 @@ def steps_class(step: Step) -> str:
     return f"{step.directory}/{_STEPS}"
 
 
+def anonymous(brake_class: str) -> str:
+    """A class as anybody may read it: place and kind. What follows may be the id of a group."""
+    return "/".join(brake_class.split("/")[:2])
+
+
 def group_of(brake_class: str) -> str | None:
     """The group whose members a class counts; ``None`` for a class of another kind."""
     _, kind, *rest = brake_class.split("/", 2)
