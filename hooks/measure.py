@@ -47,13 +47,17 @@ class Measure:
         holds nobody up. Raises: StoreError.
         """
         missing = await self._unknown(groups)
-        if missing and self._organization:
-            self._ask(self._organization, missing)
-            waiting = {self._asking[each.id] for each in missing if each.id in self._asking}
-            if waiting:
-                await asyncio.wait(waiting, timeout=_HURRY)
-                missing = await self._unknown(missing)
+        if self._organization and (hoped := [each for each in missing if self._hopes(each)]):
+            self._ask(self._organization, hoped)
+            await asyncio.wait({self._asking[each.id] for each in hoped}, timeout=_HURRY)
+            missing = await self._unknown(missing)
+            until = elapsed() + _UNTOLD
+            self._untold |= {each.id: until for each in missing if each in hoped}
         figures.UNSIZED.inc(len(missing))
+
+    def _hopes(self, group: Group | OrganizationGroup) -> bool:
+        """Whether it was not asked for in vain a moment ago."""
+        return self._untold.get(group.id, 0.0) <= elapsed()
 
     async def _unknown(
         self, groups: Collection[Group | OrganizationGroup]
@@ -67,13 +71,8 @@ class Measure:
     def _ask(
         self, organization: Organization, missing: Iterable[Group | OrganizationGroup]
     ) -> None:
-        """Ask about those nobody asks about now, or did in vain a moment ago."""
-        now = elapsed()
-        fresh = [
-            each
-            for each in missing
-            if each.id not in self._asking and self._untold.get(each.id, 0.0) <= now
-        ]
+        """Ask about those nobody asks about now."""
+        fresh = [each for each in missing if each.id not in self._asking]
         fresh.sort(key=lambda each: isinstance(each, OrganizationGroup))
         for start in range(0, len(fresh), AT_ONCE):
             some = fresh[start : start + AT_ONCE]
@@ -83,17 +82,11 @@ class Measure:
     async def _asked(
         self, organization: Organization, groups: Sequence[Group | OrganizationGroup]
     ) -> None:
-        told: dict[Uuid, int] = {}
         try:
             told = await organization.sizes(groups)
             await self._database.write(lambda tx: sizes.remember(tx, told))
         except HooksError:
             pass  # unknown: counted, and told by the vendor's own figures
         finally:
-            until = elapsed() + _UNTOLD
             for each in groups:
                 self._asking.pop(each.id, None)
-                if each.id in told:
-                    self._untold.pop(each.id, None)
-                else:
-                    self._untold[each.id] = until
