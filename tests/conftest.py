@@ -59,6 +59,13 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         help="how many random worlds are stripped and restored (default: 12)",
     )
     parser.addoption(
+        "--crowd",
+        type=int,
+        default=40,
+        metavar="N",
+        help="how many people are unassigned by mistake in the story of the brake (default: 40)",
+    )
+    parser.addoption(
         "--without-guard",
         metavar="NAME",
         help="run the tests of one guard of tests/guards.py with the guard taken away",
@@ -122,6 +129,13 @@ def chaos(pytestconfig: pytest.Config) -> Chaos:
     """What was asked of the chaos test."""
     asked = pytestconfig.getoption
     return Chaos(asked("--chaos-minutes"), asked("--chaos-first"), asked("--chaos-stage"))
+
+
+@pytest.fixture(scope="session")
+def crowd(pytestconfig: pytest.Config) -> int:
+    """How many people are unassigned by mistake."""
+    number: int = pytestconfig.getoption("--crowd")
+    return number
 
 
 @pytest.fixture(scope="session")

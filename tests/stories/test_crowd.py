@@ -1,0 +1,153 @@
+"""Many people unassigned by mistake within a minute: `--crowd 1000` plays it with a thousand."""
+
+from __future__ import annotations
+
+import time as real
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hooks.store import holds, incidents
+from tests.running import Running
+from tests.stories.company import STAFF, Company
+from tests.stories.test_local_groups import JIRA, RULE, local
+
+#: The default limit for an hour.
+LIMIT = 25
+CLASS = "main/unassigned"
+#: Seconds until a leaver's last membership is seen to be gone, however many others are held.
+PROMPT = 5.0
+
+
+@pytest.fixture
+def people(company: Company, crowd: int) -> list[str]:
+    """All of them in red and in Jira, and twice as many who stay."""
+    world = company.world
+    found = [company.hire(f"person-{number:04}", "red") for number in range(crowd)]
+    with world.long_ago():
+        world.add_local_group(JIRA, default_for="jira-software")
+        stay = [company.hire(f"stays-{number:04}", "red") for number in range(2 * crowd)]
+        world.local_add(JIRA, *found, *stay)
+    world.switches.group_push_delay = 7 * 24 * 3600
+    return found
+
+
+def has(company: Company, people: list[str]) -> int:
+    """How many of them have everything; nobody may be left with a part."""
+    both = [(company.groups(login), local(company, login)) for login in people]
+    assert all(each in (({"red"}, {JIRA}), (set(), set())) for each in both)
+    return both.count(({"red"}, {JIRA}))
+
+
+async def unassigned(run: Running, company: Company, people: list[str]) -> None:
+    """By one mistake, all within a minute."""
+    run.sandbox.deliverer.batch_size = 100
+    for login in people:
+        company.world.remove_from_group(login, STAFF)
+    await run.settle(timedelta(minutes=3))
+    assert has(company, people) == len(people) - LIMIT
+
+
+async def meanwhile(run: Running, gone: Callable[[], bool]) -> float:
+    """Seconds of real time until it is so, from the delivery on."""
+    began = real.monotonic()
+    await run.deliver()
+    await run.work()
+    assert gone()
+    return real.monotonic() - began
+
+
+async def decide(run: Running, *, approve: bool) -> None:
+    """All of the incident, as the one command does."""
+    [incident] = await run.house.database.read(incidents.listed)
+    held = await run.house.database.read(
+        lambda tx: holds.listed(tx, incident=int(str(incident["id"])))
+    )
+    ids = [int(str(each["id"])) for each in held]
+    for start in range(0, len(ids), 500):
+        await run.house.database.write(
+            lambda tx, some=ids[start : start + 500]: holds.decide(  # type: ignore[misc]
+                tx, some, approve=approve, who="operator", why="a test"
+            )
+        )
+
+
+async def test_within_the_limits_one_incident_and_everybody_else_is_served_as_ever(
+    company: Company,
+    people: list[str],
+    sqlite_url: str,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    world = company.world
+    leaver, mover = company.hire("leaver", "red"), company.hire("mover", "green")
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        await unassigned(run, company, people)
+        [incident] = await run.house.database.read(incidents.listed)
+        counts = {name: incident[name] for name in ("brake_class", "waiting", "done", "over")}
+        assert counts == {
+            "brake_class": CLASS, "waiting": len(people) - LIMIT, "done": LIMIT, "over": None
+        }  # fmt: skip
+        world.deactivate(leaver)
+        left = await meanwhile(run, lambda: company.groups(leaver) == set())
+        world.remove_from_group(mover, "green")
+        lost = await meanwhile(run, lambda: company.groups(mover) == set())
+        record_property("leaver and lost group beside the crowd", f"{left:.2f} s, {lost:.2f} s")
+        assert max(left, lost) < PROMPT
+        assert await run.house.database.read(holds.by_class) == {CLASS: len(people) - LIMIT}
+        assert await run.dead() == []
+
+
+async def test_those_who_come_while_the_crowd_is_worked_through_wait_for_none_of_it(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    world = company.world
+    leaver, mover = company.hire("leaver", "red"), company.hire("mover", "green")
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        run.sandbox.deliverer.batch_size = 100
+        for number, login in enumerate(people):
+            world.remove_from_group(login, STAFF)
+            if number == len(people) // 2:
+                world.deactivate(leaver)
+                world.remove_from_group(mover, "green")
+        await run.deliver()
+        await run.work()
+        assert (company.groups(leaver), company.groups(mover)) == (set(), set())
+        assert has(company, people) >= len(people) - LIMIT
+        await run.settle(timedelta(minutes=3))
+        assert has(company, people) == len(people) - LIMIT
+
+
+async def test_one_yes_lets_all_of_them_go(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        await unassigned(run, company, people)
+        await decide(run, approve=True)
+        await run.settle(timedelta(minutes=30))
+        assert has(company, people) == 0
+        assert (await run.holds(), await run.dead()) == ([], [])
+        assert await run.house.database.read(incidents.listed) == []
+        removals = await run.house.database.read(lambda tx: incidents.removals(tx, 1))
+        assert len(removals) == 2 * len(people)
+
+
+async def test_one_no_keeps_all_of_them_and_assigned_again_nobody_is_returning_or_stripped(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    async with company.service(sqlite_url, tmp_path, rules=RULE) as run:
+        await unassigned(run, company, people)
+        kept = [login for login in people if company.groups(login)]
+        await decide(run, approve=False)
+        await run.settle(timedelta(minutes=30))
+        assert await run.house.database.read(incidents.listed) == []
+        assert await run.house.database.read(holds.by_class) == {}
+        run.time.push(timedelta(hours=3))
+        for login in people:
+            company.world.add_to_group(login, STAFF)
+        await run.settle(timedelta(hours=3))
+        assert all(company.groups(login) == {"red"} for login in people)
+        assert [login for login in people if local(company, login)] == kept
+        assert (await run.holds(), await run.dead()) == ([], [])
