@@ -184,3 +184,21 @@ def test_of_an_incident_nobody_is_held_in_nothing_is_decided(held: Desk) -> None
     assert held("held", "reject", "--incident", "1", "--reason", "x").code == 1
     assert held("held", "approve", "--incident", "9", "--reason", "x").code == 1
     assert held.dump() == before
+
+
+def test_a_yes_to_one_incident_is_none_to_another(held: Desk) -> None:
+    """Two mistakes at once, of which only one was looked into."""
+    config = held.folder / "hooks.toml"
+    config.write_text(config.read_text() + "left_per_hour = 1\n")
+    world = held.story.world
+    for name in ("third", "fourth"):
+        login = f"{name}@somedomain.example"
+        world.add_to_group(world.add_user(login), CONFLUENCE)
+        world.deactivate(login)
+        assert held("look", login).code == 0
+    states = {each["class"]: each["id"] for each in held("held", "incidents", "--json").json()}
+    assert states == {"main/unassigned": 1, "main/left": 2}
+    ran = held("held", "approve", "--incident", "2", "--reason", "they left")
+    assert ran.code == 0
+    waiting = {each["class"]: each["state"] for each in held("held", "--json").json()}
+    assert waiting == {"main/unassigned": "waiting", "main/left": "approved"}

@@ -102,6 +102,17 @@ def test_a_day_begins_with_everybody_who_was_in_it_a_day_ago(
     assert lose(database, 6, first=60) == [0, 0, 0, 0, 0, 1]
 
 
+def test_a_group_that_lost_half_is_no_small_one_the_next_minute(
+    database: Database, wall: Wall
+) -> None:
+    told(database, 10)
+    wall.forward(23.99 * 3600)
+    assert sum(lose(database, 5)) == 0
+    wall.forward(60)
+    told(database, 5)
+    assert lose(database, 2, first=40) == [1, 1]
+
+
 def test_a_yes_lets_a_share_through_once_and_a_no_holds_on(database: Database, wall: Wall) -> None:
     told(database, 10)
     lose(database, 5)

@@ -87,6 +87,7 @@ async def test_who_was_held_for_a_share_goes_after_a_yes_and_is_never_returning_
         await run.settle(timedelta(hours=3))
         assert company.groups(last) == {"red", "green"}
         assert local(company, last) == (set() if approve else {JIRA})
+        assert run.id(last) not in {each["user"] for each in await run.holds()}
 
 
 async def test_the_next_day_is_another(
