@@ -194,15 +194,16 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
     """Approve or reject waiting holds; the people are looked at again on fresh readings.
 
     A rejection also excuses the absence that the removals come from, so that nobody is taken for
-    returning because of it; an approval of a rejected hold takes both back. Returns the people
-    concerned.
+    returning because of it; an approval of a rejected hold takes both back. Many people wait
+    behind whoever an event names. Returns the people concerned.
     """
     states = (Held.WAITING, Held.REJECTED if approve else Held.APPROVED)
     chosen = _hold.c.id.in_(list(ids)), _hold.c.state.in_(states)
     found = tx.execute(select(_hold.c.user, _hold.c.brake_class).where(*chosen)).all()
     # First the people, then the classes, then the holds: in the order of an admission.
     concerned = sorted({row.user for row in found})
-    line.mark(tx, concerned, "user", lane=line.URGENT, due_at=tx.now, events=False)
+    lane = line.URGENT if len(concerned) == 1 else line.BULK
+    line.mark(tx, concerned, "user", lane=lane, due_at=tx.now, events=False)
     lock(tx, {row.brake_class for row in found})
     verdict = Held.APPROVED if approve else Held.REJECTED
     decided = update(_hold).where(*chosen).values(state=verdict, decided=tx.now)

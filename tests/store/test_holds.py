@@ -14,7 +14,7 @@ from hooks.core.ids import DirectoryName
 from hooks.core.membership import Action
 from hooks.core.plan import Reason, Step
 from hooks.core.policy import Limits
-from hooks.store import holds, journal
+from hooks.store import holds, journal, line
 from hooks.store.database import Database, Tx
 from hooks.store.journal import Wish
 from tests.store.builders import (
@@ -282,6 +282,19 @@ def test_an_approval_can_be_taken_back_until_it_is_used(database: Database) -> N
     assert look(database, CAT, step()) == 0
     assert decide(database, 1, approve=True) == []
     assert decide(database, 1, approve=False) == []
+
+
+def test_many_who_were_decided_about_wait_behind_one_who_leaves(
+    database: Database, wall: Wall
+) -> None:
+    fill(database)
+    for who in (CAT, DAN):
+        look(database, who, step())
+    database.write_now(lambda tx: holds.decide(tx, [1, 2], approve=True, who="op", why="all"))
+    assert [due(database, who).lane for who in (CAT, DAN)] == [line.BULK] * 2
+    wall.forward(1)
+    mark(database, EVE)
+    assert [each.subject for each in lease(database, limit=1)] == [EVE]
 
 
 def test_deciding_wakes_nobody_from_the_dead(database: Database) -> None:
