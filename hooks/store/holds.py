@@ -53,18 +53,20 @@ def judge(tx: Tx, user: str, removals: Sequence[Planned], limits: Limits) -> Jud
     Every class is locked before it is counted, in one order everywhere, so that replicas that
     count at the same time admit no more than the limit together.
     """
-    kept = set(_states(tx, user))
+    kept = _kept(tx, user)
     passes = brake.classes(removals, kept)
-    known = sizes.recall(tx, {each.group.id for each in removals})
+    known = sizes.recall(tx, {each.group.id for each in removals}) if removals else {}
     # Without a size no share is counted, so there is nothing to lock.
     crowds = {each for each in removals if known.get(each.group.id, 0) >= brake.CROWD}
     counted = {each: all_[:-1] if each not in crowds else all_ for each, all_ in passes.items()}
-    lock(tx, kept.union(*counted.values()))
-    states = _states(tx, user)
+    lock(tx, {*kept}.union(*counted.values()))
+    kept = _kept(tx, user) if kept else {}  # only this lease makes new ones
     full = _full(tx, user, counted, known, limits)
-    withheld = {each: brake.withheld(all_, states, full) for each, all_ in passes.items()}
+    withheld = {
+        each: brake.withheld(all_, _states(kept, each), full) for each, all_ in passes.items()
+    }
     wanted = {each for all_ in passes.values() for each in all_}
-    used = {each for each in wanted if states.get(each) is Held.APPROVED}
+    used = {each for each in wanted if each in kept and kept[each].state is Held.APPROVED}
     return Judged({each: under for each, under in withheld.items() if under}, frozenset(used), full)
 
 
@@ -83,11 +85,37 @@ def lock(tx: Tx, classes: Iterable[str]) -> None:
         tx.execute(rows.order_by(_brake.c.brake_class).with_for_update())
 
 
-def _states(tx: Tx, user: str) -> dict[str, Held]:
-    """What was decided in each class in which removals of this person are held."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What was decided in one class, about removals for which reasons (none: for any)."""
+
+    state: Held
+    reasons: frozenset[str]
+
+    def concerns(self, reasons: Iterable[str]) -> bool:
+        """Whether a decision was about these. Who is no longer only unassigned but left was not."""
+        return not self.reasons or self.reasons.issuperset(reasons)
+
+
+def _kept(tx: Tx, user: str) -> dict[str, _Kept]:
+    """Each class in which removals of this person are held."""
     mine = _hold.c.user == user, _hold.c.state != Held.OVER
-    rows = tx.execute(select(_hold.c.brake_class, _hold.c.state).where(*mine))
-    return {row.brake_class: Held(row.state) for row in rows}
+    rows = tx.execute(select(_hold.c.brake_class, _hold.c.state, _hold.c.steps).where(*mine))
+    return {row.brake_class: _Kept(Held(row.state), _reasons(row.steps)) for row in rows}
+
+
+def _reasons(steps: str) -> frozenset[str]:
+    """Why the removals of a hold were wanted; older rows do not say it."""
+    return frozenset(why for _, _, *whys in json.loads(steps) for why in whys)
+
+
+def _states(kept: Mapping[str, _Kept], step: Planned) -> dict[str, Held]:
+    """What was decided about this removal. A no was one to its reason."""
+    return {
+        brake_class: each.state
+        for brake_class, each in kept.items()
+        if each.state is not Held.REJECTED or each.concerns({step.reason})
+    }
 
 
 def _full(
@@ -148,11 +176,22 @@ def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
     mine = _hold.c.user == user, _hold.c.state != Held.OVER
     rows = tx.execute(select(_hold).where(*mine)).all()
     known = {row.brake_class: row.id for row in rows}
+    rejected = {
+        row.brake_class: _Kept(Held.REJECTED, _reasons(row.steps))
+        for row in rows
+        if row.state == Held.REJECTED
+    }
     needless = {row.brake_class for row in rows if row.directory in places} | judged.used
     for brake_class, steps in sorted(wanted.items()):
         diff = json.dumps([[each.group.id, each.group.display, each.reason] for each in steps])
         if brake_class in known:
-            tx.execute(update(_hold).where(_hold.c.id == known[brake_class]).values(steps=diff))
+            values: dict[str, object] = {"steps": diff}
+            no = rejected.get(brake_class)
+            if no and not no.concerns({each.reason for each in steps}):
+                window = judged.full.get(brake_class, brake.DAY)
+                values |= {"state": Held.WAITING, "decided": None}
+                values |= {"incident": incidents.join(tx, brake_class, window)}
+            tx.execute(update(_hold).where(_hold.c.id == known[brake_class]).values(**values))
             continue
         tx.execute(
             _hold.insert().values(
@@ -221,8 +260,7 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
 
 def _absent(row: Row[Any]) -> bool:
     """Whether an absence is why these removals were wanted; older rows say it by their class."""
-    reasons = {each[2] for each in json.loads(row.steps) if len(each) > 2}  # noqa: PLR2004
-    return not _ABSENCES.isdisjoint(reasons or {row.brake_class.split("/")[1]})
+    return not _ABSENCES.isdisjoint(_reasons(row.steps) or {row.brake_class.split("/")[1]})
 
 
 def by_class(tx: Tx) -> dict[str, int]:

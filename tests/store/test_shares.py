@@ -11,7 +11,7 @@ import pytest
 from hooks.core.ids import DirectoryName
 from hooks.core.plan import Reason
 from hooks.core.policy import Limits
-from hooks.store import holds, journal, sizes
+from hooks.store import holds, incidents, journal, sizes
 from hooks.store.database import Database
 from tests.store.builders import Wall, lease, mark, scim_group, step, user, wish, writers
 from tests.store.conftest import Opener
@@ -123,6 +123,25 @@ def test_a_yes_lets_a_share_through_once_and_a_no_holds_on(database: Database, w
     assert decide(database, 2, approve=False) == [BOB]
     wall.forward(48 * 3600)
     assert look(database, BOB, step(), limits=WIDE) == 1
+
+
+def test_a_no_to_one_reason_is_none_to_another(database: Database, wall: Wall) -> None:
+    """Rejected was that they were unassigned, not that they left."""
+    told(database, 10)
+    lose(database, 5)
+    look(database, ANN, step(), limits=WIDE)
+    decide(database, 1, approve=False)
+    left = step(reason=Reason.LEFT)
+    assert look(database, ANN, left, limits=WIDE) == 1, "the share is still reached"
+    assert database.read_now(holds.by_class) == {SHARE: 1}
+    assert [each["waiting"] for each in database.read_now(incidents.listed)] == [1]
+    decide(database, 1, approve=False)
+    assert look(database, ANN, left, limits=WIDE) == 1
+    assert database.read_now(holds.by_class) == {}
+    wall.forward(25 * 3600)
+    assert look(database, ANN, left, limits=WIDE) == 1
+    assert look(database, ANN, step(reason=Reason.RETURNED), limits=WIDE) == 0, "there is room"
+    assert held(database) == []
 
 
 def test_who_is_held_by_their_class_is_not_held_by_a_share_too(database: Database) -> None:
