@@ -119,14 +119,14 @@ async def _restore(asked: _Asked) -> bool:
 
 def _meant(house: House, meant: Meant) -> list[Gone]:
     """Everything that is meant."""
-    from hooks.store import taken
+    from hooks.store import incidents, taken
 
     def after(last: int) -> list[Gone]:
         return house.database.read_now(lambda tx: taken.page(tx, meant, after=last, limit=_PORTION))
 
     number = meant.incident
-    if number is not None and not house.database.read_now(lambda tx: taken.incident(tx, number)):
-        raise FailedError(f"restore: there is no incident {number}; `hooks held` lists them")
+    if number is not None and not house.database.read_now(lambda tx: incidents.one(tx, number)):
+        raise FailedError(f"restore: there is no incident {number}; see: hooks held incidents")
     found: list[Gone] = []
     while more := after(found[-1].id if found else 0):
         found += more

@@ -109,11 +109,14 @@ def one(tx: Tx, incident: int) -> dict[str, object] | None:
 
 def removals(tx: Tx, incident: int) -> list[int]:
     """Ids of the removals that were admitted in it, oldest first: before anything was held too."""
-    row = tx.execute(select(_incident).where(_incident.c.id == incident)).one_or_none()
-    if row is None:
-        return []
-    query = select(_step.c.id).where(*_within(row)).order_by(_step.c.id)
+    query = select(_step.c.id).where(*within(tx, incident)).order_by(_step.c.id)
     return [int(each) for each in tx.execute(query).scalars()]
+
+
+def within(tx: Tx, incident: int) -> tuple[ColumnElement[bool], ...]:
+    """What tells its steps from others."""
+    row = tx.execute(select(_incident).where(_incident.c.id == incident)).one_or_none()
+    return (false(),) if row is None else _within(row)
 
 
 def _told(tx: Tx, row: Row[Any]) -> dict[str, object]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import select
 
 from hooks.core.ids import OktaUserId
 from hooks.core.ledger import BACK
 from hooks.core.membership import Action, State
-from hooks.store.tables import Incident, Outcome, Step
+from hooks.store import incidents
+from hooks.store.tables import Outcome, Step
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _step = Step.__table__  # type: ignore[attr-defined]
 _outcome = Outcome.__table__  # type: ignore[attr-defined]
-_incident = Incident.__table__  # type: ignore[attr-defined]
 
 _DONE = (State.SUBMITTED, State.SETTLED)
 
@@ -53,19 +53,14 @@ class Gone:
 
 def page(tx: Tx, meant: Meant, *, after: int, limit: int) -> list[Gone]:
     """The next of them by their ids."""
-    query = _query(meant).where(_step.c.id > after).order_by(_step.c.id).limit(limit)
+    query = _query(tx, meant).where(_step.c.id > after).order_by(_step.c.id).limit(limit)
     return [
         Gone(row.id, OktaUserId(row.user), row.directory, row.group, row.name, row.reason, row.at)
         for row in tx.execute(query)
     ]
 
 
-def incident(tx: Tx, number: int) -> bool:
-    """Whether there ever was such an incident."""
-    return bool(tx.execute(select(exists().where(_incident.c.id == number))).scalar_one())
-
-
-def _query(meant: Meant) -> Select[Any]:
+def _query(tx: Tx, meant: Meant) -> Select[Any]:
     # What others granted again counts too: somebody may have taken it since, which is told then.
     back = (_last(_step) == State.ABANDONED) & (_last(_step, "code") == BACK)
     query = select(_step).where(
@@ -80,15 +75,7 @@ def _query(meant: Meant) -> Select[Any]:
     if meant.until is not None:
         query = query.where(_step.c.at < meant.until)
     if meant.incident is not None:
-        end = func.coalesce(_incident.c.over, 1 << 62)
-        query = query.where(
-            exists().where(
-                _incident.c.id == meant.incident,
-                _incident.c.brake_class == _step.c.brake_class,
-                _step.c.at >= _incident.c.since,
-                _step.c.at <= end,
-            )
-        )
+        query = query.where(*incidents.within(tx, meant.incident))
     return query
 
 
