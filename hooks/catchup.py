@@ -186,13 +186,16 @@ class CatchUp:
                 return found
 
     def _place(self, tx: Tx) -> datetime | str:
-        """Where to read on; from now on, where nothing was ever read."""
+        """Where to read on; from the first start on, where nothing was ever read.
+
+        Not from now: what happened since the start, and was not delivered, would be lost.
+        """
         known, _, link = (cursor.get(tx, cursor.LOG_PLACE) or "").partition(" ")
         if known == _FILTER and link:
             return link
         if cursor.at(tx, cursor.LOG_REACHED) is None:
             cursor.put(tx, cursor.LOG_REACHED, "")
-            return self.clock.now()
+            return cursor.at(tx, cursor.FIRST_START) or self.clock.now()
         return self._before(tx)
 
     def _before(self, tx: Tx) -> datetime:

@@ -70,13 +70,13 @@ def watch(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> bool:
 
     Whether plans are sent from now on that were only observed before.
     """
-    names = [_FIRST, *(f"mode/{name}" for name in modes)]
+    names = [FIRST_START, *(f"mode/{name}" for name in modes)]
     # A directory taken out of the settings is not watched; put back, it begins anew.
     gone = _cursor.c.name.startswith("mode/") & _cursor.c.name.not_in(names)
     tx.execute(delete(_cursor).where(gone))
     known, enforced = _values(tx, names), False
-    if _FIRST not in known:
-        put(tx, _FIRST, str(tx.now))
+    if FIRST_START not in known:
+        put(tx, FIRST_START, str(tx.now))
     for name, mode in sorted(modes.items()):
         if known.get(f"mode/{name}", "").partition(" ")[0] != mode:
             put(tx, f"mode/{name}", f"{mode} {tx.now}")
@@ -86,8 +86,8 @@ def watch(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> bool:
 
 def watched_since(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> datetime | None:
     """Since when absences have consequences: our first start, or the last switch to enforce."""
-    known = _values(tx, [_FIRST, *(f"mode/{name}" for name in modes)])
-    instants = [int(known[_FIRST])] if _FIRST in known else []
+    known = _values(tx, [FIRST_START, *(f"mode/{name}" for name in modes)])
+    instants = [int(known[FIRST_START])] if FIRST_START in known else []
     for name, mode in modes.items():
         was, _, at = known.get(f"mode/{name}", "").partition(" ")
         if mode is Mode.ENFORCE and was == mode:
@@ -95,7 +95,7 @@ def watched_since(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> datetime | Non
     return moment(max(instants)) if instants else None
 
 
-_FIRST = "first_start"
+FIRST_START = "first_start"
 #: Microseconds after which a doubt is another one; events are contradicted while they are young.
 _PAUSE = 600_000_000
 

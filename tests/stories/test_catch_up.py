@@ -187,6 +187,19 @@ async def test_a_push_an_hour_after_ours_is_noticed_and_mended(
         assert await run.dead() == []
 
 
+async def test_what_happens_between_the_first_start_and_the_first_poll_is_not_lost(
+    company: Company, database_url: str, tmp_path: Path
+) -> None:
+    """Okta delivers nothing of it."""
+    ann = company.hire("ann", "red")
+    async with company.service(database_url, tmp_path) as run:
+        company.world.deactivate(ann)
+        company.world.outbox.clear()
+        run.time.push(timedelta(seconds=1))
+        assert (await run.catch_up()).new > 0
+        assert company.groups(ann) == set()
+
+
 async def test_failed_deliveries_are_counted_and_made_up_for(
     company: Company, sqlite_url: str, tmp_path: Path
 ) -> None:
