@@ -39,6 +39,7 @@ _KINDS = {
     "mentions": "looks at others that name them",
     "steps": "steps of the journal",
     "outcomes": "what became of these steps",
+    "chain": "the end of the chain that proves them",
     "holds": "holds",
     "refusals": "refusals",
     "looks": "looks",

@@ -20,6 +20,7 @@ from hooks.store.retention import PORTION, shed
 from hooks.store.sealing import key_of
 from hooks.store.tables import (
     Alarm,
+    Chain,
     Cursor,
     Event,
     Hold,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from hooks.store.sealing import Sealer
 
 _alarm = Alarm.__table__  # type: ignore[attr-defined]
+_chain = Chain.__table__  # type: ignore[attr-defined]
 _cursor = Cursor.__table__  # type: ignore[attr-defined]
 _event = Event.__table__  # type: ignore[attr-defined]
 _hold = Hold.__table__  # type: ignore[attr-defined]
@@ -58,6 +60,7 @@ _tie = Tie.__table__  # type: ignore[attr-defined]
 #: Tables with a row or several under a person's id; events are found on the way through all.
 _OWN: dict[str, Any] = {
     "steps": _step,
+    "chain": _chain,
     "holds": _hold,
     "refusals": _refused,
     "looks": _look,

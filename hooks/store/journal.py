@@ -19,10 +19,12 @@ from hooks.core.log_event import clean
 from hooks.core.membership import Action, State, Via
 from hooks.core.memory import PastStep
 from hooks.store import holds, line, observed, pause
+from hooks.store.chain import Links
 from hooks.store.tables import Outcome, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, ScalarSelect, Select
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from hooks.core.ledger import Resolved
     from hooks.core.plan import Step as Planned
     from hooks.core.policy import Limits
+    from hooks.store.chain import Signer
     from hooks.store.database import Tx
     from hooks.store.line import Lease
 
@@ -61,13 +64,14 @@ class Admission:
     """What t2 let through: the wish with its journal id, in order; and how many were held.
 
     ``contended``: removals that somebody else's may leave without any other admin; ``paused``:
-    nothing was let through, whatever is wanted.
+    nothing was let through, whatever is wanted. ``head`` is that of the chain, if it grew.
     """
 
     admitted: tuple[tuple[int, Wish], ...] = ()
     held: int = 0
     contended: int = 0
     paused: bool = False
+    head: str = ""
 
 
 def history(tx: Tx, user: OktaUserId) -> dict[DirectoryName, tuple[PastStep, ...]]:
@@ -116,24 +120,29 @@ def admit(
     *,
     limits: Limits,
     judged: Collection[str] = (),
+    read: datetime | None = None,
+    signer: Signer | None = None,
 ) -> Admission:
     """t2: write what earlier steps became, then the steps of this plan, or hold them.
 
     ``judged`` are the directories in which nothing was left open: only there a hold that nothing
-    needs any more ends.
+    needs any more ends. ``read`` is when the reading began.
 
     Removals count people per class and per group; all are locked first, in one order everywhere,
     so that replicas that count at the same time admit no more than the limit together.
     """
+    links = Links(tx, held.subject, signer)
     line.compare_fence(tx, held)
-    _append(tx, resolved)
+    _append(tx, links, resolved)
     if any(not each.observe for each in wishes) and not pause.admits(tx):
-        return Admission(paused=True)
+        return Admission(paused=True, head=links.close())
     sent = [each.step for each in wishes if not each.observe]
     removals = [each for each in sent if each.action is Action.REMOVE]
     brake = holds.judge(tx, held.subject, removals, limits)
     before = observed.standing(tx, held.subject)
-    _append(tx, observed.over(before, (each.step for each in wishes if each.observe), judged))
+    _append(
+        tx, links, observed.over(before, (each.step for each in wishes if each.observe), judged)
+    )
     admitted: list[tuple[int, Wish]] = []
     contended = 0
     for ordinal, wish in enumerate(wishes):
@@ -144,13 +153,11 @@ def admit(
         if not wish.observe and not _another_remains(tx, wish):
             contended += 1
             continue
-        insert = _step.insert().values(**_row(tx, held, wish, ordinal)).returning(_step.c.id)
-        step = int(tx.execute(insert).scalar_one())
-        state = State.OBSERVED if wish.observe else State.OPEN
-        tx.execute(_outcome.insert().values(step=step, state=state, code="", at=tx.now))
+        step = links.step(_row(tx, held, wish, ordinal, read))
+        links.outcomes([_became(tx, step, State.OBSERVED if wish.observe else State.OPEN)])
         admitted.append((step, wish))
     holds.keep(tx, held.subject, brake, places=judged)
-    return Admission(tuple(admitted), len(brake.withheld), contended)
+    return Admission(tuple(admitted), len(brake.withheld), contended, head=links.close())
 
 
 def _another_remains(tx: Tx, wish: Wish) -> bool:
@@ -187,7 +194,7 @@ def _same(before: Mapping[tuple[str, str], tuple[int, str, str]], step: Planned)
     return known is not None and known[1:] == (step.action, step.reason)
 
 
-def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
+def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int, read: datetime | None) -> dict[str, object]:
     step = wish.step
     return {
         "user": held.subject,
@@ -206,25 +213,27 @@ def _row(tx: Tx, held: Lease, wish: Wish, ordinal: int) -> dict[str, object]:
         "fence": held.fence,
         "ordinal": ordinal,
         "at": tx.now,
+        "read": None if read is None else round(read.timestamp() * 1_000_000),
     }
 
 
 # -- outcomes ----------------------------------------------------------------------------------
 
 
-def record(tx: Tx, held: Lease, outcomes: Iterable[Resolved]) -> None:
-    """t3: append outcomes, under the fence."""
+def record(tx: Tx, held: Lease, outcomes: Iterable[Resolved], signer: Signer | None = None) -> str:
+    """t3: append outcomes, under the fence; the head of the chain, if it grew."""
+    links = Links(tx, held.subject, signer)
     line.compare_fence(tx, held)
-    _append(tx, outcomes)
+    _append(tx, links, outcomes)
+    return links.close()
 
 
-def _append(tx: Tx, outcomes: Iterable[Resolved]) -> None:
-    rows = [
-        {"step": each.step, "state": each.state, "code": each.code, "at": tx.now}
-        for each in outcomes
-    ]
-    if rows:
-        tx.execute(_outcome.insert(), rows)
+def _append(tx: Tx, links: Links, outcomes: Iterable[Resolved]) -> None:
+    links.outcomes([_became(tx, each.step, each.state, each.code) for each in outcomes])
+
+
+def _became(tx: Tx, step: int, state: State, code: str = "") -> dict[str, object]:
+    return {"step": step, "state": state, "code": code, "at": tx.now}
 
 
 # -- what people ask ---------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from hooks.core.ledger import settle
 from hooks.core.local import RECENT
 from hooks.core.membership import Action, State
 from hooks.core.memory import PastStep
+from hooks.store import chain, proof
 from hooks.store.tables import Due, Event, Hold, Outcome, Refused, Step
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+    from hooks.store.chain import Signer
     from hooks.store.database import Tx
 
 #: Grants after our removals count for so long, and nothing that is read of the past reaches
@@ -148,28 +150,54 @@ def stretch(tx: Tx, before: int, after: int) -> Stretch:
     return Stretch(tuple(sorted(found)), rows[-1].id if more else None)
 
 
-def count_steps(tx: Tx, before: int, users: Collection[str]) -> tuple[int, int]:
-    """How many steps of these people are outlived, and how many outcomes they have."""
-    found = [weight for _, steps in _outlived(tx, before, users) for _, weight in steps]
+def count_steps(
+    tx: Tx, before: int, users: Collection[str], signer: Signer | None = None
+) -> tuple[int, int]:
+    """How many steps of these people would be deleted, and how many outcomes they have."""
+    outlived = list(_outlived(tx, before, users))
+    theirs = proof.may_purge(tx, {user for user, _ in outlived}, signer)
+    found = [weight for user, steps in outlived if user in theirs for _, weight in steps]
     return len(found), sum(found)
 
 
-def delete_steps(tx: Tx, before: int, users: Collection[str]) -> tuple[int, int]:
+def unproved(tx: Tx, before: int, users: Collection[str], signer: Signer | None) -> int:
+    """How many of these people keep what they have outlived, because of their chain."""
+    found = {user for user, _ in _outlived(tx, before, users)}
+    return len(found - proof.may_purge(tx, found, signer))
+
+
+def delete_steps(
+    tx: Tx, before: int, users: Collection[str], signer: Signer | None = None
+) -> tuple[int, int]:
     """Delete a portion of these people's outlived steps, each with all its outcomes.
 
-    Whoever is being looked at is left out: the look has read their journal. Oldest first, so
-    that what is left of a membership half deleted tells no more than the whole did.
+    Whoever is being looked at is left out: the look has read their journal. So is whoever's chain
+    cannot be proved; the others' say afterwards what was deleted. Oldest first, so that what is
+    left of a membership half deleted tells no more than the whole did.
     """
     query = select(_due.c.subject).where(
         _due.c.subject.in_(sorted(users)), _due.c.lease_until.is_(None)
     )
     free = tx.execute(query.with_for_update(skip_locked=True) if tx.postgres else query)
-    found = _outlived(tx, before, set(free.scalars()))
-    return shed(tx, (each for _, steps in found for each in steps))
+    found = list(_outlived(tx, before, set(free.scalars())))
+    theirs = proof.may_purge(tx, {user for user, _ in found}, signer)
+    chosen, outcomes = _portion(each for user, steps in found if user in theirs for each in steps)
+    linked = chain.rows(tx, theirs) if signer and chosen else {}
+    _delete(tx, chosen)
+    if signer and linked:
+        proof.cut(tx, linked, frozenset(chosen), signer)
+    return len(chosen), outcomes
 
 
 def shed(tx: Tx, steps: Iterable[tuple[int, int]]) -> tuple[int, int]:
-    """Delete the first of these steps, each with its so many outcomes; how many of both.
+    """Delete the first of these steps, each with its so many outcomes; how many of both."""
+    chosen, outcomes = _portion(steps)
+    _delete(tx, chosen)
+    return len(chosen), outcomes
+
+
+def _portion(steps: Iterable[tuple[int, int]]) -> tuple[list[int], int]:
+    """As many of these steps as go at once, and how many outcomes go with them.
 
     A step without its last outcome would tell of an earlier state as if it were the latest.
     """
@@ -180,10 +208,13 @@ def shed(tx: Tx, steps: Iterable[tuple[int, int]]) -> tuple[int, int]:
             break
         chosen.append(step)
         outcomes += weight
-    if chosen:
-        tx.execute(delete(_outcome).where(_outcome.c.step.in_(chosen)))
-        tx.execute(delete(_step).where(_step.c.id.in_(chosen)))
-    return len(chosen), outcomes
+    return chosen, outcomes
+
+
+def _delete(tx: Tx, steps: Sequence[int]) -> None:
+    if steps:
+        tx.execute(delete(_outcome).where(_outcome.c.step.in_(steps)))
+        tx.execute(delete(_step).where(_step.c.id.in_(steps)))
 
 
 def _outlived(

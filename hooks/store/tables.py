@@ -178,8 +178,9 @@ class Look(SQLModel, table=True):
 class Step(SQLModel, table=True):
     """An immutable line of a plan. ``account`` instead of ``scim_id`` for a local group.
 
-    ``link`` is its place in its person's chain and ``mac`` proves it; ``None`` for what was
-    written without a key. So of ``Outcome``.
+    ``read`` is when the reading began that it rests on. ``link`` is its place in its person's
+    chain and ``mac`` proves the row; ``None`` for what was written without a key. So of
+    ``Outcome``.
     """
 
     id: int | None = _row_id()
@@ -198,6 +199,7 @@ class Step(SQLModel, table=True):
     ordinal: int
     at: int = _instant()
     account: str | None = Field(default=None, max_length=128)
+    read: int | None = _maybe_instant()
     link: int | None = Field(default=None)
     mac: str | None = Field(default=None, max_length=64)
 
@@ -222,15 +224,18 @@ class Outcome(SQLModel, table=True):
 class Chain(SQLModel, table=True):
     """Where one person's chain of steps and outcomes ends, and up to where it was purged.
 
-    ``length`` counts the links there ever were and ``head`` is the last one's mac; of the first
-    ``cut`` links, which ended with ``cut_head``, some or all were purged. ``mac`` proves it all.
+    ``length`` counts the links there ever were, and ``head`` is made of all their macs. Of the
+    first ``cut`` links, which ended with ``cut_head``, purges left those that ``kept`` is made of.
+    ``mac`` proves it all. One row is nobody's and tells where chaining began: rows up to the step
+    ``length`` and the outcome ``cut`` are older.
     """
 
     user: str = Field(primary_key=True, max_length=20)
-    length: int
-    head: str = Field(max_length=64)
-    cut: int = Field(default=0)
+    length: int = Field(sa_type=BigInteger)
+    head: str = Field(default="", max_length=64)
+    cut: int = Field(default=0, sa_type=BigInteger)
     cut_head: str = Field(default="", max_length=64)
+    kept: str = Field(default="", max_length=64)
     mac: str = Field(max_length=64)
 
 

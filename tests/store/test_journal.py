@@ -80,6 +80,7 @@ def test_a_plan_is_journalled_before_it_is_sent(database: Database, wall: Wall) 
         "ordinal": 0,
         "at": wall.us,
         "account": None,
+        "read": None,
         "link": None,
         "mac": None,
         "outcomes": [{"state": "open", "code": "", "at": wall.us}],

@@ -14,6 +14,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
+    op.add_column("step", sa.Column("read", sa.BigInteger(), nullable=True))
     for table in ("step", "outcome"):
         op.add_column(table, sa.Column("link", sa.Integer(), nullable=True))
         op.add_column(table, sa.Column("mac", sa.String(length=64), nullable=True))
@@ -21,10 +22,11 @@ def upgrade() -> None:
     op.create_table(
         "chain",
         sa.Column("user", sa.String(length=20), nullable=False),
-        sa.Column("length", sa.Integer(), nullable=False),
+        sa.Column("length", sa.BigInteger(), nullable=False),
         sa.Column("head", sa.String(length=64), nullable=False),
-        sa.Column("cut", sa.Integer(), nullable=False),
+        sa.Column("cut", sa.BigInteger(), nullable=False),
         sa.Column("cut_head", sa.String(length=64), nullable=False),
+        sa.Column("kept", sa.String(length=64), nullable=False),
         sa.Column("mac", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("user"),
     )
