@@ -10,6 +10,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         lists mappings alarms             what is stored; which group is which; what is amiss
         replay export foresight           events once more; as a file; what would come of it
         restore                           gives back what was removed
+        verify evidence                   whether the journal is whole; the journal as a file
         policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions holding dead            what waits for somebody; how it reads; is given up on
         keys recovery                     seals; catching up, pausing
@@ -29,7 +30,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     rounds                                work about many people
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
     purge                                 what has outlived its use, little by little
-    submit                                writes, and the proof of them
+    submit  evidence                      writes, and the proof of them; a log line for each step
     observe                               everything one plan rests on
     inquire  recall  measure              an answer's worth; what the store knew; groups' sizes
     gateways/                             whom we talk to

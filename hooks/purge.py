@@ -16,6 +16,7 @@ from hooks.store.retention import Kind
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from hooks.store.chain import Signer
     from hooks.store.database import Database, Tx
 
 T = TypeVar("T")
@@ -23,22 +24,28 @@ T = TypeVar("T")
 #: Portions of one scheduled run; what is left is for the next, soon.
 MOST = 40
 _SOON, _LATER = timedelta(minutes=1), timedelta(days=1)
+#: Fields of ``Purged`` that count rows.
+_KINDS = 5
 
 
 @dataclass(slots=True)
 class Purged:
-    """Rows deleted, or to be deleted, by kind; ``more`` if a run ended before all was done."""
+    """Rows deleted, or to be deleted, by kind; ``more`` if a run ended before all was done.
+
+    ``unproved`` counts people whose steps were left, because their chain cannot be proved.
+    """
 
     events: int = 0
     refusals: int = 0
     holds: int = 0
     steps: int = 0
     outcomes: int = 0
+    unproved: int = 0
     more: bool = False
 
     def told(self) -> dict[str, int]:
-        """The counts, by name."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "more"}
+        """The counts of rows, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self)[:_KINDS]}
 
     @property
     def again(self) -> timedelta:
@@ -54,10 +61,14 @@ class Purged:
 class Purge:
     """Deletes what is older than ``keep``; safe to interrupt, and to run several times at once."""
 
-    def __init__(self, database: Database, keep: timedelta) -> None:
-        """Whatever is asked, ``keep`` is at least as long as anything looks back."""
+    def __init__(self, database: Database, keep: timedelta, signer: Signer | None = None) -> None:
+        """Whatever is asked, ``keep`` is at least as long as anything looks back.
+
+        Without ``signer`` whoever has a chain keeps their steps.
+        """
         self._database = database
         self._keep = keep
+        self._signer = signer
 
     async def run(
         self,
@@ -71,7 +82,8 @@ class Purge:
         ``fence`` is compared in each transaction; ``done`` is counted up meanwhile, for whoever
         watches.
         """
-        run = _Run(self._database, await self._before(), fence, most, done or Purged())
+        before = await self._before()
+        run = _Run(self._database, before, fence, most, done or Purged(), self._signer)
         for kind in Kind:
             await run.delete(kind)
         async for users in self._stretches(run.before):
@@ -89,10 +101,13 @@ class Purge:
             setattr(found, kind, rows)
         async for users in self._stretches(before):
             steps, outcomes = await self._database.read(
-                partial(retention.count_steps, before=before, users=users)
+                partial(retention.count_steps, before=before, users=users, signer=self._signer)
             )
             found.steps += steps
             found.outcomes += outcomes
+            found.unproved += await self._database.read(
+                partial(retention.unproved, before=before, users=users, signer=self._signer)
+            )
         return found
 
     async def _before(self) -> int:
@@ -121,6 +136,7 @@ class _Run:
     fence: Callable[[Tx], object]
     left: float
     done: Purged
+    signer: Signer | None
 
     async def delete(self, kind: Kind) -> None:
         """Delete what is old and over of a kind."""
@@ -130,12 +146,17 @@ class _Run:
 
     async def delete_steps(self, users: tuple[str, ...]) -> None:
         """Delete these people's outlived steps."""
-        delete = partial(retention.delete_steps, before=self.before, users=users)
+        delete = partial(
+            retention.delete_steps, before=self.before, users=users, signer=self.signer
+        )
         steps = 1
         while steps:
             steps, outcomes = await self._portion(delete, nothing=(0, 0))
             self.done.steps += steps
             self.done.outcomes += outcomes
+        self.done.unproved += await self.database.read(
+            partial(retention.unproved, before=self.before, users=users, signer=self.signer)
+        )
 
     async def _portion(self, delete: Callable[[Tx], T], *, nothing: T) -> T:
         if self.left <= 0:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hooks import evidence
 from hooks.core import attempt, ordered, report, returning
 from hooks.core.attempt import Came, Next
 from hooks.core.membership import ORGANIZATION, Action, Mode, Standing, State
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from hooks.core.reading import Reading
     from hooks.core.returning import Standed
     from hooks.observe import Observer
+    from hooks.store.chain import Signer
     from hooks.store.database import Database, Tx
     from hooks.store.line import Lease
     from hooks.store.sealing import Sealer
@@ -47,12 +49,16 @@ _RESTLESS = frozenset({Claim.ACTIVE, Claim.ASSIGNED, Claim.JOINED, Claim.LEFT})
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look, done: what was planned, what became of each step, what comes next."""
+    """One look, done: what was planned, what became of each step, what comes next.
+
+    ``head`` is that of the person's chain, if it grew.
+    """
 
     plan: Plan
     sent: tuple[tuple[Wish, Resolved], ...] = ()
     held: int = 0
     then: Next = field(default_factory=attempt.Idle)
+    head: str = ""
 
 
 class Reconciler:
@@ -65,16 +71,21 @@ class Reconciler:
         policy: Callable[[], Awaitable[Policy]],
         database: Database,
         sealer: Sealer,
+        signer: Signer | None,
         clock: Clock,
         jitter: Callable[[], float],
     ) -> None:
-        """``policy`` gives the policy in force, with the groups it names resolved."""
+        """``policy`` gives the policy in force, with the groups it names resolved.
+
+        Without ``signer`` nothing proves what is journalled.
+        """
         self._observer = observer
         self._submit = Submit(observer)
         self._measure = Measure(observer.organization, database)
         self._policy = policy
         self._database = database
         self._sealer = sealer
+        self._signer = signer
         self._clock = clock
         self._jitter = jitter
 
@@ -101,7 +112,7 @@ class Reconciler:
         reading, plan = await self._observer.read(
             user, held.claims, policy, thorough=thorough, hurry=held.attempt == 1 and not thorough
         )
-        admission = await self._admit(held, plan, policy)
+        admission = await self._admit(held, reading, plan, policy)
         sent = await self._submit.write(admission.admitted, deadline)
         proved, unsettled = await self._submit.prove(plan, sent)
         rejected = _rejected(proved)
@@ -130,8 +141,8 @@ class Reconciler:
         accounts = [each for each in reading.answers.values() if isinstance(each, Account)]
         account = accounts[0] if len(accounts) == 1 else None
 
-        def finish(tx: Tx) -> None:
-            journal.record(tx, held, [became for _, became in proved])
+        def finish(tx: Tx) -> str:
+            head = journal.record(tx, held, [became for _, became in proved], self._signer)
             people.remember(
                 tx, user, stood, self._sealer, protected=plan.protected, account=account
             )
@@ -149,13 +160,19 @@ class Reconciler:
             line.mark(tx, others, "user", lane=held.lane, due_at=tx.now, events=False)
             waiting = {uuid for each in plan.contradictions for uuid in each.uuids}
             line.settle(tx, held, then, keep=waiting)
+            return head or admission.head
 
-        await self._database.write(finish)
-        return Look(plan, tuple(proved), admission.held, then)
+        head = await self._database.write(finish)
+        resolved = [each for one in plan.places for each in one.ledger.resolved]
+        observed = [step for step, wish in admission.admitted if wish.observe]
+        await evidence.tell(self._database, [*resolved, *(each for _, each in proved)], observed)
+        return Look(plan, tuple(proved), admission.held, then, head)
 
     # -- writing -------------------------------------------------------------------------------
 
-    async def _admit(self, held: Lease, plan: Plan, policy: Policy) -> journal.Admission:
+    async def _admit(
+        self, held: Lease, reading: Reading, plan: Plan, policy: Policy
+    ) -> journal.Admission:
         members = {each.name: each.record.id for each in plan.directories if each.record}
         observed = {each.name: _observes(policy, each) for each in plan.places}
         wishes = [
@@ -171,7 +188,14 @@ class Reconciler:
             judged = set()  # what it would have lost there may stand in any of these holds
         return await self._database.write(
             lambda tx: journal.admit(
-                tx, held, wishes, resolved, limits=policy.limits, judged=judged
+                tx,
+                held,
+                wishes,
+                resolved,
+                limits=policy.limits,
+                judged=judged,
+                read=reading.at,
+                signer=self._signer,
             )
         )
 

@@ -121,7 +121,8 @@ class Rounds:
     async def _purge(self, held: Lease) -> Told:
         done = await self._purging.run(lambda tx: line.compare_fence(tx, held))
         await self._settle(held, LookAgain(self._clock.now() + done.again))
-        return {"verdict": "settled", "purged": done.told()}
+        left = {"unproved": done.unproved} if done.unproved else {}
+        return {"verdict": "settled", "purged": done.told(), **left}
 
     async def _settle(self, held: Lease, then: Next) -> None:
         await self._database.write(lambda tx: line.settle(tx, held, then))

@@ -30,7 +30,7 @@ from hooks.listener import Listener, bind, place
 from hooks.operations import Tally, create_operations
 from hooks.release import release
 from hooks.settings import Role, load
-from hooks.store import cursor, inbox, intake, schema, seals
+from hooks.store import chain, cursor, inbox, intake, schema, seals
 
 if TYPE_CHECKING:
     import socket
@@ -228,19 +228,26 @@ class _Running:
             operations=place(self.operations),
             seconds=round(time.monotonic() - self.started, 3),
         )
-        for words in _warnings(self.settings):
+        found = _warnings(self.settings)
+        if house.signer is None and self.role is not Role.RECEIVE:
+            found.append("no HOOKS_CHAIN_KEY: nothing proves the journal; hooks keys new makes one")
+        for words in found:
             log.warning("note", words=words)
 
     async def _warn_of_lost_keys(self, house: House) -> None:
         """The newest events open, or we had not begun; older values may be sealed otherwise."""
         try:
             lost = await house.database.read(lambda tx: seals.lost(tx, house.sealer))
+            strange = await house.database.read(lambda tx: chain.strange_key(tx, house.signer))
         except StoreError as error:
             log.warning("seals_not_checked", error=str(error))
             return
         for key in lost:
             words = f"older values are sealed with key {key}, which is not given: hooks keys rotate"
             log.warning("note", words=words)
+        if strange and self.role is not Role.RECEIVE:
+            words = f"the journal is chained with key {strange}, which is not given; no step of"
+            log.error("note", words=f"{words} before can be proved, nor is any purged")
 
     # -- signals -------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from hooks.reconcile import Reconciler
 from hooks.rounds import Rounds
 from hooks.settings import OktaToken
 from hooks.store import cursor
+from hooks.store.chain import Signer
 from hooks.store.database import Database
 from hooks.store.intake import Intake
 from hooks.store.sealing import Sealer
@@ -57,6 +58,7 @@ class House:
     database: Database
     sealer: Sealer
     intake: Intake
+    signer: Signer | None = None
     observer: Observer | None = None
     policy: PolicyInForce | None = None
     worker: Worker | None = None
@@ -115,13 +117,14 @@ async def opened(
     clock = clock or Clock()
     secrets = settings.secrets
     sealer = Sealer(secrets.sealing_keys)
+    signer = Signer(secrets.chain_key) if secrets.chain_key else None
     async with AsyncExitStack() as stack:
         database = Database(secrets.database_url.reveal(), clock)
         stack.callback(database.close)
         apps = frozenset(each.okta_app_id for each in settings.directories)
         intake = Intake(database, sealer, apps)
         stack.push_async_callback(intake.aclose)
-        house = House(settings, clock, database, sealer, intake)
+        house = House(settings, clock, database, sealer, intake, signer)
         url = settings.notify.url if tells else ""
         if not vendors and not url:
             yield house
@@ -159,6 +162,7 @@ async def opened(
             policy=policy,
             database=database,
             sealer=sealer,
+            signer=signer,
             clock=clock,
             jitter=dice.random,
         )
@@ -167,7 +171,7 @@ async def opened(
             reconciler=reconciler,
             rounds=Rounds(
                 survey=Survey(observer=observer, database=database, sealer=sealer),
-                purge=Purge(database, timedelta(days=settings.retention.events_days)),
+                purge=Purge(database, timedelta(days=settings.retention.events_days), signer),
                 database=database,
                 history=timedelta(days=settings.okta.history_days),
                 clock=clock,
@@ -175,6 +179,7 @@ async def opened(
             modes=settings.modes,
             clock=clock,
             jitter=dice.random,
+            signer=signer,
         )
         catch_up = CatchUp(
             database=database,

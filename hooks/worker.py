@@ -36,7 +36,7 @@ from hooks.core.ids import OktaUserId
 from hooks.core.refusal import Cause
 from hooks.gateways.pace import Lane, lane
 from hooks.gateways.visits import visiting
-from hooks.store import cursor, line, observed, pause
+from hooks.store import chain, cursor, line, observed, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from hooks.core.membership import Mode
     from hooks.reconcile import Look, Reconciler
     from hooks.rounds import Rounds
+    from hooks.store.chain import Signer
     from hooks.store.database import Database, Tx
     from hooks.store.line import Lease
 
@@ -80,6 +81,7 @@ class Worker:
     modes: Mapping[DirectoryName, Mode]
     clock: Clock
     jitter: Callable[[], float]
+    signer: Signer | None = None
     slots: int = SLOTS
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     _active: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -117,6 +119,7 @@ class Worker:
     def _watch(self, tx: Tx) -> None:
         if cursor.watch(tx, self.modes):
             observed.hasten(tx)
+        chain.begin(tx, self.signer)
 
     async def drain(self, patience: float = 20.0) -> None:
         """Let running looks end; what does not is left to its lease."""
@@ -246,6 +249,8 @@ class Worker:
         since = min((each.published for each in held.claims), default=self.clock.now())
         with visiting(held.subject, since):
             look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
+        if look.head == chain.UNPROVED:
+            log.error("chain_unproved", subject=held.subject)
         if look.held:
             log.warning("brake", subject=held.subject, steps=look.held)
         for contradiction in look.plan.contradictions:
@@ -292,5 +297,6 @@ def _told(look: Look) -> dict[str, object]:
         "held": look.held,
         "refused": sorted({each.cause.value for each in look.plan.refusals}),
         "unread": sorted({each.unread.why.value for each in look.plan.refusals if each.unread}),
+        "head": look.head or None,
         "next": look.then.at.isoformat() if isinstance(look.then, LookAgain | Retry) else None,
     }

@@ -584,7 +584,7 @@ ENVIRONMENT_MISTAKES = [
     ),
     pytest.param(
         {"HOOKS_CHAIN_KEY": "short"},
-        "HOOKS_CHAIN_KEY: needs 32 characters or more",
+        "HOOKS_CHAIN_KEY: is 32 random bytes in URL-safe base64; `hooks keys new` prints one",
         id="a short chain key",
     ),
     pytest.param(
@@ -720,12 +720,12 @@ def test_what_is_read_is_held_in_the_form_it_is_used_in(desk: Desk) -> None:
     environ = ENVIRON | {
         "HOOKS_HOOK_SECRET_NEXT": "n" * 32,
         "HOOKS_SEALING_KEYS": f"{sealing(2)}, {sealing(1).rstrip('=')}",
-        "HOOKS_CHAIN_KEY": "c" * 32,
+        "HOOKS_CHAIN_KEY": sealing(3),
     }
     found = desk.load(environ=environ).secrets
     assert found.hook == (Secret("h" * 32), Secret("n" * 32))
     assert found.sealing_keys == (b"\2" * 32, b"\1" * 32)
-    assert found.chain_key == Secret("c" * 32)
+    assert found.chain_key == b"\3" * 32
     assert found.organization_key is None
     assert found.okta() == OktaToken(Secret("00token"))
     assert found.scim_key(DirectoryName("main")) == Secret("scim-key")

@@ -18,6 +18,7 @@ from hooks.cli import (
     dead,
     decisions,
     demo,
+    evidence,
     explain,
     export,
     forget,
@@ -31,6 +32,7 @@ from hooks.cli import (
     replay,
     restore,
     sandbox,
+    verify,
 )
 from hooks.cli.ends import FAILED, INTERRUPTED, OK, WRONG, code_of
 from hooks.core.errors import HooksError
@@ -98,7 +100,9 @@ lists.events.command("export")(export.export)
 app.add_typer(lists.events, name="events", short_help="Stored events: list, show, export.")
 app.command(short_help="Put events back in line: stored ones, or files.")(replay.replay)
 app.command(short_help="Give back what was removed, where the world agrees.")(restore.restore)
-app.command(short_help="The journal: every change, why, what became of it.")(lists.steps)
+lists.steps.command("verify", short_help="Whether it is as it was written.")(verify.verify)
+lists.steps.command("export", short_help="As CSV or JSON lines.")(evidence.export)
+app.add_typer(lists.steps, name="steps", short_help="The journal: list, verify, export.")
 app.add_typer(mappings.app, name="mappings", short_help="Push mappings: list, accept.")
 app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approve, reject.")
 app.add_typer(dead.dead, name="dead", short_help="Dead letters: list, show, retry.")

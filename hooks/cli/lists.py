@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hooks.cli import opening, text
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.export import NOT_JSON, NOT_KEPT, readable
 from hooks.cli.opening import Before, Json, Limit
 from hooks.core.ids import Uuid
-from hooks.core.membership import State
+from hooks.core.membership import Action, State, Via
+from hooks.core.report import CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +21,22 @@ if TYPE_CHECKING:
     from hooks.cli.text import Record
 
 events = typer.Typer(help="Stored events: list them, or show one.", invoke_without_command=True)
+
+
+class _ListedByDefault(TyperGroup):
+    """Without the name of a command, `list` is meant, whatever stands there."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put it there."""
+        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+steps = typer.Typer(
+    cls=_ListedByDefault,
+    help="The journal. `hooks steps [USER]` is `hooks steps list [USER]`.",
+)
 
 _EVENT = {
     "id": "ID",
@@ -160,7 +178,8 @@ def _state(record: Record) -> str:
 # -- steps -------------------------------------------------------------------------------------
 
 
-def steps(
+@steps.command("list", short_help="Every change, why, and what became of it.")
+def list_steps(
     user: Annotated[
         str | None, typer.Argument(metavar="USER", help="Only of this Okta id.")
     ] = None,
@@ -223,6 +242,8 @@ def step_of(row: Mapping[str, object]) -> Record:
     return {
         **{key: row[key] for key in keep},
         "at": text.instant(row["at"]),
+        "read": text.instant(row["read"]),
+        "call": CALLS[Via(str(row["via"])), Action(str(row["action"]))],
         "state": last["state"],
         "code": last["code"],
         "evidence": row["evidence"],

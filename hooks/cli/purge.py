@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hooks.cli import opening, text
-from hooks.cli.ends import UsageError
+from hooks.cli.ends import FAILED, UsageError
 from hooks.cli.opening import DryRun, Json, Why
 from hooks.cli.progress import Progress
 from hooks.core.report import counted
@@ -44,6 +44,7 @@ def purge(
     """Delete what is over and old; `hooks serve` does it once a day.
 
     Never what waits, who is who, mappings, orders, and what was taken and may be wanted again.
+    Exit code 1: steps were left whose chain cannot be proved.
     """
     keep = _age(older_than)
     reason = opening.reason(why) if why else ""
@@ -69,15 +70,22 @@ async def _purge(keep: timedelta | None, why: str, *, dry_run: bool, as_json: bo
 
     async with opening.opened(Role.STORE) as house:
         keep = keep or timedelta(days=house.settings.retention.events_days)
-        work = Purge(house.database, keep)
+        work = Purge(house.database, keep, house.signer)
         if dry_run:
             done = await work.count()
         else:
             done = await _watched(work, house.database, keep, why)
     if as_json:
         days = keep / timedelta(days=1)
-        text.as_json({"dry_run": dry_run, "older_than_days": days, "deleted": done.told()})
-        return
+        told = {"dry_run": dry_run, "older_than_days": days, "deleted": done.told()}
+        text.as_json(told | {"unproved": done.unproved})
+    else:
+        _show(done, dry_run=dry_run)
+    if done.unproved:
+        raise typer.Exit(FAILED)
+
+
+def _show(done: Purged, *, dry_run: bool) -> None:
     for kind, rows in done.told().items():
         print(f"{rows:>9}  {_KINDS[kind]}")
     print()
@@ -85,6 +93,9 @@ async def _purge(keep: timedelta | None, why: str, *, dry_run: bool, as_json: bo
         print(f"Dry run: {counted(done.rows, 'row', 'rows')} would go, nothing was changed.")
     else:
         print(f"{counted(done.rows, 'row', 'rows')} deleted")
+    if done.unproved:
+        people = counted(done.unproved, "person's steps", "people's steps")
+        print(f"{people} left: HOOKS_CHAIN_KEY does not prove them; see: hooks steps verify")
 
 
 async def _watched(work: Purge, database: Database, keep: timedelta, why: str) -> Purged:

@@ -279,7 +279,7 @@ def evidence(scene: Scene, group: Group) -> tuple[str, ...]:
     return (
         f"user:{user.status if isinstance(user, OktaUser) else 'missing'}",
         f"app_user:{app_user.status if isinstance(app_user, AppUser) else 'missing'}",
-        f"record:{scene.record.id}",
+        f"record:{scene.record.id} {scene.record.status}",
         *links,
         *claims.lost(scene.found),
     )

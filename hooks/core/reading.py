@@ -147,6 +147,11 @@ class ScimRecord:
     account: AccountId | None = None
     groups: frozenset[Group] | None = None
 
+    @property
+    def status(self) -> str:
+        """In a word, as evidence."""
+        return {True: "active", False: "inactive", None: "unknown"}[self.active]
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hooks.core.membership import ORGANIZATION, Action, Standing, State
+from hooks.core.membership import ORGANIZATION, Action, Standing, State, Via
 from hooks.core.plan import Because, DirectoryPlan, LocalPlan, Reason
 from hooks.core.reading import AppUser, KnownGroup, Missing, OktaUser, Reading, ScimRecord, Unread
 
@@ -65,6 +65,22 @@ BECAME = {
     State.PARKED: "Atlassian refuses to change an inactive account; done when it is active",
     State.FAILED: "refused or not answered; tried again by itself",
     State.ABANDONED: "given up; a later look plans anew",
+}
+#: What is sent for a step: method, path, and what it says.
+CALLS = {
+    (Via.SCIM, Action.REMOVE): (
+        "PATCH /scim/directory/{directoryId}/Groups/{groupId}: remove one of members"
+    ),
+    (Via.SCIM, Action.ADD): (
+        "PATCH /scim/directory/{directoryId}/Groups/{groupId}: add one to members"
+    ),
+    (Via.ORGANIZATION, Action.REMOVE): (
+        "DELETE /admin/v2/orgs/{orgId}/directories/{directoryId}/groups/{groupId}"
+        "/memberships/{accountId}"
+    ),
+    (Via.ORGANIZATION, Action.ADD): (
+        "POST /admin/v2/orgs/{orgId}/directories/{directoryId}/groups/{groupId}/memberships"
+    ),
 }
 _UNMANAGED = (Because.UNMANAGED, Because.UNNAMED)
 _ORDER = ("remove", "add", "refused", "keep", "unmanaged")

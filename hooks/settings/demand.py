@@ -107,7 +107,7 @@ class Demand:
             yield Wanted((DATABASE,), forms.database_url)
             yield Wanted((SEALING,), forms.sealing_keys, "missing; `hooks keys new` prints one")
         if Need.CHAIN in self:
-            yield Wanted((CHAIN,), forms.long_token)
+            yield Wanted((CHAIN,), forms.chain_key)
         if Need.OPERATIONS in self:
             remedy = "missing; needed while [listen] operations is off loopback"
             yield Wanted((OPERATIONS,), forms.long_token, remedy if self.exposed else "")

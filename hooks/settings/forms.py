@@ -153,18 +153,30 @@ def sealing_keys(text: str) -> tuple[bytes, ...]:
     return keys
 
 
+def chain_key(text: str) -> bytes:
+    """32 bytes in URL-safe base64."""
+    key = _bytes(text.strip())
+    if len(key) != _KEY_BYTES:
+        raise ValueError("is 32 random bytes in URL-safe base64; `hooks keys new` prints one")
+    return key
+
+
 def _key(text: str) -> bytes:
-    padded = text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
-    try:
-        key = base64.b64decode(padded, altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        key = b""
+    key = _bytes(text)
     if len(key) != _KEY_BYTES:
         raise ValueError(
             "each key is 32 random bytes in URL-safe base64, several are separated by commas, "
             "the newest comes first; `hooks keys new` prints one"
         )
     return key
+
+
+def _bytes(text: str) -> bytes:
+    padded = text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
+    try:
+        return base64.b64decode(padded, altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        return b""
 
 
 def private_key(text: str) -> None:

@@ -140,9 +140,10 @@ class Secrets:
         return forms.sealing_keys(self._must(names.SEALING).reveal())
 
     @property
-    def chain_key(self) -> Secret | None:
-        """For the journal."""
-        return self._held[names.CHAIN]
+    def chain_key(self) -> bytes | None:
+        """32 bytes that prove the journal, if there is one; never for a role that writes none."""
+        held = self._held.get(names.CHAIN)
+        return forms.chain_key(held.reveal()) if held else None
 
     @property
     def operations_token(self) -> Secret | None:

@@ -64,6 +64,12 @@ def listed(tx: Tx, wanted: Wanted) -> list[dict[str, object]]:
     return [dict(row) for row in tx.execute(query.limit(wanted.limit)).mappings()]
 
 
+def published(tx: Tx, uuids: Collection[str]) -> dict[str, int]:
+    """When Okta published these events, as far as they are stored."""
+    query = select(_event.c.uuid, _event.c.published).where(_event.c.uuid.in_(sorted(uuids)))
+    return {row.uuid: row.published for row in tx.execute(query)}
+
+
 def opened(tx: Tx, uuid: str, sealer: Sealer) -> tuple[dict[str, object], bytes | None] | None:
     """One event and its payload; the payload is ``None`` for events that do not concern us."""
     row = tx.execute(select(_event).where(_event.c.uuid == uuid)).mappings().one_or_none()

@@ -257,6 +257,35 @@ def list_steps(
         query = query.where(_step.c.user == user)
     if before:
         query = query.where(_step.c.id < before)
+    return _told(tx, query)
+
+
+def page(
+    tx: Tx,
+    *,
+    after: int,
+    user: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    limit: int = 100,
+) -> list[dict[str, object]]:
+    """The next steps, oldest first, as ``list_steps`` tells them; planned in a range of time."""
+    query = select(_step).where(_step.c.id > after).order_by(_step.c.id).limit(limit)
+    if user:
+        query = query.where(_step.c.user == user)
+    if since is not None:
+        query = query.where(_step.c.at >= since)
+    if until is not None:
+        query = query.where(_step.c.at < until)
+    return _told(tx, query)
+
+
+def named(tx: Tx, steps: Collection[int]) -> list[dict[str, object]]:
+    """These steps, oldest first, as ``list_steps`` tells them."""
+    return _told(tx, select(_step).where(_step.c.id.in_(sorted(steps))).order_by(_step.c.id))
+
+
+def _told(tx: Tx, query: Select[Any]) -> list[dict[str, object]]:
     steps = [dict(row) for row in tx.execute(query).mappings()]
     outcomes: dict[int, list[dict[str, object]]] = {}
     ids = [step["id"] for step in steps]
