@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import permutations
@@ -23,7 +24,8 @@ from hooks.store.chain import Signer
 from hooks.store.database import Database, Tx
 from hooks.store.proof import Head, Verdict
 from hooks.store.tables import Chain, Due, Outcome, Step
-from tests.store.builders import Wall, lease_one, mark, settle, step, user, wish
+from tests.store.builders import Wall, lease, lease_one, mark, settle, step, user, wish
+from tests.store.conftest import Opener
 
 SIGNER = Signer(bytes(range(32)))
 OTHER = Signer(bytes(range(1, 33)))
@@ -503,6 +505,48 @@ def test_a_row_of_another_kind_of_value_is_altered_and_no_fault_of_ours(world: W
 def _raw(table: Any, row: dict[str, Any], column: str, value: object) -> Callable[[Tx], object]:
     statement = f"UPDATE {table.name} SET {column} = ? WHERE id = ?"  # noqa: S608  # our own words
     return lambda tx: tx.connection.exec_driver_sql(statement, (value, row["id"]))
+
+
+def test_whoever_writes_meanwhile_no_chain_is_said_to_be_broken(
+    world: World, another: Opener
+) -> None:
+    """Looks at several people, a purge and two proofs, each in a process of its own."""
+    people = [ANN, BOB, user(9)]
+    owned = {who: world.look(who, State.SETTLED, State.FAILED)[0] for who in people[:2]}
+    world.wall.forward(100 * DAY)
+    owned[people[2]] = world.look(people[2], State.SETTLED)[0]
+    before = world.wall.us - 1
+    delete_some = partial(retention.delete_steps, before=before, users=people, signer=SIGNER)
+    prove = partial(proof.prove, users=people, signer=SIGNER)
+
+    def purge() -> list[proof.Fault]:
+        mine = another()
+        assert [mine.write_now(delete_some) for _ in range(12)]
+        return []
+
+    def verify() -> list[proof.Fault]:
+        mine = another()
+        proofs = [mine.read_now(prove) for _ in range(24)]
+        return [fault for each in proofs for one in each.values() for fault in one.faults]
+
+    looks: list[Callable[[], list[proof.Fault]]]
+    looks = [partial(look_often, another(), who, step) for who, step in owned.items()]
+    with ThreadPoolExecutor(6) as threads:
+        running = [threads.submit(each) for each in (*looks, purge, verify, verify)]
+        assert [fault for each in running for fault in each.result()] == []
+    assert world.faults() == []
+    assert [row["cut"] for row in world.rows(chain_rows)] == [0, 6, 6, 0]
+
+
+def look_often(database: Database, who: str, step: int) -> list[proof.Fault]:
+    """So many looks, of which each writes an outcome."""
+    became = [Resolved(step, State.SETTLED)]
+    for _ in range(12):
+        mark(database, who)
+        for held in lease(database, only=who):  # nobody, while a purge holds their place in line
+            database.write_now(lambda tx: journal.record(tx, held, became, SIGNER))  # noqa: B023
+            settle(database, held, Idle())
+    return []
 
 
 def test_leases_are_compared_before_a_chain_is_read(world: World) -> None:
