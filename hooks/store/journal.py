@@ -153,9 +153,13 @@ def admit(
         if not wish.observe and not _another_remains(tx, wish):
             contended += 1
             continue
-        step = links.step(_row(tx, held, wish, ordinal, read))
-        links.outcomes([_became(tx, step, State.OBSERVED if wish.observe else State.OPEN)])
-        admitted.append((step, wish))
+        admitted.append((links.step(_row(tx, held, wish, ordinal, read)), wish))
+    links.outcomes(
+        [
+            _became(tx, step, State.OBSERVED if wish.observe else State.OPEN)
+            for step, wish in admitted
+        ]
+    )
     holds.keep(tx, held.subject, brake, places=judged)
     return Admission(tuple(admitted), len(brake.withheld), contended, head=links.close())
 

@@ -304,19 +304,19 @@ def gone(table: Any, *ids: int) -> Callable[[Tx], object]:
 
 
 def test_a_missing_row_is_called_by_its_place(world: World) -> None:
-    world.look(ANN, State.SETTLED, State.FAILED)  # step 1, outcome 1, step 2, outcome 2; 3, 4
+    world.look(ANN, State.SETTLED, State.FAILED)  # steps 1 and 2, then outcomes 1 to 4
     assert world.after(gone(outcome_rows, 4)) == [(Verdict.MISSING, "link 6: the last")]
     assert world.after(gone(step_rows, 2)) == [
-        (Verdict.MISSING, "links 3 to 4: from the middle"),
+        (Verdict.MISSING, "link 2: from the middle"),
+        (Verdict.MISSING, "link 4: from the middle"),
         (Verdict.MISSING, "link 6: the last"),
         (Verdict.ALTERED, "outcome 2 is of no step"),
         (Verdict.ALTERED, "outcome 4 is of no step"),
     ]
-    assert world.after(gone(outcome_rows, 3)) == [(Verdict.MISSING, "link 5: from the middle")]
-    assert world.after(gone(step_rows, 1))[:2] == [
-        (Verdict.MISSING, "links 1 to 2: the first"),
-        (Verdict.MISSING, "link 5: from the middle"),
+    assert world.after(gone(outcome_rows, 2, 3)) == [
+        (Verdict.MISSING, "links 4 to 5: from the middle")
     ]
+    assert world.after(gone(step_rows, 1))[0] == (Verdict.MISSING, "link 1: the first")
     assert world.after(gone(step_rows, 1, 2))[0] == (Verdict.MISSING, "links 1 to 6: all of them")
 
 
