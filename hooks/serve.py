@@ -246,8 +246,8 @@ class _Running:
             words = f"older values are sealed with key {key}, which is not given: hooks keys rotate"
             log.warning("note", words=words)
         if strange and self.role is not Role.RECEIVE:
-            words = f"the journal is chained with key {strange}, which is not given; no step of"
-            log.error("note", words=f"{words} before can be proved, nor is any purged")
+            words = f"the journal is chained with key {strange}, which is not given"
+            log.error("note", words=f"{words}: nothing of it can be proved, or purged")
 
     # -- signals -------------------------------------------------------------------------------
 

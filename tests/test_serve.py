@@ -25,7 +25,8 @@ import pytest
 from hooks.clock import Clock
 from hooks.serve import _Running, serve
 from hooks.settings import Role, Settings, load
-from hooks.store import alarms, inbox, pause, schema
+from hooks.store import alarms, chain, inbox, pause, schema
+from hooks.store.chain import Signer
 from hooks.store.database import Database, Tx
 from hooks.store.sealing import Sealer
 from tests.store.builders import left, put, user
@@ -498,3 +499,23 @@ async def test_a_worker_that_ends_by_itself_ends_the_process(
     assert (running.code, running.stop.is_set()) == (1, True)
     public.close()
     operations.close()
+
+
+def test_a_process_says_at_its_start_which_key_the_journal_lacks(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    lost, given = bytes([7]) * 32, bytes([8]) * 32
+    with serving(tmp_path, environ) as process:
+        until = time.monotonic() + 20
+        while not [e for e in process.lines("note") if "no HOOKS_CHAIN_KEY" in e["words"]]:
+            assert time.monotonic() < until
+    database = Database(environ["HOOKS_DATABASE_URL"], Clock())
+    database.write_now(lambda tx: chain.begin(tx, Signer(lost)))
+    database.close()
+    key = base64.urlsafe_b64encode(given).decode()
+    with serving(tmp_path, environ | {"HOOKS_CHAIN_KEY": key}) as process:
+        until = time.monotonic() + 20
+        while not (said := [e for e in process.lines("note") if "chained with" in e["words"]]):
+            assert time.monotonic() < until
+        assert Signer(lost).id in said[0]["words"]
+        assert key not in "".join(process.said)

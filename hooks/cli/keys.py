@@ -56,7 +56,8 @@ def _keys() -> None:
 def new() -> None:
     """Print a new random key.
 
-    In HOOKS_SEALING_KEYS put it in front of the old ones, comma-separated.
+    In HOOKS_SEALING_KEYS put it in front of the old ones, comma-separated; HOOKS_CHAIN_KEY is
+    made once and kept.
     """
     print(new_key())
 
@@ -73,8 +74,8 @@ def new_key() -> str:
 def rotate(*, dry_run: DryRun = False, why: Why = "", as_json: Json = False) -> None:
     """Seal everything anew with the newest key, the first in HOOKS_SEALING_KEYS.
 
-    Restart every process with the new key first. Safe to interrupt, and to repeat. Exit code 1:
-    some values do not open.
+    Restart every process with the new key first. Safe to interrupt, and to repeat. HOOKS_CHAIN_KEY
+    is kept as it is. Exit code 1: some values do not open.
     """
     reason = opening.reason(why) if why else ""
     found = asyncio.run(_rotate(reason, dry_run=dry_run))

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from hooks.clock import moment
@@ -13,11 +14,13 @@ from hooks.core.membership import Action, Via
 from hooks.core.report import CALLS
 from hooks.store import journal, proof
 from hooks.store.chain import Signer
+from hooks.store.tables import Chain
 from tests.running import Running, Time
 from tests.stories.company import STAFF, Company
 
 KEY = bytes(range(7, 39))
 SIGNER = Signer(KEY)
+chain_rows: Any = Chain.__table__  # type: ignore[attr-defined]
 GIVEN = {"HOOKS_CHAIN_KEY": base64.urlsafe_b64encode(KEY).decode()}
 
 
@@ -95,3 +98,30 @@ async def test_what_is_only_observed_has_its_line_too(
             await run.settle()
         said = [each for each in lines if each["event"] == "step"]
         assert [each["state"] for each in said] == ["observed"]
+
+
+async def test_work_goes_on_where_the_chain_cannot_be_proved_and_nothing_is_made_good(
+    time: Time, company: Company, database_url: str, tmp_path: Path
+) -> None:
+    ann, bob = company.hire("ann", "red"), company.hire("bob", "red")
+    async with company.service(database_url, tmp_path, given=GIVEN) as run:
+        company.world.remove_from_group(ann, STAFF)
+        await run.settle()
+        (before,) = await steps(run)
+        shorter = update(chain_rows).where(chain_rows.c.user == run.id(ann)).values(length=1)
+        await run.house.database.write(lambda tx: tx.execute(shorter))
+        company.world.add_to_group(ann, STAFF)
+        company.world.remove_from_group(bob, STAFF)
+        with capture_logs() as lines:
+            await run.settle()
+        assert (company.groups(ann), company.groups(bob)) == ({"red"}, set())
+        unproved = [each for each in lines if each["event"] == "chain_unproved"]
+        assert {each["subject"] for each in unproved} == {run.id(ann)}
+        people = [run.id(ann), run.id(bob)]
+        proved = await run.house.database.read(lambda tx: proof.prove(tx, people, SIGNER))
+        assert [each.verdict for each in proved[run.id(ann)].faults] == [
+            proof.Verdict.ALTERED,
+            proof.Verdict.UNCHAINED,
+        ]
+        assert proved[run.id(bob)].faults == ()
+        assert before["link"] == 1
