@@ -58,7 +58,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         mappings holds orders             which group is which; what waits for a person; was ordered
         incidents sizes                   one class over its limit; groups before a day of removals
         seals erasure                     which key sealed what; everything of a person
-        chain proof                       rows that cannot change unnoticed; whether they did
+        chain proof heads                 rows that prove themselves; whether all do; old log lines
         line                              who is due, leases and their fences
         retention taken                   what is over, and what never is; what could be undone
         waiting pause tally               what causes a look; whether anything is written; counts

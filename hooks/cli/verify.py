@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from hooks.cli.text import Record
     from hooks.store.chain import Signer
     from hooks.store.database import Database
-    from hooks.store.proof import Fault, Head, Proof
+    from hooks.store.heads import Head
+    from hooks.store.proof import Fault, Proof
     from hooks.wiring import House
 
 #: People whose rows are in memory together.
 _TOGETHER = 100
-#: Faults of one person that are told one by one.
-_TOLD = 20
+#: Faults of one person that are told one by one, and of all that are kept in memory.
+_TOLD, _MOST = 20, 10_000
 #: A head as log lines tell it.
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{8,64})", re.ASCII)
 #: What is wrong, and what to do about it.
@@ -125,7 +126,7 @@ class _Heads:
 
     def about(self, user: str) -> list[Head]:
         """Those of one person."""
-        from hooks.store.proof import Head
+        from hooks.store.heads import Head
 
         return [Head(user, *each) for each in sorted(self.of.get(user, ()))]
 
@@ -139,7 +140,9 @@ class _Found:
     before: int = 0
     heads: int = 0
     purged: int = 0
+    more: int = 0
     wrong: dict[str, list[Fault]] = field(default_factory=dict)
+    _told: int = 0
 
     def add(self, proof: Proof, faults: Iterable[Fault] = ()) -> None:
         """Count one person."""
@@ -150,9 +153,13 @@ class _Found:
         self.blame(proof.user, every)
 
     def blame(self, user: str, faults: Iterable[Fault]) -> None:
-        """Remember what is wrong."""
-        if every := list(faults):
-            self.wrong[user] = [*self.wrong.get(user, ()), *every]
+        """Remember what is wrong; of very much, only how much it is."""
+        for each in faults:
+            if self._told < _MOST:
+                self.wrong.setdefault(user, []).append(each)
+                self._told += 1
+            else:
+                self.more += 1
 
     def told(self) -> Record:
         """As JSON."""
@@ -167,6 +174,7 @@ class _Found:
                 for user, faults in sorted(self.wrong.items())
                 for each in faults
             ],
+            "more_wrong": self.more,
         }
 
     def show(self) -> None:
@@ -188,6 +196,8 @@ class _Found:
                 text.tell(f"{user or 'the store'}: {each.verdict}: {each.where}", "red", below=2)
             if len(faults) > _TOLD:
                 print(f"{user or 'the store'}: {len(faults) - _TOLD} more; --json has all")
+        if self.more:
+            print(f"{self.more} more that are not listed")
         if self.wrong:
             print()
         for cause in sorted({each.verdict for faults in self.wrong.values() for each in faults}):
@@ -240,14 +250,12 @@ def _people(database: Database, wanted: _Heads) -> Iterator[list[str]]:
 def _compared(
     database: Database, signer: Signer, user: str, wanted: _Heads, found: _Found
 ) -> list[Fault]:
-    from hooks.store import proof
+    from hooks.store.heads import compare
 
     heads = wanted.about(user)
     if not heads:
         return []
-    faults, purged = database.read_now(
-        partial(proof.compare, user=user, heads=heads, signer=signer)
-    )
+    faults, purged = database.read_now(partial(compare, user=user, heads=heads, signer=signer))
     found.purged += len(purged)
     found.heads += len(heads) - len(purged)
     return faults

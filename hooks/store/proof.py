@@ -185,7 +185,8 @@ def _broken(signer: Signer, user: str, linked: Sequence[Row]) -> Iterator[Fault]
         if not signer.signed(row.mac, row.kind, user, row.link, row.id, *row.told)
     ]
     moved: set[str] = set()
-    for one, other in permutations(broken[:_MOST_COMPARED], 2):
+    ours = [row for row in broken if chain.key_of(row.mac) == signer.id]
+    for one, other in permutations(ours[:_MOST_COMPARED], 2):
         if one.kind == other.kind and _exchanged(signer, user, one, other):
             moved |= {one.name, other.name}
     for row in broken:
@@ -242,56 +243,6 @@ def _words(first: int, last: int, end: End) -> str:
     return f"{which}: the first" if first == end.cut + 1 else f"{which}: from the middle"
 
 
-# -- heads from log lines ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What a log line told of a person's chain: so many links, and the beginning of the head."""
-
-    user: str
-    number: int
-    head: str
-
-
-def compare(
-    tx: Tx, user: str, heads: Iterable[Head], signer: Signer
-) -> tuple[list[Fault], list[Head]]:
-    """What speaks against these heads of one person; and those that were purged since.
-
-    The chain itself is judged elsewhere, and nothing is compared with an end that is not proved.
-    """
-    end = chain.ends(tx, [user]).get(user)
-    faults: list[Fault] = []
-    purged: list[Head] = []
-    if end and not end.proved(signer):
-        return faults, purged
-    last, cut = (end.length, end.cut) if end else (0, 0)
-    known = dict(_heads(tx, end, signer)) if end else {}
-    for each in heads:
-        if each.number > last:
-            where = f"links {last + 1} to {each.number}, of which a log line tells"
-            faults.append(Fault(Verdict.MISSING, where))
-        elif each.number < cut:
-            purged.append(each)
-        elif not known.get(each.number, "").startswith(each.head):
-            where = f"links up to {each.number} are others than those a log line tells of"
-            faults.append(Fault(Verdict.ALTERED, where))
-    return faults, purged
-
-
-def _heads(tx: Tx, end: End, signer: Signer) -> Iterator[tuple[int, str]]:
-    """Each head there was since the cut."""
-    number, head = end.cut, end.cut_head
-    yield number, head
-    found = rows(tx, [end.user])[end.user]
-    for row in sorted(found, key=lambda row: row.link or 0):
-        if row.link is not None and row.link > end.cut:
-            head = chain.fold(signer, end.user, (number, head), [str(row.mac)])
-            number = row.link
-            yield number, head
-
-
 # -- cutting -----------------------------------------------------------------------------------
 
 
@@ -303,6 +254,19 @@ def may_purge(tx: Tx, users: Collection[str], signer: Signer | None) -> set[str]
     if signer is None:
         return set(users) - _chained(tx, users)
     return {user for user, each in prove(tx, users, signer).items() if _whole(each)}
+
+
+def whole(tx: Tx, users: Collection[str], signer: Signer | None) -> dict[str, list[Row]]:
+    """The same, each with their rows if they have a key; nobody writes to them meanwhile."""
+    if signer is None:
+        return {user: [] for user in set(users) - _chained(tx, users)}
+    ends, found = chain.ends(tx, {*users, NOBODY}), rows(tx, users)
+    mark = ends.get(NOBODY)
+    return {
+        user: found[user]
+        for user in users
+        if _whole(judge(signer, user, ends.get(user), found[user], mark))
+    }
 
 
 def _whole(proof: Proof) -> bool:

@@ -19,7 +19,7 @@ from hooks.core.ledger import settle
 from hooks.core.local import RECENT
 from hooks.core.membership import Action, State
 from hooks.core.memory import PastStep
-from hooks.store import chain, proof
+from hooks.store import proof
 from hooks.store.tables import Due, Event, Hold, Outcome, Refused, Step
 
 if TYPE_CHECKING:
@@ -150,20 +150,15 @@ def stretch(tx: Tx, before: int, after: int) -> Stretch:
     return Stretch(tuple(sorted(found)), rows[-1].id if more else None)
 
 
-def count_steps(
-    tx: Tx, before: int, users: Collection[str], signer: Signer | None = None
-) -> tuple[int, int]:
-    """How many steps of these people would be deleted, and how many outcomes they have."""
-    outlived = list(_outlived(tx, before, users))
-    theirs = proof.may_purge(tx, {user for user, _ in outlived}, signer)
-    found = [weight for user, steps in outlived if user in theirs for _, weight in steps]
+def count_steps(tx: Tx, before: int, users: Collection[str]) -> tuple[int, int]:
+    """How many steps of these people are outlived, and how many outcomes they have."""
+    found = [weight for _, steps in _outlived(tx, before, users) for _, weight in steps]
     return len(found), sum(found)
 
 
-def unproved(tx: Tx, before: int, users: Collection[str], signer: Signer | None) -> int:
-    """How many of these people keep what they have outlived, because of their chain."""
-    found = {user for user, _ in _outlived(tx, before, users)}
-    return len(found - proof.may_purge(tx, found, signer))
+def provable(tx: Tx, users: Collection[str], signer: Signer | None) -> set[str]:
+    """Those of these people whose steps may be deleted: their chain is whole, or they have none."""
+    return proof.may_purge(tx, users, signer)
 
 
 def delete_steps(
@@ -180,12 +175,13 @@ def delete_steps(
     )
     free = tx.execute(query.with_for_update(skip_locked=True) if tx.postgres else query)
     found = list(_outlived(tx, before, set(free.scalars())))
-    theirs = proof.may_purge(tx, {user for user, _ in found}, signer)
+    portion, _ = _portion(each for _, steps in found for each in steps)
+    owners = {user for user, steps in found if steps[0][0] in portion}
+    theirs = proof.whole(tx, owners, signer)
     chosen, outcomes = _portion(each for user, steps in found if user in theirs for each in steps)
-    linked = chain.rows(tx, theirs) if signer and chosen else {}
     _delete(tx, chosen)
-    if signer and linked:
-        proof.cut(tx, linked, frozenset(chosen), signer)
+    if signer:
+        proof.cut(tx, theirs, frozenset(chosen), signer)
     return len(chosen), outcomes
 
 

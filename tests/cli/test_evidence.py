@@ -62,6 +62,7 @@ def test_what_is_as_it_was_written_is_said_to_be(chained: Desk) -> None:
         "heads": 0,
         "heads_purged": 0,
         "wrong": [],
+        "more_wrong": 0,
     }
 
 

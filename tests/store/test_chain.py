@@ -22,7 +22,8 @@ from hooks.core.policy import Limits
 from hooks.store import chain, erasure, journal, line, proof, retention
 from hooks.store.chain import Signer
 from hooks.store.database import Database, Tx
-from hooks.store.proof import Head, Verdict
+from hooks.store.heads import Head, compare
+from hooks.store.proof import Verdict
 from hooks.store.tables import Chain, Due, Outcome, Step
 from tests.store.builders import Wall, lease, lease_one, mark, settle, step, user, wish
 from tests.store.conftest import Opener
@@ -271,7 +272,7 @@ def test_whatever_was_journalled_and_purged_is_whole(
     for each in world.heads:
         assert (
             database.read_now(
-                lambda tx, each=each: proof.compare(tx, each.user, [each], SIGNER)[0]  # type: ignore[misc]
+                lambda tx, each=each: compare(tx, each.user, [each], SIGNER)[0]  # type: ignore[misc]
             )
             == []
         )
@@ -383,14 +384,13 @@ def test_a_purge_leaves_alone_what_it_cannot_prove(world: World) -> None:
     first = world.look(ANN, State.FAILED)
     world.wall.forward(100 * DAY)
     world.look(BOB, State.SETTLED)
-    before = world.wall.us
     steps = [row["id"] for row in world.rows(step_rows)]
     for signer in (None, OTHER):
         world.signer = signer
         left = world.database.read_now(
-            lambda tx, signer=signer: retention.unproved(tx, before, [ANN], signer)  # type: ignore[misc]
+            lambda tx, signer=signer: retention.provable(tx, [ANN, user(8)], signer)  # type: ignore[misc]
         )
-        assert left == 1
+        assert left == {user(8)}
         assert world.purge() == 0
     assert [row["id"] for row in world.rows(step_rows)] == steps
     world.signer = SIGNER
@@ -430,7 +430,7 @@ def test_a_store_put_back_as_it_once_was_is_found_by_a_head(world: World) -> Non
     assert world.faults() == []
 
     def speaks(*heads: Head) -> list[proof.Fault]:
-        return world.database.read_now(lambda tx: proof.compare(tx, ANN, heads, SIGNER)[0])
+        return world.database.read_now(lambda tx: compare(tx, ANN, heads, SIGNER)[0])
 
     assert speaks(first) == []
     assert [each.verdict for each in speaks(first, last)] == [Verdict.MISSING]

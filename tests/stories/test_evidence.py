@@ -14,6 +14,7 @@ from hooks.core.membership import Action, Via
 from hooks.core.report import CALLS
 from hooks.store import journal, proof
 from hooks.store.chain import Signer
+from hooks.store.heads import Head, compare
 from hooks.store.tables import Chain
 from tests.running import Running, Time
 from tests.stories.company import STAFF, Company
@@ -76,15 +77,13 @@ async def test_the_lease_tells_the_head_of_the_chain_and_all_of_it_is_proved(
         heads = [each["head"] for each in looks if each["head"]]
         assert len(heads) >= 2
         assert any(each["head"] is None for each in looks)
-        found = [
-            proof.Head(run.id(ann), int(n), h) for n, _, h in (e.partition(":") for e in heads)
-        ]
+        found = [Head(run.id(ann), int(n), h) for n, _, h in (e.partition(":") for e in heads)]
         assert [each.number for each in found] == sorted(each.number for each in found)
         proved = await run.house.database.read(lambda tx: proof.prove(tx, [run.id(ann)], SIGNER))
         assert proved[run.id(ann)].faults == ()
         assert proved[run.id(ann)].links == found[-1].number
         assert await run.house.database.read(
-            lambda tx: proof.compare(tx, run.id(ann), found, SIGNER)
+            lambda tx: compare(tx, run.id(ann), found, SIGNER)
         ) == ([], [])
 
 
