@@ -32,8 +32,7 @@ from hooks.purge import Purge
 from hooks.reconcile import Reconciler
 from hooks.rounds import Rounds
 from hooks.settings import OktaToken
-from hooks.store import cursor
-from hooks.store.chain import Signer
+from hooks.store import chain, cursor
 from hooks.store.database import Database
 from hooks.store.intake import Intake
 from hooks.store.sealing import Sealer
@@ -58,7 +57,7 @@ class House:
     database: Database
     sealer: Sealer
     intake: Intake
-    signer: Signer | None = None
+    signer: chain.Signer | None = None
     observer: Observer | None = None
     policy: PolicyInForce | None = None
     worker: Worker | None = None
@@ -117,7 +116,7 @@ async def opened(
     clock = clock or Clock()
     secrets = settings.secrets
     sealer = Sealer(secrets.sealing_keys)
-    signer = Signer(secrets.chain_key) if secrets.chain_key else None
+    signer = chain.Signer(secrets.chain_key) if secrets.chain_key else None
     async with AsyncExitStack() as stack:
         database = Database(secrets.database_url.reveal(), clock)
         stack.callback(database.close)
