@@ -61,9 +61,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addoption(
         "--crowd",
         type=int,
-        default=40,
+        default=30,
         metavar="N",
-        help="how many people are unassigned by mistake in the story of the brake (default: 40)",
+        help="how many people are unassigned by mistake in the story of the brake (default: 30)",
     )
     parser.addoption(
         "--without-guard",
