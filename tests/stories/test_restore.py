@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from hooks.core.membership import Action
-from hooks.store import line, orders, taken
+from hooks.store import holds, incidents, line, orders, taken
 from hooks.store.database import Tx
 from hooks.store.taken import Meant
 from tests.running import Running, Time
-from tests.stories.cast import ALL, CLUB, JIRA, RULES, WIKI, Cast
+from tests.stories.cast import ALL, CLUB, JIRA, RULES, WEEK, WIKI, Cast
+from tests.stories.company import STAFF
 
 HOUR = timedelta(hours=2)
 
@@ -165,3 +166,47 @@ async def test_an_order_that_nobody_can_judge_ends_after_a_day(
         cast.nudge("stays")
         await run.settle()
         assert await results(run) == ["1 undecided" if days else ""]
+
+
+async def test_a_mistake_is_rejected_and_given_back_as_one_incident(
+    time: Time, database_url: str, tmp_path: Path
+) -> None:
+    """Who was stripped before the brake caught gets everything back; nobody else lost anything."""
+    cast = Cast(time)
+    cast.world.switches.group_push_delay = None
+    people = [cast.hire(f"person-{number}") for number in range(6)]
+    cast.world.switches.group_push_delay = WEEK
+    limits = "[brake]\nother_per_hour = 2\n"
+    async with cast.company.service(database_url, tmp_path, rules=RULES, more=limits) as run:
+        for login in people:
+            cast.world.remove_from_group(login, STAFF)
+        await run.settle(HOUR)
+        stripped = [login for login in people if cast.has(login) == {CLUB}]
+        assert len(stripped) == 2
+        held = [int(str(each["id"])) for each in await run.holds()]
+        await run.house.database.write(
+            lambda tx: holds.decide(tx, held, approve=False, who="somebody", why="a mistake")
+        )
+        await run.settle(HOUR)
+        time.push(HOUR)
+        for login in people:
+            cast.world.add_to_group(login, STAFF)
+        await run.settle(HOUR)
+        assert [login for login in people if cast.has(login) != ALL] == stripped
+        (incident,) = await run.house.database.read(lambda tx: incidents.listed(tx, every=True))
+        await restore(run, Meant(incident=int(str(incident["id"]))))
+        assert {login: cast.has(login) for login in people} == dict.fromkeys(people, ALL)
+
+
+async def restore(run: Running, meant: Meant) -> None:
+    """Order back all that is meant, as the command does."""
+
+    def write(tx: Tx) -> None:
+        gone = taken.page(tx, meant, after=0, limit=1000)
+        for user in sorted({each.user for each in gone}):
+            steps = [each.id for each in gone if each.user == user]
+            orders.restore(tx, user, steps, named=False, who="somebody", why="a story")
+            line.mark(tx, [user], "user", lane=line.BULK, due_at=tx.now, events=False)
+
+    await run.house.database.write(write)
+    await run.settle(HOUR)
