@@ -26,18 +26,11 @@ _numbers = count(1)
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     parser.addoption(
-        "--chaos-trials",
-        type=int,
-        default=20,
-        metavar="N",
-        help="how many times each chaos test plays, with another seed each time (default: 20)",
-    )
-    parser.addoption(
         "--chaos-minutes",
         type=float,
         default=0.0,
         metavar="N",
-        help="break everything for so long, with leases as they are (default: not at all)",
+        help="break everything for so long, with leases as they are (default: each kind once)",
     )
     parser.addoption(
         "--chaos-first",
@@ -108,13 +101,6 @@ class Chaos:
     minutes: float
     first: int
     stage: str | None
-
-
-@pytest.fixture(scope="session")
-def chaos_trials(pytestconfig: pytest.Config) -> int:
-    """How many seeds a chaos test plays."""
-    trials: int = pytestconfig.getoption("--chaos-trials")
-    return trials
 
 
 @pytest.fixture(scope="session")

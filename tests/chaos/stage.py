@@ -34,7 +34,7 @@ every = "1s"
 """
 #: Seconds until all is well again: a lease, and whatever waits after it. On a machine that is so
 #: busy that vendors seem not to answer, waits grow to minutes.
-_PATIENCE = 900.0
+_PATIENCE, _HASTY_PATIENCE = 900.0, 240.0
 #: What happens at once while a trouble comes, and then more slowly.
 _ACTS = 14
 
@@ -159,7 +159,7 @@ class Stage:
         """Wait until nothing is to be done and nobody is wrong; what still is, if that is never."""
         still = "nothing was seen"
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_HASTY_PATIENCE if self.plan.hasty else _PATIENCE):
                 while still := await self._stirring(everything=everything):  # noqa: ASYNC110
                     await asyncio.sleep(0.8)
         return still

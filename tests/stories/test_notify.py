@@ -19,10 +19,10 @@ from hooks.core.attempt import DeadLetter
 from hooks.sandbox.server import listening
 from hooks.store import alarms, holds, line, pause
 from hooks.store.database import Tx
+from tests.chaos.fleet import free_port
 from tests.receiver import Receiver
 from tests.running import Running
 from tests.stories.company import DOMAIN, Company
-from tests.stories.killing import free_port
 
 SECRET_PATH = "/hook/T0000/a-secret-that-nobody-may-read"
 MINUTE = timedelta(minutes=1)
