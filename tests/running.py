@@ -25,9 +25,10 @@ from hooks.sandbox.server import Sandbox, listen, serving
 from hooks.sandbox.story import HOOK_TYPES
 from hooks.sandbox.world import World
 from hooks.settings import Role, load
-from hooks.store import holds, inbox, journal, refusals, schema
+from hooks.store import holds, inbox, journal, line, orders, refusals, schema, taken
 from hooks.store.database import Database, Tx
 from hooks.store.tables import Due
+from hooks.store.taken import Meant
 from hooks.wiring import House
 
 SECRET = "the-secret-of-the-hook-is-long-enough"
@@ -196,6 +197,19 @@ class Running:
     def id(self, login: str) -> OktaUserId:
         """The Okta id behind a login."""
         return OktaUserId(self.world.user(login).id)
+
+
+async def ordered_back(run: Running, meant: Meant, *, only: str = "", named: bool = False) -> None:
+    """Order back what was taken, as ``hooks restore`` does; ``only`` the group of this name."""
+
+    def write(tx: Tx) -> None:
+        gone = taken.page(tx, meant, after=0, limit=1_000)
+        for user in sorted({each.user for each in gone}):
+            steps = [each.id for each in gone if each.user == user and only in ("", each.name)]
+            orders.restore(tx, user, steps, named=named, who="somebody", why="a story")
+            line.mark(tx, [user], "user", lane=line.URGENT, due_at=tx.now, events=False)
+
+    await run.house.database.write(write)
 
 
 def _last(step: dict[str, object]) -> dict[str, object]:

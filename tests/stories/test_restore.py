@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from hooks.core.membership import Action
-from hooks.store import holds, incidents, line, orders, taken
-from hooks.store.database import Tx
+from hooks.store import holds, incidents, orders
 from hooks.store.taken import Meant
-from tests.running import Running, Time
+from tests.running import Running, Time, ordered_back
 from tests.stories.cast import ALL, CLUB, JIRA, RULES, WEEK, WIKI, Cast
 from tests.stories.company import STAFF
 
@@ -20,16 +19,17 @@ HOUR = timedelta(hours=2)
 
 async def order(run: Running, login: str, *, only: str = "", named: bool = False) -> None:
     """Order everything back that was taken from somebody, or one group by its name."""
-    user = run.id(login)
-
-    def write(tx: Tx) -> None:
-        gone = taken.page(tx, Meant(users=(user,)), after=0, limit=100)
-        steps = [each.id for each in gone if only in ("", each.name)]
-        orders.restore(tx, user, steps, named=named, who="somebody", why="a story")
-        line.mark(tx, [user], "user", lane=line.URGENT, due_at=tx.now, events=False)
-
-    await run.house.database.write(write)
+    await ordered_back(run, Meant(users=(run.id(login),)), only=only, named=named)
     await run.settle()
+
+
+async def away_for_long(run: Running, login: str) -> None:
+    """They leave, are stripped, come back, and their return is settled."""
+    run.world.deactivate(login)
+    await run.settle()
+    run.time.push(HOUR)
+    run.world.activate(login)
+    await run.settle(HOUR)
 
 
 async def results(run: Running) -> list[object]:
@@ -109,11 +109,7 @@ async def test_what_others_changed_since_is_given_only_if_it_is_named(
     cast = Cast(time)
     login, world = cast.login["stays"], cast.world
     async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
-        world.deactivate(login)
-        await run.settle()
-        time.push(HOUR)
-        world.activate(login)
-        await run.settle(HOUR)
+        await away_for_long(run, login)
         assert cast.has(login) == ALL - {WIKI}
         world.local_add(WIKI, login)
         cast.nudge("stays")
@@ -135,11 +131,7 @@ async def test_an_order_waits_for_a_vendor_that_does_not_answer(
     cast = Cast(time)
     login, world = cast.login["stays"], cast.world
     async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
-        world.deactivate(login)
-        await run.settle()
-        time.push(HOUR)
-        world.activate(login)
-        await run.settle(HOUR)
+        await away_for_long(run, login)
         fault = world.fault("org", status=500)
         await order(run, login)
         assert await results(run) == [""]
@@ -155,11 +147,7 @@ async def test_an_order_that_nobody_can_judge_ends_after_a_day(
     cast = Cast(time)
     login, world = cast.login["stays"], cast.world
     async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
-        world.deactivate(login)
-        await run.settle()
-        time.push(HOUR)
-        world.activate(login)
-        await run.settle(HOUR)
+        await away_for_long(run, login)
         world.fault("org", status=500)
         await order(run, login, only=WIKI)
         time.push(timedelta(days=days))
@@ -194,19 +182,6 @@ async def test_a_mistake_is_rejected_and_given_back_as_one_incident(
         await run.settle(HOUR)
         assert [login for login in people if cast.has(login) != ALL] == stripped
         (incident,) = await run.house.database.read(lambda tx: incidents.listed(tx, every=True))
-        await restore(run, Meant(incident=int(str(incident["id"]))))
+        await ordered_back(run, Meant(incident=int(str(incident["id"]))))
+        await run.settle(HOUR)
         assert {login: cast.has(login) for login in people} == dict.fromkeys(people, ALL)
-
-
-async def restore(run: Running, meant: Meant) -> None:
-    """Order back all that is meant, as the command does."""
-
-    def write(tx: Tx) -> None:
-        gone = taken.page(tx, meant, after=0, limit=1000)
-        for user in sorted({each.user for each in gone}):
-            steps = [each.id for each in gone if each.user == user]
-            orders.restore(tx, user, steps, named=False, who="somebody", why="a story")
-            line.mark(tx, [user], "user", lane=line.BULK, due_at=tx.now, events=False)
-
-    await run.house.database.write(write)
-    await run.settle(HOUR)

@@ -12,10 +12,8 @@ from random import Random
 
 import pytest
 
-from hooks.store import line, orders, taken
-from hooks.store.database import Tx
 from hooks.store.taken import Meant
-from tests.running import Running, Time
+from tests.running import Running, Time, ordered_back
 from tests.stories.cast import CLUB, JIRA, LICENCE, RULES, WEEK, WIKI
 from tests.stories.company import STAFF, TEAMS, Company
 
@@ -105,20 +103,6 @@ class Theatre:
             await run.settle(_LATER)
 
 
-async def restored(run: Running) -> None:
-    """Order everything back that was ever taken."""
-    gone = await run.house.database.read(lambda tx: taken.page(tx, Meant(), after=0, limit=500))
-
-    def write(tx: Tx) -> None:
-        for user in sorted({each.user for each in gone}):
-            mine = [each.id for each in gone if each.user == user]
-            orders.restore(tx, user, mine, named=False, who="somebody", why="a trial")
-            line.mark(tx, [user], "user", lane=line.URGENT, due_at=tx.now, events=False)
-
-    await run.house.database.write(write)
-    await run.settle(_LATER)
-
-
 async def play(seed: int, url: str, folder: Path) -> int:
     """One world; how many memberships were given back."""
     theatre = Theatre(seed)
@@ -137,7 +121,8 @@ async def play(seed: int, url: str, folder: Path) -> int:
         theatre.world.tick()
         await run.settle(_LATER)
         meddled = {login: theatre.has(login) - stripped[login] for login in theatre.people}
-        await restored(run)
+        await ordered_back(run, Meant())
+        await run.settle(_LATER)
         for login in theatre.people:
             wanted = stripped[login] if login in away else before[login]
             assert theatre.has(login) == wanted, (seed, login, meddled[login])
