@@ -249,7 +249,8 @@ async def _foresee(house: House, gone: Sequence[Gone], asked: _Asked) -> bool:
     else:
         text.table(records, _GONE | {"then": "THEN"})
         for cause in sorted({str(each["then"]) for each in records} & WAY_OUT.keys()):
-            text.tell(f"\n{cause}: {WAY_OUT[cause]}", below=2)  # type: ignore[index]
+            print()
+            text.tell(f"{cause}: {WAY_OUT[cause]}", below=2)  # type: ignore[index]
         print(f"\nDry run: of {_counts(gone)} {given} would be given back; nothing was changed.")
     return not work.unread
 

@@ -43,6 +43,7 @@ def test_what_would_come_of_it_is_told_and_nothing_changed(stripped: Desk) -> No
     assert ran.out.count(Cause.RESTORE_UNWANTED) >= 2
     assert WAY_OUT[Cause.RESTORE_UNWANTED] in " ".join(ran.out.split())
     assert "0 would be given back; nothing was changed." in ran.out
+    assert "?" not in ran.out, "nothing that had to be cleaned"
     told = stripped("restore", user, "--dry-run", "--json").json()
     assert {(each["name"], each["then"]) for each in told["removals"]} == {
         (CONFLUENCE, "restore_unwanted"), (JIRA_USERS, "restore_unwanted"),
