@@ -187,6 +187,8 @@ class Stage:
     async def play(self) -> None:
         """Every round of the plan, and one in which everybody comes back."""
         await self.fleet.start()
+        for each in self.fleet.replicas:
+            each.move_clock(0.0)
         async with _beside(self.deliver()):
             for kind in self.plan.kinds:
                 self.played.append(await self.round(kind))
