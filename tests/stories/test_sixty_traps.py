@@ -38,6 +38,7 @@ _MORE = """
 left_per_hour = 1000
 other_per_hour = 1000
 other_per_day = 1000
+share_of_group = 1.0
 """
 
 

@@ -26,6 +26,7 @@ suspended = "strip"
 left_per_hour = 1000
 other_per_hour = 1000
 other_per_day = 1000
+share_of_group = 1.0
 """
 _LATER = timedelta(hours=2)
 _PEOPLE = 5
