@@ -235,7 +235,7 @@ def test_a_step_carries_ids_and_statuses_and_nothing_personal() -> None:
             assert LOGIN not in repr(step)
     user, assignment, seen, *_ = next(look(GONE).steps).evidence
     assert (user, assignment) == ("user:missing", "app_user:missing")
-    assert seen == f"record:{KNOWN.scim_id}"
+    assert seen == f"record:{KNOWN.scim_id} active"
 
 
 def test_a_plan_shows_nobodys_address() -> None:
