@@ -97,6 +97,8 @@ class Database:
             self._engine = postgres_engine(parsed.set(drivername="postgresql+psycopg"))
         else:
             self._engine = sqlite_engine(parsed.set(drivername="sqlite+pysqlite"))
+            # Apart, so that no transaction waits for its connection.
+            self._beside = sqlite_engine(parsed.set(drivername="sqlite+pysqlite"))
         threads = POSTGRES_THREADS if self.postgres else 1
         self._writers = ThreadPoolExecutor(threads, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-read")
@@ -166,7 +168,7 @@ class Database:
 
     def _checkpoint(self, mode: str) -> bool:
         """Bring what is written from SQLite's log into its file; whether all of it was."""
-        with errors(), closing(self._engine.raw_connection()) as connection:
+        with errors(), closing(self._beside.raw_connection()) as connection:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA wal_checkpoint({mode})")
             row = cursor.fetchone()
@@ -232,3 +234,5 @@ class Database:
         self._readers.shutdown(wait=True)
         self._checkpointer.shutdown(wait=True)
         self._engine.dispose()
+        if not self.postgres:
+            self._beside.dispose()
