@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,17 +10,12 @@ import jsonschema
 import pytest
 
 from hooks.sandbox import HOOK_TYPES, Story0
-
-CONTRACTS = Path(__file__).parents[2].parent / "shared" / "contracts"
+from tests.shared import shared
 
 
 @cache
 def contract(name: str) -> dict[str, Any]:
-    path = CONTRACTS / f"{name}.json"
-    if not path.exists():
-        # Users of the project do not have the vendors\' schemas and samples.
-        pytest.skip("no contracts here")
-    read: dict[str, Any] = json.loads(path.read_text())
+    read: dict[str, Any] = shared(f"contracts/{name}.json")
     return read
 
 

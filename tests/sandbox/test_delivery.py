@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,18 +13,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from hooks.sandbox import HOOK_TYPES, Deliverer, Story0, create_okta, delivery, listening
+from tests.shared import shared
 
-SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples" / "okta"
 SECRET = "a secret of thirty-two characters"
 URI = "https://receiver.test/okta/events"
 
 
 def sample(name: str) -> Any:
-    path = SAMPLES / f"{name}.json"
-    if not path.exists():
-        # Users of the project do not have the vendors\' schemas and samples.
-        pytest.skip("no recorded objects here")
-    return json.loads(path.read_text())["event"]
+    return shared(f"samples/okta/{name}.json")["event"]
 
 
 class Receiver:

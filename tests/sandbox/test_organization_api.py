@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -12,17 +10,7 @@ import pytest
 from hooks.sandbox.organization.answers import TITLES
 from hooks.sandbox.story import COLLEAGUE, JIRA_ADMIN, JIRA_ADMINS, JIRA_USERS, PERSON
 from tests.sandbox.admin_api import ANY, CONFLUENCE, EVERYBODY, Api, emails, error, names
-
-SHARED = Path(__file__).parents[2].parent / "shared"
-
-
-def shared(path: str) -> Any:
-    file = SHARED / path
-    if not file.exists():
-        # Users of the project do not have the vendors' schemas and samples.
-        pytest.skip("no contracts here")
-    return json.loads(file.read_text())
-
+from tests.shared import shared
 
 # --- shapes ---------------------------------------------------------------------------------
 

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from hooks.sandbox import Story0, World, create_atlassian
+from tests.shared import shared
 
-SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples" / "atlassian"
 CONFLUENCE = "Production-Confluence"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
 def sample(name: str) -> Any:
-    path = SAMPLES / f"{name}.json"
-    if not path.exists():
-        # Users of the project do not have the vendors\' schemas and samples.
-        pytest.skip("no recorded answers here")
-    return json.loads(path.read_text())["body"]
+    return shared(f"samples/atlassian/{name}.json")["body"]
 
 
 def error(response: httpx.Response) -> tuple[int, str | None]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,17 +11,13 @@ import pytest
 
 from hooks.sandbox import Story0, World
 from hooks.sandbox.okta_filter import FilterError, compile_filter
+from tests.shared import shared
 
-SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples" / "okta"
 GREGORIAN = datetime(1582, 10, 15, tzinfo=UTC)
 
 
 def sample(name: str) -> dict[str, Any]:
-    path = SAMPLES / f"{name}.json"
-    if not path.exists():
-        # Users of the project do not have the vendors\' schemas and samples.
-        pytest.skip("no recorded events here")
-    event: dict[str, Any] = json.loads(path.read_text())["event"]
+    event: dict[str, Any] = shared(f"samples/okta/{name}.json")["event"]
     return event
 
 
