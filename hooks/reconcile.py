@@ -150,7 +150,8 @@ class Reconciler:
             if plan.contradictions or reading.doubted_since:
                 since = reading.doubted_since or reading.at
                 cursor.doubt(tx, user, since if plan.contradictions else None)
-            orders.answer(tx, user, given)
+            if reading.ordered:
+                orders.answer(tx, user, given)
             if plan.local:
                 groups.remember(tx, [known.group for known in plan.local.groups])
             for each in plan.directories:

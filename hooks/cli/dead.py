@@ -98,7 +98,7 @@ def show_dead(
         return
     text.fields(record, _DEAD | {"way_out": "WAY OUT", "events": "EVENTS WAITING"})
     refused = record["refused"]
-    for each in refused if isinstance(refused, list) else []:
+    for each in text.items(refused):
         text.tell(f"refused  {each['cause']}: {each['way_out']}", below=9)
     print(f"\nThen: hooks dead retry {known} --reason TEXT")
 

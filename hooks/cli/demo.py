@@ -166,7 +166,7 @@ def _step(step: dict[str, object]) -> Iterator[str]:
     yield f"{step['action']} {step['name']}"
     yield f"  why       {step['reason']}: {reasons.get(str(step['reason']), '')}"
     evidence = step["evidence"]
-    for index, each in enumerate(evidence if isinstance(evidence, list) else []):
+    for index, each in enumerate(text.items(evidence)):
         yield f"  {'' if index else 'evidence':<8}  {each}"
     yield f"  event     {step['event']}"
     spent = step["milliseconds"]

@@ -121,8 +121,8 @@ def _now(house: House, stored: Stored, told: Record | None, at: int | None) -> R
                 **{key: value for key, value in place.items() if key != "directory"},
                 "place": name,
                 "groups": [
-                    *_judged(stored, name, places.items(place["groups"])),
-                    *_taken(stored, name, places.items(place["groups"])),
+                    *_judged(stored, name, text.items(place["groups"])),
+                    *_taken(stored, name, text.items(place["groups"])),
                 ],
             }
             for name, place in places.of(found, house.settings.modes)
@@ -160,7 +160,7 @@ def _step(stored: Stored, place: str, group: object, verdict: object) -> Record 
 
 def _hold(stored: Stored, each: Record) -> object:
     for hold in stored.holds:
-        if any(group == each["id"] for group, *_ in places.items(hold["steps"])):
+        if any(group == each["id"] for group, *_ in text.items(hold["steps"])):
             return hold["id"]
     return None
 
@@ -236,7 +236,7 @@ def _next(stored: Stored, now: int) -> str:
 def _show(now: Record) -> None:
     if not now["read"]:
         print("now: nobody has looked yet; to read Okta and Atlassian: --live")
-        for each in places.items(now["refused"]):
+        for each in text.items(now["refused"]):
             text.tell(
                 f"  refused   {each['place']} {each['group'] or ''} {each['cause']}", below=12
             )
@@ -245,6 +245,6 @@ def _show(now: Record) -> None:
     else:
         since = text.short(now["read"])
         print(f"now, as every look since {since} UTC found it (--live reads anew):")
-    found = [(each["place"], each) for each in places.items(now["places"])]
+    found = [(each["place"], each) for each in text.items(now["places"])]
     places.show(now, found, evidence=True)
     print(f"\nnext: {now['next']}")

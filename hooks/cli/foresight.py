@@ -62,7 +62,13 @@ class Seen:
 class Foresight:
     """Plans people under the policy in force, and under another one if there is one to try."""
 
-    def __init__(self, house: House, policy: Policy, other: Policy | None) -> None:
+    def __init__(
+        self,
+        house: House,
+        policy: Policy,
+        other: Policy | None,
+        ordered: Mapping[OktaUserId, tuple[Ordered, ...]],
+    ) -> None:
         """The policies with the groups they name resolved."""
         self._house = house
         self.policy = policy
@@ -70,16 +76,24 @@ class Foresight:
         self.losses = Losses(house.settings.modes)
         self.losses_then = Losses(house.settings.modes)
         self.unread = self.otherwise = 0
-        #: Removals to be planned as if they were ordered back.
-        self.ordered: dict[OktaUserId, tuple[Ordered, ...]] = {}
+        self._ordered = ordered
 
     @classmethod
-    async def of(cls, house: House, other: Settings | None) -> Foresight:
-        """Resolve what the policies name, and remember nothing of it."""
+    async def of(
+        cls,
+        house: House,
+        other: Settings | None = None,
+        *,
+        ordered: Mapping[OktaUserId, tuple[Ordered, ...]] | None = None,
+    ) -> Foresight:
+        """Resolve what the policies name, and remember nothing of it.
+
+        ``ordered`` are removals to be planned as if they were ordered back.
+        """
         from hooks import wiring
 
         if house.observer is None:
-            raise FailedError("replay: no vendors are open")
+            raise FailedError("no vendors are open")
         found = [
             await wiring.policy_in_force(
                 each, house.observer.okta, house.database, remember=False
@@ -87,7 +101,7 @@ class Foresight:
             for each in (house.settings, other)
             if each
         ]
-        return cls(house, found[0], found[1] if other else None)
+        return cls(house, found[0], found[1] if other else None, ordered or {})
 
     async def run(self, users: Iterable[OktaUserId]) -> AsyncIterator[Seen]:
         """Everybody in this order, a few of them read at once, behind whatever is urgent."""
@@ -121,7 +135,7 @@ class Foresight:
         observer = self._house.observer
         try:
             reading, plan, names = await look.planned(
-                self._house, user, self.policy, self.ordered.get(user, ())
+                self._house, user, self.policy, self._ordered.get(user, ())
             )
             if self.other is None or observer is None:
                 return Seen(user, reading, plan, None, names)
@@ -270,7 +284,7 @@ def brake_lines(told: Record) -> Iterator[str]:
     """The same for people."""
     for key, when in (("brake", ""), ("brake_then", "then ")):
         classes = told.get(key)
-        for each in classes if isinstance(classes, list) else []:
+        for each in text.items(classes):
             people = report.counted(each["people"])
             limit = f"the brake lets {each['limit']} through within an hour"
             yield text.clean(f"{when}{each['class']}: {people} would lose something; {limit}")

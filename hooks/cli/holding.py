@@ -114,15 +114,14 @@ def _hold(row: Mapping[str, object]) -> Record:
         "decided": text.instant(row["decided"]),
         "steps": [
             {"id": group, "name": name, "reason": why[0] if why else None}
-            for group, name, *why in (steps if isinstance(steps, list) else [])
+            for group, name, *why in text.items(steps)
         ],
     }
 
 
 def steps(record: Mapping[str, object]) -> list[dict[str, str]]:
     """The removals a hold keeps back."""
-    found = record["steps"]
-    return found if isinstance(found, list) else []
+    return text.items(record["steps"])
 
 
 def by_group(chosen: Iterable[Record]) -> Iterator[str]:

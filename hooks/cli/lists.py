@@ -234,7 +234,7 @@ def step_of(row: Mapping[str, object]) -> Record:
     outcomes = row["outcomes"]
     told = [
         {"state": each["state"], "code": each["code"], "at": text.instant(each["at"])}
-        for each in (outcomes if isinstance(outcomes, list) else [])
+        for each in text.items(outcomes)
     ]
     last = told[-1] if told else {"state": "open", "code": ""}
     keep = ("id", "user", "directory", "via", "action", "group", "name", "scim_id", "account",
@@ -257,10 +257,10 @@ def _with_evidence(records: Iterable[Record]) -> None:
         text.fields(record, _STEP)
         for key in ("evidence", "events"):
             values = record[key]
-            for value in values if isinstance(values, list) else []:
+            for value in text.items(values):
                 text.tell(f"  {key.removesuffix('s'):<8}  {value}", below=12)
         outcomes = record["outcomes"]
-        for each in outcomes if isinstance(outcomes, list) else []:
+        for each in text.items(outcomes):
             text.tell(f"  {each['at']}  {each['state']} {each['code']}")
         print()
 

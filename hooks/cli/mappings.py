@@ -163,7 +163,7 @@ def _called_now(tx: Tx, users: Sequence[str], where: str, group: str) -> str:
 
     told = [told for _, told in looks.of(tx, OktaUserId(users[-1]), limit=1)]
     there = [place for each in told for name, place in places.of(each, {}) if name == where]
-    groups = [each for place in there for each in places.items(place["groups"])]
+    groups = [each for place in there for each in text.items(place["groups"])]
     return next((str(each["name"]) for each in groups if each["id"] == group), "")
 
 

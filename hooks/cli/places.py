@@ -25,14 +25,9 @@ def of(
 ) -> Iterator[tuple[str, Record]]:
     """Each directory, and the organization, with what a look told of it and its mode."""
     there = told.get("organization")
-    found = [(str(each["directory"]), each) for each in items(told.get("directories"))]
+    found = [(str(each["directory"]), each) for each in text.items(told.get("directories"))]
     for name, place in [*found, (ORGANIZATION, there)] if isinstance(there, dict) else found:
         yield name, {**place, "mode": place.get("mode") or modes.get(DirectoryName(name))}
-
-
-def items(value: object) -> list[Any]:
-    """The entries of a list out of JSON."""
-    return value if isinstance(value, list) else []
 
 
 def show(
@@ -45,11 +40,11 @@ def show(
         print()
         for line in _place(name, place, evidence=evidence):
             text.tell(line, below=_BEHIND)
-    for each in items(told.get("contradictions")):
+    for each in text.items(told.get("contradictions")):
         then = "looked at again" if each.get("again") else "the reading wins"
         print()
         text.tell(f"event {each['event']} says {each['claim']}, the reading does not: {then}")
-    if others := items(told.get("others")):
+    if others := text.items(told.get("others")):
         print()
         text.tell(f"looked at besides: {', '.join(others)}", below=2)
 
@@ -64,10 +59,10 @@ def _place(name: str, place: Record, *, evidence: bool) -> Iterator[str]:
         active = {"True": "active", "False": "inactive"}.get(str(place["active"]))
         yield f"  SCIM      record {place['scim_id']}, {active or 'activity not shown'}"
     if place.get("account"):
-        roles = ", ".join(items(place.get("roles")))
+        roles = ", ".join(text.items(place.get("roles")))
         status = place["account_status"] or "status not shown"
         yield f"  account   {place['account']}, {status}{', roles ' if roles else ''}{roles}"
-    groups = items(place["groups"])
+    groups = text.items(place["groups"])
     if not groups:
         yield "  no groups"
     for each in groups:
@@ -82,4 +77,4 @@ def _behind(each: Mapping[str, Any], *, evidence: bool) -> Iterator[str]:
     if each.get("more"):
         yield each["more"]
     if evidence:
-        yield from (f"rests on {one}" for one in items(each["evidence"]))
+        yield from (f"rests on {one}" for one in text.items(each["evidence"]))

@@ -15,7 +15,7 @@ from hooks.cli import opening, text
 from hooks.cli.choosing import Choice, State, Type, User, Uuids
 from hooks.cli.ends import FAILED, FailedError, UsageError
 from hooks.cli.opening import Json, Reason, Since, Until
-from hooks.clock import elapsed
+from hooks.cli.progress import Progress
 from hooks.core.ids import OktaUserId
 from hooks.core.report import counted
 from hooks.settings import Role, with_policy
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 #: Broken places told one by one; a file that is no such file has millions.
 _MOST_TOLD = 1_000
-#: Seconds between two words about how far it is.
-_PROGRESS = 5.0
 
 Files = Annotated[
     list[str] | None,
@@ -223,23 +221,20 @@ class _Said:
     """What goes to stderr while it is under way; the first broken places for programs."""
 
     troubles: list[Record] = field(default_factory=list)
-    last: float = field(default_factory=elapsed)
+    shown: Progress = field(default_factory=lambda: Progress("replay"))
 
     def trouble(self, each: Trouble) -> None:
         if len(self.troubles) < _MOST_TOLD:
             self.troubles.append({"file": each.file, "line": each.line, "why": each.why})
+            self.shown.end()
             print(text.clean(f"{each.file}, line {each.line}: {each.why}"), file=sys.stderr)
 
     def progress(self, told: Told) -> None:
         people = counted(len(told.users))
-        self.word(f"{counted(told.events, 'event', 'events')} so far, about {people}")
-
-    def word(self, words: str) -> None:
-        if elapsed() - self.last > _PROGRESS:
-            self.last = elapsed()
-            print(f"replay: {words}", file=sys.stderr, flush=True)
+        self.shown.say(f"{counted(told.events, 'event', 'events')} so far, about {people}")
 
     def end(self, told: Told) -> None:
+        self.shown.end()
         if told.broken > len(self.troubles):
             more = counted(told.broken - len(self.troubles), "broken place", "broken places")
             print(f"replay: {more} more", file=sys.stderr)
@@ -298,11 +293,13 @@ async def _foresee(
     read = 0
     async for seen in work.run(users):
         read += 1
-        said.word(f"{counted(read)} of {len(users)} planned so far")
+        said.shown.say(f"{counted(read)} of {len(users)} planned so far")
         if asked.as_json:
             people.append(foresight.record(seen))
             continue
+        said.shown.end()
         foresight.show(seen, house.settings.modes)
+    said.shown.end()
     brake = foresight.brake(work)
     if not asked.as_json:
         for words in foresight.brake_lines(brake):

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from hooks.cli.text import Record
     from hooks.core.ids import OktaUserId
     from hooks.store.database import Tx
-    from hooks.store.taken import Gone, Meant
+    from hooks.store.taken import Meant, Removal
     from hooks.wiring import House
 
-_GONE = {
+_REMOVAL = {
     "step": "STEP",
     "at": "REMOVED (UTC)",
     "user": "USER",
@@ -117,17 +117,17 @@ async def _restore(asked: _Asked) -> bool:
         return await _foresee(house, gone, asked)
 
 
-def _meant(house: House, meant: Meant) -> list[Gone]:
+def _meant(house: House, meant: Meant) -> list[Removal]:
     """Everything that is meant."""
     from hooks.store import incidents, taken
 
-    def after(last: int) -> list[Gone]:
+    def after(last: int) -> list[Removal]:
         return house.database.read_now(lambda tx: taken.page(tx, meant, after=last, limit=_PORTION))
 
     number = meant.incident
     if number is not None and not house.database.read_now(lambda tx: incidents.one(tx, number)):
         raise FailedError(f"restore: there is no incident {number}; see: hooks held incidents")
-    found: list[Gone] = []
+    found: list[Removal] = []
     while more := after(found[-1].id if found else 0):
         found += more
     if strange := sorted({*meant.steps} - {each.id for each in found}):
@@ -138,8 +138,8 @@ def _meant(house: House, meant: Meant) -> list[Gone]:
     return found
 
 
-def _by_user(gone: Sequence[Gone]) -> dict[OktaUserId, list[Gone]]:
-    found: defaultdict[OktaUserId, list[Gone]] = defaultdict(list)
+def _by_user(gone: Sequence[Removal]) -> dict[OktaUserId, list[Removal]]:
+    found: defaultdict[OktaUserId, list[Removal]] = defaultdict(list)
     for each in gone:
         found[each.user].append(each)
     return dict(found)
@@ -148,7 +148,7 @@ def _by_user(gone: Sequence[Gone]) -> dict[OktaUserId, list[Gone]]:
 # -- ordering ----------------------------------------------------------------------------------
 
 
-def _order(house: House, gone: Sequence[Gone], meant: Meant, why: str) -> None:
+def _order(house: House, gone: Sequence[Removal], meant: Meant, why: str) -> None:
     from hooks.store import line, orders
 
     named, people = bool(meant.steps), _by_user(gone)
@@ -169,16 +169,16 @@ def _order(house: House, gone: Sequence[Gone], meant: Meant, why: str) -> None:
     progress.end()
 
 
-def _tell_ordered(gone: Sequence[Gone], asked: _Asked) -> None:
+def _tell_ordered(gone: Sequence[Removal], asked: _Asked) -> None:
     if asked.as_json:
         text.as_json({"dry_run": False, "removals": [_record(each) for each in gone]})
         return
-    text.table([_record(each) for each in gone], _GONE)
+    text.table([_record(each) for each in gone], _REMOVAL)
     print(f"\nordered back: {_counts(gone)}, where nothing speaks against it")
     print("`hooks serve` does it within seconds; what came of it: hooks restore --orders")
 
 
-def _record(each: Gone) -> Record:
+def _record(each: Removal) -> Record:
     return {
         "step": each.id,
         "at": text.instant(each.at),
@@ -190,7 +190,7 @@ def _record(each: Gone) -> Record:
     }
 
 
-def _counts(gone: Sequence[Gone]) -> str:
+def _counts(gone: Sequence[Removal]) -> str:
     people = len({each.user for each in gone})
     return f"{counted(len(gone), 'membership', 'memberships')} of {counted(people)}"
 
@@ -202,7 +202,7 @@ def _list_orders(limit: int, *, as_json: bool) -> None:
     if as_json:
         text.as_json(records)
         return
-    text.table([each | {"memberships": len(_ids(each))} for each in records], _ORDER)
+    text.table([each | {"memberships": len(text.items(each["steps"]))} for each in records], _ORDER)
     if len(records) == limit:
         print("\nThere may be more: --limit")
 
@@ -220,23 +220,18 @@ def _order_record(row: Mapping[str, object]) -> Record:
     }
 
 
-def _ids(record: Record) -> list[int]:
-    steps = record["steps"]
-    return steps if isinstance(steps, list) else []
-
-
 # -- what would come of it ---------------------------------------------------------------------
 
 
-async def _foresee(house: House, gone: Sequence[Gone], asked: _Asked) -> bool:
+async def _foresee(house: House, gone: Sequence[Removal], asked: _Asked) -> bool:
     from hooks.cli import foresight
 
     people = _by_user(gone)
     named = bool(asked.meant.steps)
-    work = await foresight.Foresight.of(house, None)
-    work.ordered = {
+    ordered = {
         user: tuple(Ordered(each.id, named=named) for each in some) for user, some in people.items()
     }
+    work = await foresight.Foresight.of(house, ordered=ordered)
     progress = Progress("restore")
     records: list[Record] = []
     async for seen in work.run(sorted(people)):
@@ -247,7 +242,7 @@ async def _foresee(house: House, gone: Sequence[Gone], asked: _Asked) -> bool:
     if asked.as_json:
         text.as_json({"dry_run": True, "removals": records})
     else:
-        text.table(records, _GONE | {"then": "THEN"})
+        text.table(records, _REMOVAL | {"then": "THEN"})
         for cause in sorted({str(each["then"]) for each in records} & WAY_OUT.keys()):
             print()
             text.tell(f"{cause}: {WAY_OUT[cause]}", below=2)  # type: ignore[index]
@@ -255,7 +250,7 @@ async def _foresee(house: House, gone: Sequence[Gone], asked: _Asked) -> bool:
     return not work.unread
 
 
-def _then(seen: Seen, each: Gone) -> Record:
+def _then(seen: Seen, each: Removal) -> Record:
     """What would become of one membership."""
     if seen.plan is None:
         return {"then": f"not read: {seen.error}"}

@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hooks.clock import moment
 
@@ -104,6 +104,11 @@ def fields(record: Mapping[str, object], headings: Mapping[str, str]) -> None:
         print(heading)
         for each in wrap(_BELOW + value, below=len(_BELOW), width=most):
             print(each)
+
+
+def items(value: object) -> list[Any]:
+    """The entries of a list out of JSON."""
+    return value if isinstance(value, list) else []
 
 
 def clean(text: str) -> str:

@@ -115,7 +115,7 @@ def _hold(row: Mapping[str, object]) -> Record:
         "class": row["brake_class"],
         "state": row["state"],
         "decided": text.instant(row["decided"]),
-        "groups": [{"id": group, "name": name} for group, name, *_ in places.items(steps)],
+        "groups": [{"id": group, "name": name} for group, name, *_ in text.items(steps)],
     }
 
 
@@ -158,7 +158,7 @@ def _of_step(record: Record) -> Iterator[str]:
     yield f"{record['id']}: {record['action']} {record['name']}, {record['directory']}"
     reason = str(record["reason"])
     yield f"{reason}: {_REASONS.get(reason, '')}"
-    for each in places.items(record["outcomes"]):
+    for each in text.items(record["outcomes"]):
         if each["state"] != "open":
             code = f" {each['code']}" if each["code"] else ""
             yield f"{each['state']}{code} {text.short(each['at'])}"
@@ -182,7 +182,7 @@ def _statuses(place: Mapping[str, object]) -> str:
 def _verdicts(place: Mapping[str, object]) -> str:
     """``remove A, B; keep C``."""
     by_verdict: dict[str, list[str]] = {}
-    for each in places.items(place.get("groups")):
+    for each in text.items(place.get("groups")):
         why = f" ({str(each['why']).partition(':')[0]})" if each["verdict"] == "refused" else ""
         by_verdict.setdefault(str(each["verdict"]), []).append(f"{each['name']}{why}")
     found = [f"{verdict} {', '.join(names)}" for verdict, names in by_verdict.items()]

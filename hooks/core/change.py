@@ -240,7 +240,7 @@ def _successor(scene: Scene, group: ScimGroupId) -> Unread | Asking | Succeeded 
     return found
 
 
-def open_groups(results: Iterable[object]) -> frozenset[Uuid]:
+def undecided(results: Iterable[object]) -> frozenset[Uuid]:
     """Groups that are to change, or are refused: all about which not everything is said."""
     found: set[Uuid] = set()
     for each in results:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hooks.core import claims, mapping, ordered, organization, protection
 from hooks.core.asks import Ask, Asking
-from hooks.core.change import Scene, Succeeded, addition, candidates, open_groups, removal
+from hooks.core.change import Scene, Succeeded, addition, candidates, removal, undecided
 from hooks.core.history import LogFacts
 from hooks.core.identity import How, Identified, Unidentified, identify, user_name
 from hooks.core.ledger import settle
@@ -201,7 +201,7 @@ def _collect(scene: Scene, plan: DirectoryPlan) -> _Decided:
         replace(
             plan,
             missed=gone,
-            ledger=scene.ledger.without(open_groups(results), scene.reading.at),
+            ledger=scene.ledger.without(undecided(results), scene.reading.at),
             answered=ordered.answered(back),
             steps=tuple(each for each in results if isinstance(each, Step)),
             refusals=tuple(

@@ -76,8 +76,10 @@ class Ledger:
         """The entry of one group."""
         return next((each for each in self.taken if each.group == group), None)
 
-    def without(self, wanted: Collection[Uuid], now: datetime) -> Ledger:
-        """The same, giving up steps whose effect is awaited and not ``wanted`` any more.
+    def without(self, undecided: Collection[Uuid], now: datetime) -> Ledger:
+        """The same, giving up steps whose effect is awaited and that nothing wants any more.
+
+        ``undecided`` are groups that are to change, or may have to once more is known.
 
         Their effect was undone before anybody saw it; if it shows after all, that is another
         reading.
@@ -85,7 +87,7 @@ class Ledger:
         over = [
             each
             for each in self.awaited
-            if each.group not in wanted and each.at and now - each.at >= _SHOWN
+            if each.group not in undecided and each.at and now - each.at >= _SHOWN
         ]
         unwanted = tuple(Resolved(each.id, State.ABANDONED, UNWANTED) for each in over)
         left = self.unsettled - len(over)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hooks.core import ordered
 from hooks.core.asks import Ask, AskAccount, AskAccountGroups, Asking
-from hooks.core.change import Succeeded, never, open_groups
+from hooks.core.change import Succeeded, never, undecided
 from hooks.core.ledger import UNWANTED, Resolved, settle
 from hooks.core.local import LocalScene, Result, removal
 from hooks.core.membership import ORGANIZATION, Mode, Standing, State
@@ -194,7 +194,7 @@ def _collect(scene: LocalScene, plan: LocalPlan) -> Decided:
         for step in scene.ledger.parked
         if step.group in staying
     )
-    ledger = scene.ledger.without(open_groups(results), scene.reading.at)
+    ledger = scene.ledger.without(undecided(results), scene.reading.at)
     ledger = replace(ledger, resolved=(*ledger.resolved, *unwanted))
     return Decided(
         replace(

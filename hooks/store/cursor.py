@@ -24,6 +24,8 @@ _pin = Pin.__table__  # type: ignore[attr-defined]
 
 #: Where the System Log is read on, and when its end was last reached.
 LOG_PLACE, LOG_REACHED = "log/place", "log/reached"
+#: When the first process ever worked here.
+FIRST_START = "first_start"
 
 
 def get(tx: Tx, name: str) -> str | None:
@@ -95,7 +97,6 @@ def watched_since(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> datetime | Non
     return moment(max(instants)) if instants else None
 
 
-FIRST_START = "first_start"
 #: Microseconds after which a doubt is another one; events are contradicted while they are young.
 _PAUSE = 600_000_000
 

@@ -39,7 +39,7 @@ class Meant:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class Removal:
     """One removal; ``at`` is when it was planned, in us."""
 
     id: int
@@ -51,11 +51,13 @@ class Gone:
     at: int
 
 
-def page(tx: Tx, meant: Meant, *, after: int, limit: int) -> list[Gone]:
+def page(tx: Tx, meant: Meant, *, after: int, limit: int) -> list[Removal]:
     """The next of them by their ids."""
     query = _query(tx, meant).where(_step.c.id > after).order_by(_step.c.id).limit(limit)
     return [
-        Gone(row.id, OktaUserId(row.user), row.directory, row.group, row.name, row.reason, row.at)
+        Removal(
+            row.id, OktaUserId(row.user), row.directory, row.group, row.name, row.reason, row.at
+        )
         for row in tx.execute(query)
     ]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hooks.cli import progress
 from hooks.cli import replay as room
 from hooks.cli.opening import who
 from hooks.core.attempt import Idle
@@ -243,7 +244,7 @@ def test_no_file_is_touched_before_all_can_be_read(desk: Desk) -> None:
 
 
 def test_long_work_says_how_far_it_is(settled: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_PROGRESS", -1.0)
+    monkeypatch.setattr(progress, "_FIRST", 0.0)
     ran = settled("replay", "--state", "settled", "--reason", "x", "--json")
     assert "events so far, about 2 people" in ran.err
     assert ran.json()["again"]
