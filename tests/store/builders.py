@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import random
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -24,7 +28,8 @@ from hooks.core.ids import (
 from hooks.core.log_event import Delivery, LogEvent, parse_event
 from hooks.core.membership import Action, Group
 from hooks.core.plan import Reason, Step
-from hooks.store import intake, line
+from hooks.core.policy import Limits
+from hooks.store import intake, journal, line
 from hooks.store.database import Database, Tx
 from hooks.store.holds import Judged
 from hooks.store.intake import Origin
@@ -213,3 +218,31 @@ def held_back(*steps: Step) -> Judged:
     """What a plan comes to of which these removals wait, each for its reason."""
     full = {each.brake_class: HOUR for each in steps}
     return Judged({each: (each.brake_class,) for each in steps}, frozenset(), full)
+
+
+def race(
+    doors: Sequence[Database], people: int, wished: Callable[[int], Wish], limits: Limits
+) -> int:
+    """So many people, each with a wish, admitted from several threads at once; how many were.
+
+    ``wished`` is told the number of the thread.
+    """
+    everybody = [user(number) for number in range(people)]
+    mark(doors[0], *everybody)
+    leases = {each.subject: each for each in lease(doors[0])}
+    random.Random(7).shuffle(everybody)
+    gate = threading.Barrier(writers(doors[0]))
+
+    def run(number: int) -> int:
+        gate.wait()
+        through = 0
+        for who in everybody[number :: gate.parties]:
+            admit = partial(
+                journal.admit, held=leases[who], wishes=[wished(number)], resolved=[],
+                limits=limits,
+            )  # fmt: skip
+            through += len(doors[number % len(doors)].write_now(admit).admitted)
+        return through
+
+    with ThreadPoolExecutor(gate.parties) as threads:
+        return sum(threads.map(run, range(gate.parties)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,13 +22,13 @@ from tests.store.builders import (
     lease,
     lease_one,
     mark,
+    race,
     scim_group,
     settle,
     step,
     us,
     user,
     wish,
-    writers,
 )
 from tests.store.conftest import Opener
 
@@ -158,28 +156,8 @@ def test_however_many_race_for_a_limit_of_25_that_many_get_through(
     another: Opener, reason: Reason
 ) -> None:
     doors = [another(), another()]
-    limits = Limits(left_per_hour=25, other_per_hour=25)
-    people = [user(number) for number in range(40)]
-    mark(doors[0], *people)
-    leases = {each.subject: each for each in lease(doors[0])}
-    line = [*people]
-    random.Random(7).shuffle(line)
-    gate = threading.Barrier(writers(doors[0]))
-
-    def race(number: int) -> int:
-        gate.wait()
-        through = 0
-        for who in line[number :: gate.parties]:
-            found = doors[number % 2].write_now(
-                lambda tx, who=who: journal.admit(  # type: ignore[misc]
-                    tx, leases[who], [wish(step(reason=reason))], [], limits=limits
-                )
-            )
-            through += len(found.admitted)
-        return through
-
-    with ThreadPoolExecutor(gate.parties) as threads:
-        assert sum(threads.map(race, range(gate.parties))) == 25
+    lost = wish(step(reason=reason))
+    assert race(doors, 40, lambda _: lost, Limits(left_per_hour=25, other_per_hour=25)) == 25
     assert len(doors[0].read_now(journal.list_steps)) == 25
     assert doors[0].read_now(holds.waiting) == 15
 

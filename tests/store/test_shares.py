@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -14,7 +11,8 @@ from hooks.core.plan import Reason
 from hooks.core.policy import Limits
 from hooks.store import holds, incidents, journal, sizes
 from hooks.store.database import Database
-from tests.store.builders import Wall, lease, mark, scim_group, step, user, wish, writers
+from hooks.store.journal import Wish
+from tests.store.builders import Wall, race, scim_group, step, user, wish
 from tests.store.conftest import Opener
 from tests.store.test_holds import ANN, BOB, decide, look
 
@@ -174,31 +172,11 @@ def test_however_many_race_for_half_of_a_group_that_many_get_through(another: Op
     """Each for a reason of their own, so that they share no other lock."""
     doors = [another(), another()]
     told(doors[0], 50)
-    people = [user(number) for number in range(40)]
-    mark(doors[0], *people)
-    leases = {each.subject: each for each in lease(doors[0])}
-    line = [*people]
-    random.Random(7).shuffle(line)
-    gate = threading.Barrier(writers(doors[0]))
 
-    def race(number: int) -> int:
-        gate.wait()
-        lost = replace(step(reason=Reason.LOST_RULE), rule=f"rule-{number}")
-        return sum(
-            len(
-                doors[number % 2]
-                .write_now(
-                    lambda tx, who=who: journal.admit(  # type: ignore[misc]
-                        tx, leases[who], [wish(lost)], [], limits=WIDE
-                    )
-                )
-                .admitted
-            )
-            for who in line[number :: gate.parties]
-        )
+    def lost(number: int) -> Wish:
+        return wish(replace(step(reason=Reason.LOST_RULE), rule=f"rule-{number}"))
 
-    with ThreadPoolExecutor(gate.parties) as threads:
-        assert sum(threads.map(race, range(gate.parties))) == 25
+    assert race(doors, 40, lost, WIDE) == 25
     assert len(doors[0].read_now(journal.list_steps)) == 25
     assert doors[0].read_now(holds.by_class) == {SHARE: 15}
 

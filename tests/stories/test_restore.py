@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,13 +25,20 @@ async def order(run: Running, login: str, *, only: str = "", named: bool = False
     await run.settle()
 
 
-async def away_for_long(run: Running, login: str) -> None:
-    """They leave, are stripped, come back, and their return is settled."""
-    run.world.deactivate(login)
-    await run.settle()
-    run.time.push(HOUR)
-    run.world.activate(login)
-    await run.settle(HOUR)
+@asynccontextmanager
+async def back_after_long(
+    time: Time, url: str, folder: Path
+) -> AsyncIterator[tuple[Cast, Running, str]]:
+    """Somebody left, was stripped, is back, and their return is settled."""
+    cast = Cast(time)
+    login = cast.login["stays"]
+    async with cast.company.service(url, folder, rules=RULES) as run:
+        cast.world.deactivate(login)
+        await run.settle()
+        time.push(HOUR)
+        cast.world.activate(login)
+        await run.settle(HOUR)
+        yield cast, run, login
 
 
 async def results(run: Running) -> list[object]:
@@ -94,8 +103,6 @@ async def test_who_lost_a_group_gets_back_only_what_okta_implies(
         await order(run, login)
         assert cast.has(login) == ALL - {"red", JIRA}
         assert await results(run) == ["2 restore_unwanted"]
-        cast.world.switches.group_push_delay = None
-        cast.world.switches.group_push_delay = 7 * 24 * 3600
         cast.world.add_to_group(login, cast.licence)
         await run.settle(HOUR)
         assert JIRA not in cast.has(login), "policy.restore is none"
@@ -106,10 +113,8 @@ async def test_who_lost_a_group_gets_back_only_what_okta_implies(
 async def test_what_others_changed_since_is_given_only_if_it_is_named(
     time: Time, sqlite_url: str, tmp_path: Path
 ) -> None:
-    cast = Cast(time)
-    login, world = cast.login["stays"], cast.world
-    async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
-        await away_for_long(run, login)
+    async with back_after_long(time, sqlite_url, tmp_path) as (cast, run, login):
+        world = cast.world
         assert cast.has(login) == ALL - {WIKI}
         world.local_add(WIKI, login)
         cast.nudge("stays")
@@ -128,10 +133,8 @@ async def test_what_others_changed_since_is_given_only_if_it_is_named(
 async def test_an_order_waits_for_a_vendor_that_does_not_answer(
     time: Time, sqlite_url: str, tmp_path: Path
 ) -> None:
-    cast = Cast(time)
-    login, world = cast.login["stays"], cast.world
-    async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
-        await away_for_long(run, login)
+    async with back_after_long(time, sqlite_url, tmp_path) as (cast, run, login):
+        world = cast.world
         fault = world.fault("org", status=500)
         await order(run, login)
         assert await results(run) == [""]
@@ -144,10 +147,8 @@ async def test_an_order_waits_for_a_vendor_that_does_not_answer(
 async def test_an_order_that_nobody_can_judge_ends_after_a_day(
     time: Time, sqlite_url: str, tmp_path: Path, days: int
 ) -> None:
-    cast = Cast(time)
-    login, world = cast.login["stays"], cast.world
-    async with cast.company.service(sqlite_url, tmp_path, rules=RULES) as run:
-        await away_for_long(run, login)
+    async with back_after_long(time, sqlite_url, tmp_path) as (cast, run, login):
+        world = cast.world
         world.fault("org", status=500)
         await order(run, login, only=WIKI)
         time.push(timedelta(days=days))
