@@ -131,6 +131,7 @@ class Reconciler:
                 each,
                 reading,
                 quiet=_quiet(policy, each) and not admission.held and not admission.paused,
+                brief=policy.brief_absence,
                 waits=bool(unsettled[each.name]),
                 rejected=[one for one in rejected if one.directory == each.name],
             )
@@ -303,10 +304,14 @@ def _quiet(policy: Policy, each: PlacePlan) -> bool:
     return each.active and settled.quiet
 
 
-def _settles(memory: Memory, each: PlacePlan, reading: Reading, *, quiet: bool) -> Standed:
+def _settles(
+    memory: Memory, each: PlacePlan, reading: Reading, *, quiet: bool, brief: timedelta
+) -> Standed:
     """The standing to remember."""
     forfeits = isinstance(each, LocalPlan) and each.forfeits
-    settled = returning.after(memory, each.standing, quiet=quiet, now=reading.at, forfeits=forfeits)
+    settled = returning.after(
+        memory, each.standing, quiet=quiet, now=reading.at, forfeits=forfeits, brief=brief
+    )
     asked = reading.log is not None or memory.standing is Standing.OUTSIDE
     if settled.standing is Standing.OUTSIDE and not asked:
         return replace(settled, standing=None)  # only whom the log was asked about is outside
@@ -319,11 +324,12 @@ def _stood(
     reading: Reading,
     *,
     quiet: bool,
+    brief: timedelta,
     waits: bool,
     rejected: list[Refusal],
 ) -> Stood:
     """What to remember of one place. ``waits``: a step was sent that nobody has seen yet."""
-    settled = _settles(memory, each, reading, quiet=quiet)
+    settled = _settles(memory, each, reading, quiet=quiet, brief=brief)
     waiting = each.waiting or waits or rejected
     since = (memory.waiting_since or reading.at) if waiting else None
     stood = Stood(each.name, settled, since, refusals=(*each.refusals, *rejected))

@@ -269,20 +269,28 @@ class Standed:
 
 
 def after(
-    memory: Memory, standing: Standing, *, quiet: bool, now: datetime, forfeits: bool = False
+    memory: Memory,
+    standing: Standing,
+    *,
+    quiet: bool,
+    now: datetime,
+    forfeits: bool = False,
+    brief: timedelta = timedelta(),
 ) -> Standed:
-    """What one look leaves of a standing.
+    """What one look leaves of a standing; ``brief`` as in ``back``.
 
     Returning ends when two later looks were ``quiet``: nothing to do, held, parked or refused,
     and the person active in Atlassian. A standing that proves nothing leaves the proof of an
-    absence as it was.
+    absence as it was; a suspension proves that they are assigned again, so it ends a brief one.
     """
     was = memory.standing
     proof = was is Standing.RETURNING or (was is not None and was.absent)
     kept = Standed(None, memory.agreed, memory.absent_since, memory.returned, memory.accounted)
-    if standing is Standing.UNCLEAR or (
-        proof and standing in (Standing.OUTSIDE, Standing.SUSPENDED)
-    ):
+    since = memory.absent_since
+    over = was is Standing.UNASSIGNED and since is not None and now - since < brief
+    if standing is Standing.UNCLEAR or (proof and standing is Standing.OUTSIDE):
+        return kept
+    if standing is Standing.SUSPENDED and proof and not over:
         return kept
     returned = now if forfeits and was is not Standing.RETURNING else memory.returned
     if was is Standing.LEFT and standing is Standing.UNASSIGNED:

@@ -54,7 +54,9 @@ def remembered(
     """What a look leaves of one place, with the steps it sent, or found to be refused."""
     forfeits = isinstance(place, LocalPlan) and place.forfeits
     quiet = place.quiet and place.active
-    left = returning.after(memory, place.standing, quiet=quiet, now=at, forfeits=forfeits)
+    left = returning.after(
+        memory, place.standing, quiet=quiet, now=at, forfeits=forfeits, brief=RULES.brief_absence
+    )
     became = {each.step: each for each in place.ledger.resolved}
     history = [
         replace(step, state=became[step.id].state, code=became[step.id].code)

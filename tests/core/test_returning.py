@@ -361,8 +361,10 @@ def test_only_apps_they_are_in_or_the_log_speaks_of_count() -> None:
 # -- what a look leaves ------------------------------------------------------------------------
 
 
-def left_by(memory: Memory, standing: Standing, *, quiet: bool = True, **more: bool) -> Standed:
-    return after(memory, standing, quiet=quiet, now=NOW, **more)
+def left_by(
+    memory: Memory, standing: Standing, *, quiet: bool = True, forfeits: bool = False
+) -> Standed:
+    return after(memory, standing, quiet=quiet, now=NOW, forfeits=forfeits)
 
 
 RETURNING = Memory(

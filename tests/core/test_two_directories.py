@@ -84,15 +84,18 @@ def test_both_planes_end_as_they_must_after_any_two_turns(*, new: bool) -> None:
             raise AssertionError(life) from error
 
 
-_unsuspended = _turns.filter(lambda turn: turn != "suspension")
-
-
 @SOME
-@given(mute, st.lists(st.tuples(_unsuspended, _minutes), max_size=8))
+@given(mute, st.lists(st.tuples(_turns, _minutes), max_size=8))
 def test_with_a_log_that_shows_nothing_both_planes_end_as_they_must_if_we_saw_everything(
     life: Life, turns: list[tuple[str, int]]
 ) -> None:
     """Our own readings say how long an absence was then."""
+    ends(life, lived(life, [(what, minutes, 0, True) for what, minutes in turns]), after=0)
+
+
+def test_the_end_of_a_brief_absence_that_we_read_while_suspended_counts() -> None:
+    life = Life(mute=True)
+    turns = [("suspension", 1), ("main", 1), ("main", 70)]
     ends(life, lived(life, [(what, minutes, 0, True) for what, minutes in turns]), after=0)
 
 

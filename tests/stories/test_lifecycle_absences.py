@@ -104,6 +104,14 @@ def first_days() -> list[Row]:
                 goes_on=forbidden,
             ),
             Row(
+                f"{says} log, unassigned and assigned while suspended",
+                (suspended, unassigned, assigned, 2 * HOUR, unsuspended),
+                SYNCED | {CLUB} if forbidden else ALL,
+                unread,
+                first=log,
+                goes_on=forbidden,
+            ),
+            Row(
                 f"{says} log, unassigned and assigned hours later",
                 (unassigned, 3 * HOUR, assigned),
                 SYNCED | {CLUB} if forbidden else BACK,
