@@ -28,7 +28,7 @@ from hooks.core.reading import (
     Successor,
 )
 from hooks.gateways.breaker import Breaker
-from hooks.gateways.okta_lists import OktaList, pages
+from hooks.gateways.okta_lists import OktaList, pages, walk
 from hooks.gateways.okta_log import OktaLog
 from hooks.gateways.okta_shapes import (
     AppShape,
@@ -79,6 +79,9 @@ _GROUPS = OktaList("groups", msgspec.json.Decoder(list[GroupShape]), "groups", 2
 _USER_GROUPS = OktaList(
     "user groups", msgspec.json.Decoder(list[GroupShape]), "user groups", 200, limited=False
 )
+#: Source: Okta OpenAPI listUsers, listGroups.
+_USERS = OktaList("users", msgspec.json.Decoder(list[UserShape]), "users", 200)
+_DEACTIVATED = {"filter": 'status eq "DEPROVISIONED"'}
 
 
 class Okta:
@@ -162,8 +165,8 @@ class Okta:
         Whoever stops before the end has read nothing that proves an absence.
         """
         seen: set[OktaUserId] = set()
-        async for page in pages(self.door, _APP_USERS, _path("apps", OktaAppId(app), "users")):
-            fresh = {each.user: each for each in map(app_user_of, page) if each.user not in seen}
+        async for page, _ in self.every_app_user(app):
+            fresh = {each.user: each for each in page if each.user not in seen}
             seen.update(fresh)
             yield tuple(fresh.values())
 
@@ -209,8 +212,8 @@ class Okta:
     async def group_members(self, group: OktaGroupId) -> AsyncIterator[tuple[OktaUserId, ...]]:
         """All members of a group, page by page, each once."""
         seen: set[OktaUserId] = set()
-        async for page in pages(self.door, _MEMBERS, _path("groups", OktaGroupId(group), "users")):
-            fresh = {checked(OktaUserId, each.id, "group members") for each in page} - seen
+        async for page, _ in self.every_member(group):
+            fresh = {*page} - seen
             seen |= fresh
             yield tuple(sorted(fresh))
 
@@ -223,6 +226,45 @@ class Okta:
         return tuple(
             group for group in found.values() if group.name == name and group.type != "APP_GROUP"
         )
+
+    # -- everyone ------------------------------------------------------------------------------
+
+    # A page and the place where the list goes on, empty at its end; from ``place`` on. An entry
+    # may come twice.
+
+    async def every_user(
+        self, place: str = "", *, deactivated: bool = False
+    ) -> AsyncIterator[tuple[tuple[OktaUser, ...], str]]:
+        """Everybody who is not deactivated; or who is, and not deleted. Source: as above."""
+        query = _DEACTIVATED if deactivated else None
+        async for page, more in walk(self.door, _USERS, _path("users"), query, place):
+            found = tuple(map(user_of, page))
+            if any((each.status == "DEPROVISIONED") is not deactivated for each in found):
+                raise IncompleteError("okta ignored the filter of GET users")
+            yield found, more
+
+    async def every_app_user(
+        self, app: OktaAppId, place: str = ""
+    ) -> AsyncIterator[tuple[tuple[AppUser, ...], str]]:
+        """All assignments to an app."""
+        target = _path("apps", OktaAppId(app), "users")
+        async for page, more in walk(self.door, _APP_USERS, target, None, place):
+            yield tuple(map(app_user_of, page)), more
+
+    async def every_group(
+        self, place: str = ""
+    ) -> AsyncIterator[tuple[tuple[OktaGroup, ...], str]]:
+        """All groups this credential may read, those of apps among them."""
+        async for page, more in walk(self.door, _GROUPS, _path("groups"), None, place):
+            yield tuple(map(group_of, page)), more
+
+    async def every_member(
+        self, group: OktaGroupId, place: str = ""
+    ) -> AsyncIterator[tuple[tuple[OktaUserId, ...], str]]:
+        """All members of a group. Raises: NotFoundError if there is no such group."""
+        target = _path("groups", OktaGroupId(group), "users")
+        async for page, more in walk(self.door, _MEMBERS, target, None, place):
+            yield tuple(checked(OktaUserId, each.id, "group members") for each in page), more
 
     # -- one and many --------------------------------------------------------------------------
 

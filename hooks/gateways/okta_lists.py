@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -46,16 +47,30 @@ async def pages(
     door: Transport, kind: OktaList[T], target: str, query: dict[str, Any] | None = None
 ) -> AsyncIterator[list[T]]:
     """Every page of a list, the next link followed until there is none."""
+    async for page, _ in walk(door, kind, target, query):
+        yield page
+
+
+async def walk(
+    door: Transport,
+    kind: OktaList[T],
+    target: str,
+    query: dict[str, Any] | None = None,
+    place: str = "",
+) -> AsyncIterator[tuple[list[T], str]]:
+    """As ``pages``, and the place where the list goes on, empty at its end; from ``place`` on."""
+    if place and urlsplit(place).path != target:
+        raise IncompleteError(f"okta cannot go on there with GET {kind.operation}")
     asked: set[str] = set()
-    following: str | None = with_query(
+    following = place or with_query(
         target, {**(query or {}), **({"limit": kind.full} if kind.limited else {})}
     )
-    while following is not None:
+    while following:
         if following in asked or len(asked) >= MOST_PAGES:
             raise IncompleteError(f"okta leads round in circles with GET {kind.operation}")
         asked.add(following)
         answer = await door.get(kind.operation, following, kind.decoder, bucket=kind.bucket)
-        following = answer.next
-        if following is None and kind.cut(len(answer.value)):
+        following = answer.next or ""
+        if not following and kind.cut(len(answer.value)):
             raise IncompleteError(f"okta may have cut GET {kind.operation} at a full page")
-        yield answer.value
+        yield answer.value, following

@@ -13,8 +13,7 @@ developer.atlassian.com/cloud/admin/organization/rest.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -23,6 +22,7 @@ from hooks.core.errors import IncompleteError, NotFoundError, RejectedError
 from hooks.core.ids import AccountId, OrganizationGroupId, OrganizationId
 from hooks.core.reading import MISSING, Account, Missing, ScimLink
 from hooks.gateways.breaker import Breaker
+from hooks.gateways.organization_lists import OrganizationList, page_of, walk
 from hooks.gateways.organization_shapes import (
     AssignmentShape,
     GroupShape,
@@ -32,10 +32,11 @@ from hooks.gateways.organization_shapes import (
     UserShape,
     account_of,
     active_of,
-    cursor_of,
+    entry_of,
     group_of,
     groups_once,
     links_of,
+    members_of,
     role_names,
 )
 from hooks.gateways.organization_sizes import sizes_of
@@ -43,7 +44,7 @@ from hooks.gateways.organization_writes import METHODS, Writes
 from hooks.gateways.pace import Pace
 from hooks.gateways.place import Place
 from hooks.gateways.transport import NoSuchCallError, Transport
-from hooks.gateways.urls import path, with_query
+from hooks.gateways.urls import path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -61,14 +62,9 @@ T = TypeVar("T")
 #: as local groups, commonly below ten, all at once; one more such person fits beside them. This
 #: interface is made for administration, its 429 will say if this is too many.
 AT_ONCE = 16
-#: Entries asked for in one page. Source: baton-atlassian, who measured 100 as the most.
-PAGE = 100
 #: An account nobody has, and for how many seconds its answer is believed.
 _NOBODY = "0" * 24
 _HEEDED = 300.0
-#: Pages of one list after which something goes round in circles: 250,000 groups are the most an
-#: organization can have. Source: support.atlassian.com, users and groups limits.
-MOST_PAGES = 2_500
 #: 404s that speak of the account or the group asked for; any other may speak of the
 #: organization, or of the call itself. Source: jira.js src/admin/models/apiError.ts.
 _NO_SUCH = frozenset({"ADMIN-UAM-404-1", "ADMIN-UAM-404-3"})
@@ -77,18 +73,9 @@ _NO_SUCH = frozenset({"ADMIN-UAM-404-1", "ADMIN-UAM-404-3"})
 _NO_ORGANIZATION = frozenset({"ADMIN-UAM-403-2", "ADMIN-UAM-404-2", "ADMIN-404-2"})
 
 
-@dataclass(frozen=True, slots=True)
-class _List(Generic[T]):
-    """A list: its name in messages, how it is asked for, and how to read a page."""
-
-    operation: str
-    method: str
-    page: msgspec.json.Decoder[Page[T]]
-
-
-_USERS = _List("users search", "POST", msgspec.json.Decoder(Page[UserShape]))
-_GROUPS = _List("groups search", "POST", msgspec.json.Decoder(Page[GroupShape]))
-_ROLES = _List("role assignments", "GET", msgspec.json.Decoder(Page[AssignmentShape]))
+_USERS = OrganizationList("users search", "POST", msgspec.json.Decoder(Page[UserShape]))
+_GROUPS = OrganizationList("groups search", "POST", msgspec.json.Decoder(Page[GroupShape]))
+_ROLES = OrganizationList("role assignments", "GET", msgspec.json.Decoder(Page[AssignmentShape]))
 _GROUP = msgspec.json.Decoder(OneGroup)
 _LINKS: msgspec.json.Decoder[list[LinkShape] | Page[LinkShape]] = msgspec.json.Decoder(
     list[LinkShape] | Page[LinkShape]
@@ -167,7 +154,7 @@ class Organization:
                 return
             question = {"accountIds": [_NOBODY], "limit": 1}
             try:
-                page = await self._page(_GROUPS, self._path("groups", "search"), question)
+                page = await page_of(self.door, _GROUPS, self._path("groups", "search"), question)
             except (NotFoundError, RejectedError):
                 pass
             else:
@@ -227,7 +214,7 @@ class Organization:
             "expand": ["groups"],
             "limit": most,
         }
-        page = await self._page(_USERS, self._path("users", "search"), question)
+        page = await page_of(self.door, _USERS, self._path("users", "search"), question)
         return active_of(page.data, group, most)
 
     async def sizes(self, groups: Collection[Group | OrganizationGroup]) -> dict[Uuid, int]:
@@ -241,6 +228,29 @@ class Organization:
         async for page in self._all(_ROLES, target, {}):
             roles.update(*(role_names(item.roles) for item in page))
         return frozenset(roles)
+
+    # -- everyone ------------------------------------------------------------------------------
+
+    async def every_account(
+        self, place: str = ""
+    ) -> AsyncIterator[tuple[tuple[Account, ...], str]]:
+        """All accounts, page by page, and the place where the list goes on, empty at its end.
+
+        From ``place`` on. An entry may come twice.
+        """
+        target, question = self._path("users", "search"), {"expand": ["platformRoles"]}
+        async for page, more in walk(self.door, _USERS, target, question, place):
+            yield tuple(map(entry_of, page)), more
+
+    async def every_member(
+        self, group: OrganizationGroupId, place: str = ""
+    ) -> AsyncIterator[tuple[frozenset[AccountId], str]]:
+        """All accounts in a group, as far as the list shows deactivated ones; as above."""
+        question = {"groupIds": [str(OrganizationGroupId(group))], "expand": ["groups"]}
+        async for page, more in walk(
+            self.door, _USERS, self._path("users", "search"), question, place
+        ):
+            yield members_of(page, group), more
 
     # -- changing ------------------------------------------------------------------------------
 
@@ -274,67 +284,14 @@ class Organization:
         """For a status page; counts and states only."""
         return {**self.door.snapshot(), "writes": self._writes.breaker.snapshot()}
 
-    # -- lists ---------------------------------------------------------------------------------
-
     def _path(self, *parts: str) -> str:
         return path(*self._root, "directories", "-", *parts)
 
     async def _all(
-        self, kind: _List[T], target: str, question: dict[str, Any]
+        self, kind: OrganizationList[T], target: str, question: dict[str, Any]
     ) -> AsyncIterator[list[T]]:
-        """Every page of a list. An entry may come twice.
-
-        The last page has no next link (source: jira.js linkPageCursor), so one that is full
-        would also look like this if the link had got lost. Then the list is read once more by
-        pages of one entry less: a link that is lost for good shows as a full page again.
-        """
-        for limit in (PAGE, PAGE - 1):
-            entries = 0
-            async for page in self._walk(kind, target, {**question, "limit": limit}):
-                entries = len(page)
-                yield page
-            if entries < limit:
-                return
-        raise IncompleteError(f"organization may have cut {kind.operation} at a full page")
-
-    async def _walk(
-        self, kind: _List[T], target: str, question: dict[str, Any]
-    ) -> AsyncIterator[list[T]]:
-        """Pages by their cursors, each sent alone: with it all else would be discarded.
-
-        Source: Atlassian's descriptions in Postman; some of its lists answer 400 to anything
-        beside a cursor (baton-jira).
-        """
-        seen: set[str] = set()
-        while True:
-            page = await self._page(kind, target, question)
-            cursor = cursor_of(page.next, origin=self.door.origin, asked=target)
-            yield page.data
-            if cursor is None:
-                return
-            if cursor in seen or len(seen) >= MOST_PAGES:
-                raise IncompleteError(f"organization leads round in circles with {kind.operation}")
-            seen.add(cursor)
-            question = {"cursor": cursor}
-
-    async def _page(self, kind: _List[T], target: str, question: dict[str, Any]) -> Page[T]:
-        """One page. What a rate leaves is told "for each endpoint", so each path has a bucket.
-
-        Source: developer.atlassian.com/cloud/admin/organization/rest/intro.
-        """
-        if kind.method == "GET":
-            target = with_query(target, question)
-            answer = await self.door.get(kind.operation, target, kind.page, bucket=kind.operation)
-            return answer.value
-        return await self.door.ask(
-            kind.operation,
-            target,
-            msgspec.json.encode(question),
-            kind.page,
-            bucket=kind.operation,
-            content_type="application/json",
-            lists=True,
-        )
+        async for entries, _ in walk(self.door, kind, target, question):
+            yield entries
 
 
 def _missing(error: NotFoundError) -> Missing:

@@ -136,6 +136,33 @@ def account_of(items: Sequence[UserShape], asked: AccountId) -> Account | Missin
     )
 
 
+def entry_of(item: UserShape) -> Account:
+    """The account as one entry of a list shows it. Raises: IncompleteError without a usable id."""
+    account = AccountId.maybe(item.account_id)
+    if account is None:
+        raise IncompleteError("organization gave an entry without a usable id to POST users search")
+    roles = item.platform_roles
+    return Account(
+        account,
+        _word(item.account_type),
+        _word(item.account_status),
+        None if roles is None else role_names(roles),
+    )
+
+
+def members_of(items: Iterable[UserShape], group: OrganizationGroupId) -> frozenset[AccountId]:
+    """The accounts of entries that were asked for as members of a group.
+
+    Raises: IncompleteError if one does not say that it is: the filter may have been ignored.
+    """
+    found = set()
+    for item in items:
+        if group not in {each.id for each in item.groups or ()}:
+            raise IncompleteError("organization ignored the filter of POST users search")
+        found.add(entry_of(item).id)
+    return frozenset(found)
+
+
 def _word(text: str | None) -> str | None:
     """A word of the vendor's, for a journal and a terminal; anything else is ``odd``."""
     return text if text is None or _WORD.fullmatch(text) else "odd"

@@ -36,7 +36,7 @@ from hooks.gateways.urls import equals, path, with_query
 from hooks.gateways.wire import MOST_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     import aiohttp
 
@@ -195,6 +195,23 @@ class Scim:
             await self._ask_anything()  # only a list tells that the directory is back
             raise
 
+    async def everybody(self, place: str = "") -> AsyncIterator[tuple[tuple[ScimRecord, ...], str]]:
+        """All records, page by page, and the place where the list goes on, empty at its end.
+
+        From ``place`` on. An entry may come twice. Raises: IncompleteError if the number of
+        records changes meanwhile: what follows may have moved to a page that is read already.
+        """
+        start, total = (int(each) for each in place.split()) if place else (1, -1)
+        while total < 0 or start <= total:
+            page = await self._page(_USERS, {"startIndex": start, "count": PAGE})
+            if total not in (-1, page.total_results) or not (
+                page.resources or start > page.total_results
+            ):
+                raise IncompleteError("scim changed GET users while it was paging")
+            total = page.total_results
+            start += len(page.resources)
+            yield tuple(map(_record, page.resources)), f"{start} {total}" if start <= total else ""
+
     # -- changing ------------------------------------------------------------------------------
 
     async def remove(self, group: ScimGroupId, user: ScimUserId, *, deadline: float) -> None:
@@ -270,17 +287,7 @@ class Scim:
         found: dict[str, T] = {}
         start, total = 1, None
         while total is None or start <= total:
-            query: dict[str, str | int] = {"filter": wanted, "startIndex": start, "count": PAGE}
-            target = with_query(path(*self._root, kind.endpoint), query)
-            answer = await self.door.get(
-                kind.operation,
-                target,
-                kind.page,
-                accept=SCIM_JSON,
-                most_bytes=kind.most_bytes,
-                lists=True,
-            )
-            page = answer.value
+            page = await self._page(kind, {"filter": wanted, "startIndex": start, "count": PAGE})
             if total is not None and page.total_results != total:
                 return None
             if not page.resources and page.total_results >= start:
@@ -289,6 +296,17 @@ class Scim:
             found.update((kind.id(each), each) for each in page.resources)
             start += len(page.resources)
         return list(found.values()) if len(found) == total else None
+
+    async def _page(self, kind: _Kind[T], query: dict[str, str | int]) -> _Page[T]:
+        answer = await self.door.get(
+            kind.operation,
+            with_query(path(*self._root, kind.endpoint), query),
+            kind.page,
+            accept=SCIM_JSON,
+            most_bytes=kind.most_bytes,
+            lists=True,
+        )
+        return answer.value
 
 
 def _record(user: _User) -> ScimRecord:

@@ -31,7 +31,8 @@ from hooks.core.ids import (
 )
 from hooks.core.membership import OrganizationGroup
 from hooks.core.reading import MISSING, Account, ScimLink
-from hooks.gateways.organization import AT_ONCE, MOST_PAGES, Organization
+from hooks.gateways.organization import AT_ONCE, Organization
+from hooks.gateways.organization_lists import MOST_PAGES
 from hooks.sandbox import Story0, World
 from hooks.sandbox.organization.nouns import KeyKind, OrgGroup
 from tests.gateways.organization_stage import (
