@@ -10,6 +10,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         lists mappings alarms             what is stored; which group is which; what is amiss
         replay export foresight           events once more; as a file; what would come of it
         restore                           gives back what was removed
+        audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file
         policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions holding dead            what waits for somebody; how it reads; is given up on
@@ -17,8 +18,9 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         demo stage sandbox                the story; how it is played; both stand-ins
         purge forget                      what has outlived its use; a person
         opening choosing ends text        what commands open, and mean; how they end; how lists look
-        progress                          how far long work is
+        progress files                    how far long work is; files for their owner alone
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
+    policies                              the policy, out of the settings
     exchange                              one request and its one answer
     settings/                             only reader of environment and file
         structure secrets                 what the file may say; what the role needs
@@ -29,7 +31,10 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     alarm                                 finds what is amiss, tells whoever is to be told
     rounds                                work about many people
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
-    purge                                 what has outlived its use, little by little
+    purge  audit                          what has outlived its use; where all is as wanted
+    collect  everyone                     every list, page by page; a reading of each person
+    gathered                              what the lists hold, by person
+    pages                                 pages of lists, packed to be kept
     submit  evidence                      writes, and the proof of them; a log line for each step
     observe                               everything one plan rests on
     inquire  recall  measure              an answer's worth; what the store knew; groups' sizes
@@ -41,6 +46,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         okta_shapes organization_shapes   answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
         organization_writes               the two we may ask of a local group
+        organization_lists                its lists, page by page
         organization_sizes                how many people are in groups
         together                          reads several people need at once
         transport                         one door out, every failure an error of ours
@@ -61,13 +67,15 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         chain proof heads                 rows that prove themselves; whether all do; old log lines
         line                              who is due, leases and their fences
         retention taken                   what is over, and what never is; what could be undone
+        audits                            readings of everybody, and what they found
         waiting pause tally               what causes a look; whether anything is written; counts
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine
-        tables sealing engines            shape, secrecy, how each engine is opened
+        tables audit_tables columns       shape
+        sealing engines                   secrecy, how each engine is opened
     figures  clock  logs  release         every metric; the time; what lines hold; which one it is
     core/                                 what we decide: pure
-        decide report                     a reading and a policy in, a plan out; words for it
+        decide report drift               a reading and a policy in, a plan out; words for it
         organization                      the groups it keeps itself
         regain ordered local              one such membership, given back, by order, or taken
         change brake missed               one synced membership; how many people; what vanished

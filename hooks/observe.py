@@ -47,7 +47,7 @@ from hooks.core.reading import (
 )
 from hooks.gateways.together import Together
 from hooks.inquire import answer_of, anticipated, anticipated_there, list_of
-from hooks.recall import Recalled, recall
+from hooks.recall import Recalled, recall, shared
 from hooks.store import groups, known
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Observer:
         time counts as unread.
         """
         recalled = await self._database.read(
-            lambda tx: recall(tx, user, self.directories, policy.modes, self._sealer)
+            lambda tx: recall(tx, user, self.directories, shared(tx, policy.modes), self._sealer)
         )
         person, memories = recalled.known, recalled.memories
         for why in sorted(person.locked - self._locked):

@@ -44,11 +44,24 @@ class Recalled:
     ordered: tuple[Ordered, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What is the same for everybody: remembered mappings, and since when absences count."""
+
+    links: Mapping[DirectoryName, tuple[Link, ...]]
+    watched_since: datetime | None
+
+
+def shared(tx: Tx, modes: Mapping[DirectoryName, Mode]) -> Shared:
+    """Read it, once for however many people."""
+    return Shared(mappings.remembered(tx), cursor.watched_since(tx, modes))
+
+
 def recall(
     tx: Tx,
     user: OktaUserId,
     directories: Iterable[DirectoryName],
-    modes: Mapping[DirectoryName, Mode],
+    common: Shared,
     sealer: Sealer,
 ) -> Recalled:
     """Read it, in one transaction."""
@@ -68,9 +81,9 @@ def recall(
     return Recalled(
         known=known,
         memories=memories,
-        links=mappings.remembered(tx),
+        links=common.links,
         history=looks.log(tx, user),
-        watched_since=cursor.watched_since(tx, modes),
+        watched_since=common.watched_since,
         doubted_since=cursor.doubted(tx, user),
         ordered=orders.waiting(tx, user),
         groups_before=groups.recall(tx, map(OrganizationGroupId, memories[ORGANIZATION].groups)),

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from hooks.core.attempt import Idle, LookAgain, Next
 from hooks.core.ids import OktaAppId, OktaGroupId
-from hooks.store import cursor, line
+from hooks.store import audits, cursor, line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from hooks.audit import Audit
     from hooks.clock import Clock
     from hooks.core.ids import OktaUserId
     from hooks.observe import Directory
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: How often everybody assigned is read. Design 3.1.
 CENSUS = timedelta(days=1)
+#: After the first start, so that the census and the log's past go first.
+_FIRST_AUDIT = timedelta(minutes=10)
 #: The one subject of its kind: the log as it was before our first start.
 _HISTORY = "history"
 #: People marked in one transaction; no command holds one over more rows. Design 5.1.
@@ -43,6 +46,8 @@ class Rounds:
         *,
         survey: Survey,
         purge: Purge,
+        audit: Audit,
+        audit_every: timedelta,
         database: Database,
         history: timedelta,
         clock: Clock,
@@ -50,6 +55,8 @@ class Rounds:
         """``history`` is how far the first start reads the System Log back."""
         self._survey = survey
         self._purging = purge
+        self._auditing = audit
+        self._audit_every = audit_every
         self._database = database
         self._history_days = history
         self._clock = clock
@@ -61,6 +68,7 @@ class Rounds:
         directories = self._survey.directories.values()
         cursor.name_apps(tx, {each.name: each.app for each in directories})
         line.enroll(tx, "purge", "purge")
+        line.enroll(tx, "audit", "audit", after=_FIRST_AUDIT)
         for each in directories:
             line.enroll(tx, each.app, "census")
 
@@ -72,6 +80,7 @@ class Rounds:
             "census": self._census,
             "history": self._history,
             "purge": self._purge,
+            "audit": self._audit,
         }
         work = kinds.get(held.kind)
         if work is None:
@@ -123,6 +132,14 @@ class Rounds:
         await self._settle(held, LookAgain(self._clock.now() + done.again))
         left = {"unproved": done.unproved} if done.unproved else {}
         return {"verdict": "settled", "purged": done.told(), **left}
+
+    async def _audit(self, held: Lease) -> Told:
+        done = await self._auditing.run(
+            scheduled=True, fence=lambda tx: line.compare_fence(tx, held)
+        )
+        counts = await self._database.read(lambda tx: audits.counts(tx, done.id))
+        await self._settle(held, LookAgain(self._clock.now() + self._audit_every))
+        return {"verdict": "settled", "people": done.people, "pages": done.pages, "drift": counts}
 
     async def _settle(self, held: Lease, then: Next) -> None:
         await self._database.write(lambda tx: line.settle(tx, held, then))

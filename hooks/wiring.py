@@ -12,13 +12,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from hooks import policies
 from hooks.alarm import Alarms
+from hooks.audit import Audit
 from hooks.catchup import CatchUp
 from hooks.clock import Clock
 from hooks.core import alarm
 from hooks.core.errors import SettingsError
 from hooks.core.ids import DirectoryName
-from hooks.core.policy import Limits, Named, Policy, Rule
 from hooks.gateways.credential import Secret
 from hooks.gateways.notify import Notify
 from hooks.gateways.okta import Okta
@@ -27,7 +28,6 @@ from hooks.gateways.organization import Organization
 from hooks.gateways.scim import Scim
 from hooks.gateways.wire import open_client
 from hooks.observe import Directory, Observer
-from hooks.pins import PolicyInForce
 from hooks.purge import Purge
 from hooks.reconcile import Reconciler
 from hooks.rounds import Rounds
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from hooks.gateways.credential import Credential
+    from hooks.pins import PolicyInForce
     from hooks.settings import Secrets, Settings
 
 
@@ -60,6 +61,7 @@ class House:
     signer: chain.Signer | None = None
     observer: Observer | None = None
     policy: PolicyInForce | None = None
+    audit: Audit | None = None
     worker: Worker | None = None
     catch_up: CatchUp | None = None
     notify: Notify | None = None
@@ -154,7 +156,10 @@ async def opened(
             sealer=sealer,
             clock=clock,
         )
-        policy = policy_in_force(settings, okta, database)
+        policy = policies.in_force(settings, okta, database)
+        audit = Audit(
+            observer=observer, policy=policy, database=database, sealer=sealer, clock=clock
+        )
         dice = random.SystemRandom()
         reconciler = Reconciler(
             observer=observer,
@@ -171,6 +176,8 @@ async def opened(
             rounds=Rounds(
                 survey=Survey(observer=observer, database=database, sealer=sealer),
                 purge=Purge(database, timedelta(days=settings.retention.events_days), signer),
+                audit=audit,
+                audit_every=settings.audit.every,
                 database=database,
                 history=timedelta(days=settings.okta.history_days),
                 clock=clock,
@@ -190,7 +197,9 @@ async def opened(
             jitter=dice.random,
             bell=worker.bell,
         )
-        yield replace(house, observer=observer, policy=policy, worker=worker, catch_up=catch_up)
+        yield replace(
+            house, observer=observer, policy=policy, audit=audit, worker=worker, catch_up=catch_up
+        )
 
 
 async def check_names(house: House) -> None:
@@ -207,54 +216,6 @@ async def check_names(house: House) -> None:
             f"hooks.toml: [[directory]] {names} stood for another okta_app_id before;"
             " give the new app's directory a name of its own"
         )
-
-
-def policy_in_force(
-    settings: Settings, okta: Okta, database: Database, *, remember: bool = True
-) -> PolicyInForce:
-    """The policy of these settings; ``remember`` pins the groups it names."""
-    return PolicyInForce(
-        policy_of(settings),
-        protected=settings.protect.okta_groups,
-        scope=settings.scope.only_okta_groups,
-        conditions=[each.while_member_of or () for each in settings.local_groups],
-        okta=okta,
-        database=database,
-        clock=database.clock,
-        remember=remember,
-    )
-
-
-def policy_of(settings: Settings) -> Policy:
-    """The part of the settings that deciding depends on, without the groups it names."""
-    return Policy(
-        suspended=settings.policy.suspended,
-        restore=settings.policy.restore,
-        orphaned=settings.policy.orphaned,
-        protected_users=frozenset(
-            form for each in settings.protect.users for form in (each, each.casefold())
-        ),
-        protected_groups=settings.protect.groups,
-        organization=settings.atlassian.organization_id is not None,
-        rules=tuple(
-            Rule(
-                each.name or str(each.id),
-                each.id,
-                Named(unresolved=frozenset(each.while_member_of)) if each.while_member_of else None,
-                each.admin,
-            )
-            for each in settings.local_groups
-        ),
-        brief_absence=settings.policy.brief_absence,
-        modes=settings.modes,
-        limits=Limits(
-            left_per_hour=settings.brake.left_per_hour,
-            other_per_hour=settings.brake.other_per_hour,
-            other_per_day=settings.brake.other_per_day,
-            share_of_group=settings.brake.share_of_group,
-        ),
-        look_again=settings.look_again.after,
-    )
 
 
 def _organization(

@@ -15,6 +15,7 @@ import typer
 
 from hooks.cli import (
     alarms,
+    audit,
     dead,
     decisions,
     demo,
@@ -106,6 +107,7 @@ app.add_typer(lists.steps, name="steps", short_help="The journal: list, verify, 
 app.add_typer(mappings.app, name="mappings", short_help="Push mappings: list, accept.")
 app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approve, reject.")
 app.add_typer(dead.dead, name="dead", short_help="Dead letters: list, show, retry.")
+app.command(short_help="Read everybody: who has what they should not.")(audit.audit)
 app.command(short_help="What is amiss now: what it means, what to do.")(alarms.alarms)
 app.command(short_help="Read a range of Okta's System Log for what was missed.")(recovery.catch_up)
 app.command(short_help="Write nothing to the vendors, at once and everywhere.")(recovery.pause)

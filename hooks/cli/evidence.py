@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
 import sys
-from contextlib import contextmanager
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -15,15 +11,14 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import opening, text
-from hooks.cli.ends import UsageError
+from hooks.cli import files, opening
 from hooks.cli.lists import step_of
 from hooks.cli.opening import Since, Until
 from hooks.cli.progress import Progress
 from hooks.core.report import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from hooks.store.database import Database
 
@@ -43,9 +38,6 @@ COLUMNS = (
     "id", "user", "directory", "via", "action", "group", "name", "scim_id", "account", "reason",
     "at", "read", "call", "state", "code", "evidence", "events", "outcomes", "link", "mac",
 )  # fmt: skip
-#: What a spreadsheet takes for a formula at the beginning of a cell. Source: owasp.org, CSV
-#: Injection.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def export(
@@ -68,28 +60,12 @@ def export(
     """
     chosen = opening.okta_id(user)
     begin, end = opening.microseconds("--since", since), opening.microseconds("--until", until)
-    with _written(output) as file:
+    with files.written(output, "--output") as file:
         steps = opening.with_house(
             lambda house: _export(house.database, file, shape, user=chosen, since=begin, until=end)
         )
     if output:
         print(f"{counted(steps, 'step', 'steps')} written to {output}")
-
-
-@contextmanager
-def _written(output: Path | None) -> Iterator[IO[str]]:
-    """Where to write: a file that is not there yet, with what it is only for its owner."""
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        door = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise UsageError(f"--output: {output} is there already; write another name") from None
-    except OSError as error:
-        raise UsageError(f"--output: {output}: {error.strerror}") from None
-    with os.fdopen(door, "w", encoding="utf-8", newline="") as file:
-        yield file
 
 
 def _export(
@@ -107,7 +83,7 @@ def _export(
     progress = Progress("steps export")
     after = steps = 0
     if shape is Format.CSV:
-        file.write(_csv(COLUMNS))
+        file.write(files.row(COLUMNS))
     try:
         while page := database.read_now(
             partial(journal.page, after=after, user=user, since=since, until=until, limit=_TOGETHER)
@@ -128,20 +104,4 @@ def line_of(row: Mapping[str, object], shape: Format) -> str:
     record = step_of(row) | {name: row[name] for name in ("link", "mac")}
     if shape is Format.JSONL:
         return json.dumps({name: record[name] for name in COLUMNS}) + "\n"
-    return _csv(_cell(record[name]) for name in COLUMNS)
-
-
-def _csv(cells: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: object) -> str:
-    """A text no spreadsheet calculates with, on one line."""
-    if isinstance(value, list):
-        words = json.dumps(value) if any(isinstance(each, dict) for each in value) else ""
-        value = words or "; ".join(map(str, value))
-    words = "" if value is None else text.clean(str(value))
-    begins = words.lstrip().startswith(_FORMULA)
-    return f"'{words}" if begins else words
+    return files.row(record[name] for name in COLUMNS)

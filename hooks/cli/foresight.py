@@ -90,14 +90,12 @@ class Foresight:
 
         ``ordered`` are removals to be planned as if they were ordered back.
         """
-        from hooks import wiring
+        from hooks import policies
 
         if house.observer is None:
             raise FailedError("no vendors are open")
         found = [
-            await wiring.policy_in_force(
-                each, house.observer.okta, house.database, remember=False
-            )()
+            await policies.in_force(each, house.observer.okta, house.database, remember=False)()
             for each in (house.settings, other)
             if each
         ]

@@ -72,9 +72,9 @@ def _listed(house: House) -> tuple[list[Record], list[Record]]:
 
 
 def _policy(house: House) -> Policy:
-    from hooks import wiring
+    from hooks import policies
 
-    return wiring.policy_of(house.settings)
+    return policies.of(house.settings)
 
 
 def _mappings(tx: Tx) -> list[Record]:

@@ -75,9 +75,9 @@ def check(
 
 
 async def _found(settings: Settings, *, offline: bool) -> list[Finding]:
-    from hooks import wiring
+    from hooks import policies, wiring
 
-    policy = wiring.policy_of(settings)
+    policy = policies.of(settings)
     found = list(findings.of_file(policy))
     if offline:
         return [*found, *_NOT_OFFLINE, *_NEVER_CHECKED]

@@ -242,6 +242,13 @@ class Organization:
         async for page, more in walk(self.door, _USERS, target, question, place):
             yield tuple(map(entry_of, page)), more
 
+    async def every_group(
+        self, place: str = ""
+    ) -> AsyncIterator[tuple[tuple[OrganizationGroup, ...], str]]:
+        """All groups, as above."""
+        async for page, more in walk(self.door, _GROUPS, self._path("groups", "search"), {}, place):
+            yield tuple(map(group_of, page)), more
+
     async def every_member(
         self, group: OrganizationGroupId, place: str = ""
     ) -> AsyncIterator[tuple[frozenset[AccountId], str]]:

@@ -50,6 +50,12 @@ class Wanted:
     limit: int = 100
 
 
+def subjects_since(tx: Tx, since: int) -> set[str]:
+    """Whom events are about that came since then."""
+    query = select(_event.c.subject).where(_event.c.received >= since)
+    return set(tx.execute(query.where(_event.c.subject.is_not(None)).distinct()).scalars())
+
+
 def listed(tx: Tx, wanted: Wanted) -> list[dict[str, object]]:
     """Events, newest first, without their payloads."""
     query = select(*(_event.c[name] for name in _COLUMNS)).order_by(_event.c.id.desc())

@@ -113,15 +113,20 @@ def _marking(*, postgres: bool, events: bool) -> Insert:
     return insert.on_conflict_do_update(index_elements=["subject"], set_=changes)
 
 
-def enroll(tx: Tx, subject: str, kind: str) -> None:
-    """Put standing work in line unless it is there already; what was given up starts anew."""
+def enroll(tx: Tx, subject: str, kind: str, *, after: timedelta = timedelta()) -> None:
+    """Put standing work in line unless it is there already, ``after`` a while the first time.
+
+    What was given up starts anew.
+    """
     row = {"subject": key(kind, subject), "kind": kind, "lane": BULK, "generation": 1}
     insert = tx.insert(_due).on_conflict_do_update(
         index_elements=["subject"],
         set_={"due_at": tx.now, "dead": None, "dead_at": None, "attempts": 0, "crashes": 0},
         where=_due.c.due_at.is_(None),
     )
-    tx.execute(insert, [row | {"due_at": tx.now, "fence": 0, "attempts": 0, "crashes": 0}])
+    tx.execute(
+        insert, [row | {"due_at": tx.now + _us(after), "fence": 0, "attempts": 0, "crashes": 0}]
+    )
 
 
 def hasten(tx: Tx, kind: str) -> None:

@@ -5,23 +5,10 @@ A change here needs a migration that only adds, so that the release before still
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, text
+from sqlalchemy import BigInteger, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-#: SQLite counts row ids only in INTEGER columns; PostgreSQL needs BIGINT to not run out.
-_ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _row_id() -> int | None:
-    return Field(default=None, primary_key=True, sa_type=_ROW_ID)  # type: ignore[no-any-return]
-
-
-def _instant(*, default: int | None = None, index: bool = False) -> int:
-    return Field(default=default, sa_type=BigInteger, index=index)  # type: ignore[no-any-return]
-
-
-def _maybe_instant() -> int | None:
-    return Field(default=None, sa_type=BigInteger)  # type: ignore[no-any-return]
+from hooks.store.columns import instant, maybe_instant, row_id
 
 
 class Event(SQLModel, table=True):
@@ -31,21 +18,21 @@ class Event(SQLModel, table=True):
     an operator last put it back in line.
     """
 
-    id: int | None = _row_id()
+    id: int | None = row_id()
     uuid: str = Field(unique=True, max_length=36)
     type: str = Field(max_length=128)
-    published: int = _instant()
-    received: int = _instant(index=True)
+    published: int = instant()
+    received: int = instant(index=True)
     origin: str = Field(max_length=16)
     delivery: str = Field(max_length=64)
     subject: str | None = Field(default=None, max_length=32)
     claim: str | None = Field(default=None, max_length=16)
     about: str = Field(default="", max_length=20)
     sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
-    first_look: int | None = _maybe_instant()
-    settled: int | None = _maybe_instant()
-    hooked: int | None = _maybe_instant()
-    replayed: int | None = _maybe_instant()
+    first_look: int | None = maybe_instant()
+    settled: int | None = maybe_instant()
+    hooked: int | None = maybe_instant()
+    replayed: int | None = maybe_instant()
 
     __table_args__ = (
         Index("event_waiting", "subject", postgresql_where=text("settled IS NULL"),
@@ -64,15 +51,15 @@ class Due(SQLModel, table=True):
     subject: str = Field(primary_key=True, max_length=32)
     kind: str = Field(max_length=8)
     lane: int = Field(default=0)
-    due_at: int | None = _maybe_instant()
+    due_at: int | None = maybe_instant()
     generation: int = Field(default=0, sa_type=BigInteger)
     fence: int = Field(default=0, sa_type=BigInteger)
-    lease_until: int | None = _maybe_instant()
+    lease_until: int | None = maybe_instant()
     attempts: int = Field(default=0)
     crashes: int = Field(default=0)
-    base: int | None = _maybe_instant()
+    base: int | None = maybe_instant()
     dead: str | None = Field(default=None, max_length=64)
-    dead_at: int | None = _maybe_instant()
+    dead_at: int | None = maybe_instant()
 
     __table_args__ = (
         Index("due_line", "lane", "due_at", postgresql_where=text("due_at IS NOT NULL"),
@@ -91,7 +78,7 @@ class Person(SQLModel, table=True):
     account_type: str | None = Field(default=None, max_length=16)
     roles: str | None = Field(default=None)
     protected: bool = Field(default=False)
-    seen: int = _instant()
+    seen: int = instant()
 
 
 class Tie(SQLModel, table=True):
@@ -107,28 +94,28 @@ class Tie(SQLModel, table=True):
     in_force: bool = Field(default=False)
     ever_in_force: bool = Field(default=False)
     standing: str | None = Field(default=None, max_length=16)
-    standing_at: int | None = _maybe_instant()
+    standing_at: int | None = maybe_instant()
     agreed: int = Field(default=0)
-    waiting_since: int | None = _maybe_instant()
+    waiting_since: int | None = maybe_instant()
     groups: str = Field(default="[]")
-    census: int | None = _maybe_instant()
-    absent_since: int | None = _maybe_instant()
-    returned: int | None = _maybe_instant()
-    accounted: int | None = _maybe_instant()
-    excused: int | None = _maybe_instant()
+    census: int | None = maybe_instant()
+    absent_since: int | None = maybe_instant()
+    returned: int | None = maybe_instant()
+    accounted: int | None = maybe_instant()
+    excused: int | None = maybe_instant()
 
 
 class Refused(SQLModel, table=True):
     """Something left alone, since ``at`` and, once that is over, ``until``."""
 
-    id: int | None = _row_id()
+    id: int | None = row_id()
     user: str = Field(max_length=20, index=True)
     directory: str = Field(max_length=32)
     group: str = Field(default="", max_length=36)
     cause: str = Field(max_length=32)
     detail: str = Field(default="", max_length=256)
-    at: int = _instant()
-    until: int | None = _maybe_instant()
+    at: int = instant()
+    until: int | None = maybe_instant()
 
 
 class Mapping(SQLModel, table=True):
@@ -142,7 +129,7 @@ class Mapping(SQLModel, table=True):
     name: str
     target_name: str
     accept: bool = Field(default=False)
-    at: int = _instant()
+    at: int = instant()
 
 
 class OrganizationGroup(SQLModel, table=True):
@@ -154,7 +141,7 @@ class OrganizationGroup(SQLModel, table=True):
     name: str
     synced: bool
     accept: bool = Field(default=False)
-    at: int = _instant()
+    at: int = instant()
 
 
 class Moment(SQLModel, table=True):
@@ -169,10 +156,10 @@ class Moment(SQLModel, table=True):
 class Look(SQLModel, table=True):
     """What one look found and decided, as JSON, if it differs from the look before."""
 
-    id: int | None = _row_id()
+    id: int | None = row_id()
     user: str = Field(max_length=20, index=True)
     told: str
-    at: int = _instant()
+    at: int = instant()
 
 
 class Step(SQLModel, table=True):
@@ -183,7 +170,7 @@ class Step(SQLModel, table=True):
     ``Outcome``.
     """
 
-    id: int | None = _row_id()
+    id: int | None = row_id()
     user: str = Field(max_length=20, index=True)
     directory: str = Field(max_length=32)
     via: str = Field(max_length=16)
@@ -197,9 +184,9 @@ class Step(SQLModel, table=True):
     events: str
     fence: int = Field(sa_type=BigInteger)
     ordinal: int
-    at: int = _instant()
+    at: int = instant()
     account: str | None = Field(default=None, max_length=128)
-    read: int | None = _maybe_instant()
+    read: int | None = maybe_instant()
     link: int | None = Field(default=None)
     mac: str | None = Field(default=None, max_length=64)
 
@@ -212,11 +199,11 @@ class Step(SQLModel, table=True):
 class Outcome(SQLModel, table=True):
     """What became of a step, appended; the latest counts. ``code`` is the vendor's, never prose."""
 
-    id: int | None = _row_id()
+    id: int | None = row_id()
     step: int = Field(sa_type=BigInteger, index=True)
     state: str = Field(max_length=16)
     code: str = Field(default="", max_length=64)
-    at: int = _instant(index=True)
+    at: int = instant(index=True)
     link: int | None = Field(default=None)
     mac: str | None = Field(default=None, max_length=64)
 
@@ -242,14 +229,14 @@ class Chain(SQLModel, table=True):
 class Hold(SQLModel, table=True):
     """Removals of one person and class over the brake's limit, until a person decides."""
 
-    id: int | None = _row_id()
+    id: int | None = row_id()
     user: str = Field(max_length=20, index=True)
     directory: str = Field(max_length=32)
     brake_class: str = Field(max_length=128, index=True)
     steps: str
-    at: int = _instant()
+    at: int = instant()
     state: str = Field(default="waiting", max_length=16)
-    decided: int | None = _maybe_instant()
+    decided: int | None = maybe_instant()
     incident: int | None = Field(default=None, sa_type=BigInteger, index=True)
 
 
@@ -259,11 +246,11 @@ class Incident(SQLModel, table=True):
     ``since`` is when the first removal that was counted went out: what was done belongs to it too.
     """
 
-    id: int | None = _row_id()
+    id: int | None = row_id()
     brake_class: str = Field(max_length=128, index=True)
-    since: int = _instant()
-    at: int = _instant()
-    over: int | None = _maybe_instant()
+    since: int = instant()
+    at: int = instant()
+    over: int | None = maybe_instant()
 
 
 class GroupSize(SQLModel, table=True):
@@ -273,7 +260,7 @@ class GroupSize(SQLModel, table=True):
 
     group: str = Field(primary_key=True, max_length=36)
     size: int
-    at: int = _instant()
+    at: int = instant()
 
 
 class Brake(SQLModel, table=True):
@@ -290,13 +277,13 @@ class Order(SQLModel, table=True):
 
     __tablename__ = "operator_order"
 
-    id: int | None = _row_id()
+    id: int | None = row_id()
     kind: str = Field(max_length=16)
     ref: str = Field(max_length=128)
     who: str = Field(default="", max_length=128)
     why: str = Field(default="", max_length=512)
-    at: int = _instant()
-    done: int | None = _maybe_instant()
+    at: int = instant()
+    done: int | None = maybe_instant()
     result: str = Field(default="", max_length=256)
     steps: str | None = Field(default=None)
 
@@ -314,10 +301,10 @@ class Alarm(SQLModel, table=True):
     """
 
     name: str = Field(primary_key=True, max_length=160)
-    since: int = _instant()
-    seen: int = _instant()
+    since: int = instant()
+    seen: int = instant()
     told: str = Field(default="", max_length=16)
-    due: int | None = _maybe_instant()
+    due: int | None = maybe_instant()
     attempts: int = Field(default=0)
 
 
@@ -326,7 +313,7 @@ class Pin(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     okta_group: str = Field(max_length=20)
-    at: int = _instant()
+    at: int = instant()
 
 
 class Cursor(SQLModel, table=True):
@@ -334,4 +321,4 @@ class Cursor(SQLModel, table=True):
 
     name: str = Field(primary_key=True, max_length=64)
     value: str
-    at: int = _instant()
+    at: int = instant()

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 import hooks
-from hooks import cli, wiring
+from hooks import cli, policies
 from hooks.core.alarm import WAY_OUT as WAY_OUTS
 from hooks.core.alarm import WORDS, Kind
 from hooks.core.log_event import EVENT_TYPES
@@ -98,7 +98,7 @@ def test_the_readme_says_which_settings_are_acted_on() -> None:
     house = Path(hooks.__path__[0])
     rooms = [each for each in house.rglob("*.py") if "settings" not in each.parts]
     code = "\n".join(each.read_text() for each in rooms)
-    rule = inspect.getsource(wiring.policy_of)
+    rule = inspect.getsource(policies.of)
     read = ("policy", "scope", "protect", "brake", "look_again", "catch_up", "audit", "retention",
             "notify", "okta", "atlassian")  # fmt: skip
     for place, (_, _, acted) in rows("### hooks.toml").items():

@@ -1,0 +1,184 @@
+"""An audit: everybody read by pages, judged as a look would, and what is otherwise than wanted.
+
+Must live here: the order of an audit. Must not know: how a person is judged, or who asked.
+Nothing is changed at a vendor: whoever a look would change is looked at by the worker, if asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hooks.collect import Collect, Errand
+from hooks.core.drift import drift
+from hooks.core.errors import UnsealedError
+from hooks.everyone import Everyone
+from hooks.gathered import Gathered
+from hooks.pages import Part, opened
+from hooks.recall import recall, shared
+from hooks.store import audits, groups, inbox, known
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from hooks.clock import Clock
+    from hooks.core.drift import Drift
+    from hooks.core.ids import OktaUserId
+    from hooks.core.policy import Policy
+    from hooks.observe import Observer
+    from hooks.recall import Recalled, Shared
+    from hooks.store.audits import Run
+    from hooks.store.database import Database, Tx
+    from hooks.store.sealing import Sealer
+
+#: What was read is believed for so long; an audit that took longer begins anew.
+YOUNG = timedelta(hours=6)
+#: People judged between two writes, and while nobody else gets the event loop.
+_TOGETHER = 100
+_AT_A_STRETCH = 10
+
+
+class Audit:
+    """Audits, one after the other. One of these serves a whole process."""
+
+    def __init__(
+        self,
+        *,
+        observer: Observer,
+        policy: Callable[[], Awaitable[Policy]],
+        database: Database,
+        sealer: Sealer,
+        clock: Clock,
+    ) -> None:
+        """Shares the gateways of the observer; ``policy`` gives the policy in force."""
+        self._observer = observer
+        self._policy = policy
+        self._collect = Collect(observer=observer, database=database, sealer=sealer)
+        self._database = database
+        self._sealer = sealer
+        self._clock = clock
+
+    async def run(
+        self,
+        *,
+        scheduled: bool,
+        fence: Callable[[Tx], object] = lambda _: None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> Run:
+        """One audit, or the rest of one that was not finished and is young.
+
+        ``fence`` is compared before anything is written; ``told`` hears how far it is.
+        Raises HooksErrors of the gateways: call again, and it goes on where it was.
+        """
+
+        def begin(tx: Tx) -> Run:
+            fence(tx)
+            return audits.begin(tx, scheduled=scheduled, young=YOUNG)
+
+        run = await self._database.write(begin)
+        policy, pages = await self._policy(), run.pages
+
+        def read() -> None:
+            nonlocal pages
+            pages += 1
+            told(f"{pages} pages read so far")
+
+        await self._collect.run(Errand(run, fence, read), policy)
+        try:
+            everyone = await self._everyone(run, policy)
+        except UnsealedError:  # the key was rotated away meanwhile
+            await self._database.write(lambda tx: audits.abandon(tx, run.id))
+            raise
+        people = await self._judge(run, policy, everyone, fence, told)
+
+        def done(tx: Tx) -> Run:
+            fence(tx)
+            return audits.done(tx, run.id, people)
+
+        ended = await self._database.write(done)
+        while await self._database.write(lambda tx: audits.tidy(tx, young=YOUNG)):
+            pass
+        return ended
+
+    # -- everybody -----------------------------------------------------------------------------
+
+    async def _everyone(self, run: Run, policy: Policy) -> Everyone:
+        """Everybody, out of the pages that were kept."""
+        directories = self._observer.directories
+        gathered = Gathered(directories)
+        after: tuple[str, int] | None = None
+        while True:
+            kept = await self._database.read(
+                lambda tx, after=after: audits.pages(tx, run.id, self._sealer, after=after)  # type: ignore[misc]
+            )
+            if not kept:
+                break
+            for name, _, body in kept:
+                part = Part.named(name)
+                gathered.add(part, opened(part.kind, body))
+                await asyncio.sleep(0)
+            after = kept[-1][:2]
+        common = await self._database.read(lambda tx: shared(tx, policy.modes))
+        gathered.filled(common.links)
+        before = await self._database.read(lambda tx: groups.recall(tx, gathered.groups))
+        everyone = Everyone(
+            gathered,
+            directories.values(),
+            before=before if policy.organization else None,
+        )
+        for name, records in everyone.unowned().items():
+            owners = await self._database.read(
+                lambda tx, name=name, records=records: known.owners(tx, name, records)  # type: ignore[misc]
+            )
+            everyone.own(name, owners)
+        everyone.hold()
+        return everyone
+
+    async def _judge(
+        self,
+        run: Run,
+        policy: Policy,
+        everyone: Everyone,
+        fence: Callable[[Tx], object],
+        told: Callable[[str], None],
+    ) -> int:
+        """Judge everybody anew; how many people were."""
+
+        def anew(tx: Tx) -> bool:
+            fence(tx)
+            return audits.anew(tx, run.id)
+
+        while await self._database.write(anew):
+            pass
+        common = await self._database.read(lambda tx: shared(tx, policy.modes))
+        moved = await self._database.read(lambda tx: inbox.subjects_since(tx, run.began))
+        people = [each for each in everyone.people() if each not in moved]
+        for start in range(0, len(people), _TOGETHER):
+            told(f"{start} of {len(people)} people judged so far")
+            some = people[start : start + _TOGETHER]
+            recalled = await self._database.read(
+                lambda tx, some=some: [self._recall(tx, each, common) for each in some]  # type: ignore[misc]
+            )
+            lines: list[Drift] = []
+            for number, (user, what) in enumerate(zip(some, recalled, strict=True)):
+                if number % _AT_A_STRETCH == 0:
+                    await asyncio.sleep(0)
+                reading, plan, names = everyone.judge(user, what, policy, self._clock.now())
+                lines += drift(plan, reading, names)
+            await self._write(run, lines, fence)
+        await self._write(run, [*everyone.strays(), *everyone.unknown()], fence)
+        return len(people)
+
+    def _recall(self, tx: Tx, user: OktaUserId, common: Shared) -> Recalled:
+        return recall(tx, user, self._observer.directories, common, self._sealer)
+
+    async def _write(self, run: Run, lines: Sequence[Drift], fence: Callable[[Tx], object]) -> None:
+        for start in range(0, len(lines), audits.PORTION):
+            some = lines[start : start + audits.PORTION]
+
+            def write(tx: Tx, some: Sequence[Drift] = some) -> None:
+                fence(tx)
+                audits.found(tx, run.id, some)
+
+            await self._database.write(write)

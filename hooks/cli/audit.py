@@ -1,0 +1,204 @@
+"""`hooks audit`: everybody read by pages, and where the world is otherwise than wanted.
+
+Must live here: what is asked for, and the order of looks. Must not know: how anybody is judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from hooks.cli import audit_report, files, opening
+from hooks.cli.ends import FailedError, UsageError
+from hooks.cli.opening import Json, Reason
+from hooks.cli.progress import Progress
+from hooks.core.drift import Kind, acts
+from hooks.core.errors import TransientError
+from hooks.core.report import counted
+from hooks.settings import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from hooks.store.audits import Run
+    from hooks.store.database import Tx
+    from hooks.wiring import House
+
+#: How often a vendor that fails, or asks to wait, is asked again, and the longest wait.
+_TRIES = 60
+_LONGEST_WAIT = 120.0
+_WAIT = 5.0
+
+Last = Annotated[bool, typer.Option("--last", help="Show the last one; ask no vendor.")]
+Apply = Annotated[
+    bool, typer.Option("--apply", help="Have everybody looked at whom a look would change.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="With --apply: say whom, and order none.")]
+Kinds = Annotated[
+    list[Kind] | None, typer.Option("--kind", help="Only lines of this kind; may be repeated.")
+]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Write every line there as CSV.")
+]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a page for an auditor there.")
+]
+Most = Annotated[int, typer.Option("--limit", min=0, max=10_000, help="People shown at most.")]
+
+
+def audit(
+    *,
+    last: Last = False,
+    apply: Apply = False,
+    dry_run: DryRun = False,
+    reason: Reason = None,
+    kinds: Kinds = None,
+    csv: Csv = None,
+    html: Html = None,
+    limit: Most = 20,
+    as_json: Json = False,
+) -> None:
+    """Read everybody by pages, and show where memberships are otherwise than wanted.
+
+    Nothing is changed at a vendor. With --apply, `hooks serve` looks at everybody whom a look
+    would change, on fresh readings and behind the brake. What was read is kept: an audit that
+    was interrupted goes on where it was, for six hours. Ids and names of groups only.
+    """
+    if apply and not dry_run and reason is None:
+        raise UsageError("audit: --apply needs --reason TEXT, or --dry-run")
+    if not apply and (dry_run or reason is not None):
+        raise UsageError("audit: --dry-run and --reason belong to --apply")
+    why = None if reason is None else opening.reason(reason)
+    with ExitStack() as stack:
+        opened = {
+            option: stack.enter_context(files.written(path, option))
+            for option, path in (("--csv", csv), ("--html", html))
+            if path
+        }
+        asked = _Asked(last, apply, why, tuple(kinds or ()), opened, limit, as_json)
+        asyncio.run(_audit(asked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked for; ``why`` is ``None`` unless looks are ordered."""
+
+    last: bool
+    apply: bool
+    why: str | None
+    kinds: tuple[Kind, ...]
+    files: Mapping[str, IO[str]]
+    limit: int
+    as_json: bool
+
+
+async def _audit(asked: _Asked) -> None:
+    role = Role.STORE if asked.last else Role.LOOK
+    async with opening.opened(role, vendors=not asked.last) as house:
+        run = _the_last(house) if asked.last else await _read(house)
+        found = audit_report.of(house, run, asked.kinds)
+        for option, write in (("--csv", audit_report.as_csv), ("--html", audit_report.as_page)):
+            if file := asked.files.get(option):
+                write(found, file)
+        people = _apply(house, run, asked) if asked.apply else None
+        if asked.as_json:
+            audit_report.as_json(found, ordered=people, dry_run=asked.why is None)
+        else:
+            audit_report.show(found, asked.limit)
+            _tell_applied(asked, people)
+
+
+def _the_last(house: House) -> Run:
+    from hooks.store import audits
+
+    run = house.database.read_now(audits.last)
+    if run is None:
+        raise FailedError("audit: none is done yet; run: hooks audit")
+    return run
+
+
+async def _read(house: House) -> Run:
+    """One audit; a vendor that asks to wait is waited for."""
+    from hooks.gateways.pace import Lane, lane
+
+    if house.audit is None:
+        raise FailedError("no vendors are open")
+    lane.set(Lane.BULK)
+    progress = Progress("audit")
+    try:
+        for _ in range(_TRIES):
+            try:
+                return await house.audit.run(scheduled=False, told=progress.say)
+            except TransientError as error:
+                wait = _wait(error.retry_at, house.clock.now())
+                if wait > _LONGEST_WAIT:
+                    raise FailedError(f"{error}; what was read is kept: run it again") from error
+                progress.say(f"waits {wait:.0f} s: {error}")
+                await asyncio.sleep(wait)
+    finally:
+        progress.end()
+    raise FailedError("audit: a vendor goes on failing; what was read is kept: run it again later")
+
+
+def _wait(retry_at: datetime | None, now: datetime) -> float:
+    return max((retry_at - now).total_seconds(), 0.1) if retry_at else _WAIT
+
+
+# -- looks -------------------------------------------------------------------------------------
+
+
+def _apply(house: House, run: Run, asked: _Asked) -> int:
+    """Order looks at everybody a look would change; how many people that are."""
+    from hooks import policies
+    from hooks.store import line, orders
+
+    policy = policies.of(house.settings)
+    wanted = asked.kinds or tuple(Kind)
+    kinds = [each.value for each in wanted if acts(each, policy)]
+    why, ordered = asked.why, 0
+    for some in _people(house, run, kinds):
+        ordered += len(some)
+        if why is None:
+            continue
+
+        def mark(tx: Tx, some: Iterable[str] = some) -> None:
+            line.mark(tx, some, "user", lane=line.BULK, due_at=tx.now, events=False)
+
+        house.database.write_now(mark)
+    if why is not None:
+        words = f"audit {run.id}"
+        result = counted(ordered)
+        house.database.write_now(
+            lambda tx: orders.record(tx, "audit", words, who=opening.who(), why=why, result=result)
+        )
+    return ordered
+
+
+def _people(house: House, run: Run, kinds: list[str]) -> Iterator[list[str]]:
+    from hooks.store import audits
+
+    after = ""
+    while some := house.database.read_now(
+        lambda tx, after=after: audits.people(  # type: ignore[misc]
+            tx, run.id, kinds, after=after, limit=audits.PORTION
+        )
+    ):
+        yield some
+        after = some[-1]
+
+
+def _tell_applied(asked: _Asked, people: int | None) -> None:
+    if people is None:
+        return
+    print()
+    if asked.why is None:
+        print(f"Dry run: {counted(people)} would be looked at; nothing was ordered.")
+        return
+    print(f"ordered: {counted(people)} will be looked at by `hooks serve`, behind the brake")
+    print("what came of it: hooks steps; what waits for you: hooks held")

@@ -1,0 +1,235 @@
+"""Every list an audit rests on, read page by page and kept, so that it goes on where it ended.
+
+Must live here: which lists are read, and in which order. Must not know: what any of it means for
+a person.
+
+Atlassian is read before Okta: who joins a group in between is wanted there by the time it is
+asked who should be, and who leaves one is no more than a removal that is on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hooks.core.errors import ForbiddenError, IncompleteError, NotFoundError, RejectedError
+from hooks.core.ids import OktaGroupId, OrganizationGroupId, ScimGroupId
+from hooks.core.reading import App
+from hooks.core.rules import rules_for
+from hooks.pages import Kind, Part, opened, packed
+from hooks.store import audits, mappings
+from hooks.store.audits import Place
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+
+    from hooks.core.policy import Policy
+    from hooks.observe import Observer
+    from hooks.store.audits import Run
+    from hooks.store.database import Database, Tx
+    from hooks.store.sealing import Sealer
+
+#: The two lists of users: whoever is not deactivated, and whoever is.
+HERE, GONE = "here", "gone"
+#: Lists read at once; each is read page after page, behind whatever is urgent.
+_AT_ONCE = 6
+#: How often a list that changes while it is read is begun again.
+_TRIES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One audit under way: ``fence`` is compared before anything is written.
+
+    ``told`` hears of each page.
+    """
+
+    run: Run
+    fence: Callable[[Tx], object]
+    told: Callable[[], None]
+
+
+class Collect:
+    """Reads all lists of one audit. One of these serves a whole process."""
+
+    def __init__(self, *, observer: Observer, database: Database, sealer: Sealer) -> None:
+        """Shares the gateways of the observer."""
+        self._okta = observer.okta
+        self._organization = observer.organization
+        self._directories = observer.directories
+        self._database = database
+        self._sealer = sealer
+
+    async def run(self, errand: Errand, policy: Policy) -> None:
+        """Read what is not read yet.
+
+        Raises HooksErrors of the gateways: what was read is kept, and the next try goes on there.
+        """
+        everywhere = self._directories
+        about = [Part(Kind.ACCOUNTS), Part(Kind.ORGANIZATION_GROUPS)] if self._organization else []
+        await self._all(errand, [*(Part(Kind.RECORDS, name) for name in everywhere), *about])
+        await self._all(errand, await self._members(errand.run, policy))
+        okta = [Part(Kind.OKTA_GROUPS), Part(Kind.USERS, group=HERE), Part(Kind.USERS, group=GONE)]
+        of_apps = (Part(kind, name) for name in everywhere for kind in _OF_APPS)
+        await self._all(errand, [*okta, *of_apps])
+        await self._all(errand, await self._okta_members(errand.run, policy))
+
+    # -- which lists ---------------------------------------------------------------------------
+
+    async def _members(self, run: Run, policy: Policy) -> list[Part]:
+        """Of local groups that a rule names; and where records came without their groups."""
+        found = []
+        if self._organization:
+            groups = await self.nouns(run, Part(Kind.ORGANIZATION_GROUPS))
+            found += [
+                Part(Kind.ACCOUNTS_OF, group=group.id)
+                for group in groups
+                if not group.synced and rules_for(policy, group.id, group.name)
+            ]
+        links = await self._database.read(mappings.remembered)
+        for name in self._directories:
+            records = await self.nouns(run, Part(Kind.RECORDS, name))
+            if any(each.groups is None for each in records):
+                linked = {link.group for link in links.get(name, ())}
+                found += [Part(Kind.SCIM_MEMBERS, name, group) for group in sorted(linked)]
+        return found
+
+    async def _okta_members(self, run: Run, policy: Policy) -> list[Part]:
+        """Of every group that stands behind an Atlassian one, or that the policy names."""
+        named = [policy.scope, policy.protected_okta_groups]
+        named += [rule.while_member_of for rule in policy.rules if rule.while_member_of]
+        groups = {group for each in named for group in each.ids}
+        links = await self._database.read(mappings.remembered)
+        for name in self._directories:
+            groups |= {link.source for link in links.get(name, ())}
+            groups |= {each.source for each in await self.nouns(run, Part(Kind.MAPPINGS, name))}
+        return [Part(Kind.USERS_OF, group=group) for group in sorted(groups)]
+
+    async def nouns(self, run: Run, part: Part) -> list[Any]:
+        """Everything a list holds, as it was kept."""
+        found: list[Any] = []
+        after: tuple[str, int] | None = None
+        while True:
+            kept = await self._database.read(
+                lambda tx, after=after: audits.pages(  # type: ignore[misc]
+                    tx, run.id, self._sealer, part=part.name, after=after
+                )
+            )
+            if not kept:
+                return found
+            for _, _, body in kept:
+                found += opened(part.kind, body)
+            after = kept[-1][:2]
+
+    # -- pages ---------------------------------------------------------------------------------
+
+    async def _all(self, errand: Errand, parts: Iterable[Part]) -> None:
+        """Read some lists together; the first failure ends all, and what came is kept."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(part: Part) -> None:
+            async with gate:
+                await self._whole(errand, part)
+
+        tasks = [asyncio.create_task(one(part)) for part in parts]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for each in tasks:
+                each.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _whole(self, errand: Errand, part: Part) -> None:
+        """Read one list to its end; from its beginning again if it changed, or cannot go on."""
+        run = errand.run.id
+        place = await self._database.read(lambda tx: audits.place(tx, run, part.name))
+        for last in (*[False] * (_TRIES - 1), True):
+            if place.whole:
+                return
+            try:
+                await self._go_on(errand, part, place)
+            except (IncompleteError, RejectedError):
+                if last:
+                    raise
+            else:
+                return
+
+            def drop(tx: Tx) -> None:
+                errand.fence(tx)
+                audits.drop(tx, run, part.name)
+
+            await self._database.write(drop)
+            place = Place()
+
+    async def _go_on(self, errand: Errand, part: Part, place: Place) -> None:
+        run = errand.run.id
+        async with aclosing(self._pages(part, place.place)) as pages:
+            async for nouns, more in pages:
+                place = Place(place.pages + 1, more)
+                body = packed(part.kind, nouns)
+                sealed = audits.seal(self._sealer, run, part.name, place, body)
+
+                def keep(tx: Tx, place: Place = place, sealed: bytes = sealed) -> None:
+                    errand.fence(tx)
+                    audits.keep(tx, run, part.name, place, sealed)
+
+                await self._database.write(keep)
+                errand.told()
+
+    async def _pages(self, part: Part, place: str) -> AsyncGenerator[tuple[Iterable[Any], str]]:
+        """The pages of a list from a place on. A group that is gone or hidden has none."""
+        try:
+            async for page in self._list(part, place):
+                yield page
+        except (NotFoundError, ForbiddenError):
+            if part.kind is not Kind.USERS_OF:
+                raise
+            yield (), ""
+
+    def _list(self, part: Part, place: str) -> AsyncIterator[tuple[Iterable[Any], str]]:
+        okta = self._okta
+        match part.kind:
+            case Kind.OKTA_GROUPS:
+                return okta.every_group(place)
+            case Kind.USERS:
+                return okta.every_user(place, deactivated=part.group == GONE)
+            case Kind.USERS_OF:
+                return okta.every_member(OktaGroupId(part.group), place)
+            case Kind.ACCOUNTS | Kind.ORGANIZATION_GROUPS | Kind.ACCOUNTS_OF:
+                return self._of_organization(part, place)
+            case _:
+                return self._of_directory(part, place)
+
+    def _of_organization(self, part: Part, place: str) -> AsyncIterator[tuple[Iterable[Any], str]]:
+        organization = self._organization
+        if organization is None:
+            raise IncompleteError("no organization is configured")
+        if part.kind is Kind.ACCOUNTS:
+            return organization.every_account(place)
+        if part.kind is Kind.ORGANIZATION_GROUPS:
+            return organization.every_group(place)
+        return organization.every_member(OrganizationGroupId(part.group), place)
+
+    async def _of_directory(
+        self, part: Part, place: str
+    ) -> AsyncIterator[tuple[Iterable[Any], str]]:
+        directory = next(each for each in self._directories.values() if each.name == part.directory)
+        if part.kind is Kind.RECORDS:
+            async for page in directory.scim.everybody(place):
+                yield page
+        elif part.kind is Kind.APP_USERS:
+            async for found in self._okta.every_app_user(directory.app, place):
+                yield found
+        elif part.kind is Kind.SCIM_MEMBERS:
+            members = await directory.scim.members(ScimGroupId(part.group))
+            yield (members if isinstance(members, frozenset) else ()), ""
+        elif part.kind is Kind.MAPPINGS:
+            yield await self._okta.mappings(directory.app), ""
+        else:
+            app = await self._okta.app(directory.app)
+            yield ([app] if isinstance(app, App) else ()), ""
+
+
+_OF_APPS = (Kind.APP, Kind.MAPPINGS, Kind.APP_USERS)
