@@ -42,7 +42,7 @@ _shared: dict[bool, tuple[Dialect, dict[object, object]]] = {}
 _migrating = threading.Lock()
 _due = Due.__table__  # type: ignore[attr-defined]
 #: What is always due some time.
-_REGULAR = ("census", "catchup", "purge")
+_REGULAR = ("census", "catchup", "purge", "audit")
 
 
 class Time:

@@ -38,7 +38,10 @@ class ScimApi:
         found = self._filtered_users(directory, request)
         base = _base(request)
         page, start = self._page(found, request)
-        bodies = [json.dumps(self._user(directory, u, base, request)).encode() for u in page]
+        users = [self._user(directory, user, base, request) for user in page]
+        if "filter" not in request.query_params and not self.world.switches.scim_groups_in_lists:
+            users = [{key: each[key] for key in each if key != "groups"} for each in users]
+        bodies = [json.dumps(each).encode() for each in users]
         return scim_response(list_json(bodies, len(found), start))
 
     def _filtered_users(self, directory: Directory, request: Request) -> list[ScimUser]:

@@ -108,6 +108,8 @@ class Switches(OrganizationSwitches):
     """A recorded user lacked ``active``."""
     scim_groups_shown: bool = True
     """Whether users carry ``groups`` at all."""
+    scim_groups_in_lists: bool = True
+    """Whether they do in a list without a filter. Source: none found."""
     scim_groups_when_empty: Literal["list", "missing"] = "list"
     scim_groups_of_inactive: bool = True
     """Whether a deactivated user still carries ``groups``. Source: Atlassian community."""
