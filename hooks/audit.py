@@ -125,6 +125,7 @@ class Audit:
         everyone = Everyone(
             gathered,
             directories.values(),
+            links=common.links,
             before=before if policy.organization else None,
         )
         for name, records in everyone.unowned().items():
@@ -164,8 +165,8 @@ class Audit:
             for number, (user, what) in enumerate(zip(some, recalled, strict=True)):
                 if number % _AT_A_STRETCH == 0:
                     await asyncio.sleep(0)
-                reading, plan, names = everyone.judge(user, what, policy, self._clock.now())
-                lines += drift(plan, reading, names)
+                reading, plan = everyone.judge(user, what, policy, self._clock.now())
+                lines += drift(plan, reading, everyone.names)
             await self._write(run, lines, fence)
         await self._write(run, [*everyone.strays(), *everyone.unknown()], fence)
         return len(people)

@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hooks.core import report
 from hooks.core.asks import (
     Ask,
     AskAccount,
@@ -30,6 +29,7 @@ from hooks.core.drift import Kind as Drifted
 from hooks.core.errors import HooksError
 from hooks.core.ids import OktaUserId
 from hooks.core.membership import ORGANIZATION, Group
+from hooks.core.memory import Link
 from hooks.core.plan import Because
 from hooks.core.policy import Restore
 from hooks.core.reading import (
@@ -71,15 +71,39 @@ class Everyone:
         gathered: Gathered,
         directories: Iterable[Directory],
         *,
+        links: Mapping[DirectoryName, tuple[Link, ...]],
         before: Mapping[OrganizationGroupId, tuple[str, bool]] | None,
     ) -> None:
-        """``before`` is what its groups were called; ``None`` where there is no organization."""
+        """``links`` are remembered; ``before`` is what the organization's groups were called.
+
+        ``before`` is ``None`` where there is no organization.
+        """
         self._all = gathered
+        self._links = {name: self._linked(name, links.get(name, ())) for name in gathered.sides}
+        self.names: dict[Uuid, str] = {
+            **{each.id: each.name for each in gathered.groups.values()},
+            **{link.group: link.name for found in self._links.values() for link in found},
+            **{group.id: group.display for group in gathered.synced()},
+        }
         self._directories = {each.name: each for each in directories}
         self._before = before
         self._holders: defaultdict[AccountId, set[OktaUserId]] = defaultdict(set)
         self._everyone = [each for each in gathered.okta_groups.values() if each.type == "BUILT_IN"]
         self._unknown: Counter[tuple[DirectoryName, Group]] = Counter()
+
+    def _linked(self, name: DirectoryName, remembered: tuple[Link, ...]) -> tuple[Link, ...]:
+        """The remembered links, and those of mappings whose name only one group has."""
+        groups = set(self._all.synced(name))
+        count = Counter(group.display for group in groups)
+        unique = {group.display: group.id for group in groups if count[group.display] == 1}
+        known = {link.mapping for link in remembered}
+        fresh = []
+        for each in self._all.sides[name].mappings:
+            target = self._all.okta_groups.get(each.target)
+            if each.id not in known and target and (group := unique.get(target.name)):
+                link = Link(each.id, each.source, each.target, group, target.name, target.name)
+                fresh.append(link)
+        return (*remembered, *fresh)
 
     def unowned(self) -> dict[DirectoryName, list[ScimUserId]]:
         """Records that neither Okta nor they themselves say to be anybody's."""
@@ -126,22 +150,30 @@ class Everyone:
 
     def judge(
         self, user: OktaUserId, recalled: Recalled, policy: Policy, at: datetime
-    ) -> tuple[Reading, Plan, dict[Uuid, str]]:
-        """The reading and its plan, with all that is wanted in it; and what groups are called."""
+    ) -> tuple[Reading, Plan]:
+        """The reading and its plan, with all that is wanted in it."""
         policy = replace(policy, restore=Restore.ALL)
-        reading = self._reading(user, recalled, at)
-        answers: dict[Ask, Answer] = {}
+        answers = {ask: self._answer(ask, user) for ask in self._expected(user)}
+        reading = replace(self._reading(user, recalled, at), answers=answers)
         for _ in range(_ROUNDS):
             plan = decide(reading, policy)
             missing = plan.asks - answers.keys()
             if not missing:
                 self._count(plan)
-                links = [link for each in recalled.links.values() for link in each]
-                return reading, plan, report.names(reading, links)
-            answers |= {ask: self._answer(ask, user) for ask in missing}
+                return reading, plan
+            answers = {**answers, **{ask: self._answer(ask, user) for ask in missing}}
             reading = replace(reading, answers=answers)
         msg = f"the plan for {user} never stopped asking"
         raise HooksError(msg)
+
+    def _expected(self, user: OktaUserId) -> Iterator[Ask]:
+        """What most plans ask, so that most people are decided in one round."""
+        for name, side in self._all.sides.items():
+            yield AskRecordsByExternalId(name)
+            for record in side.by_external_id.get(user, ()):
+                if (account := side.records[record].account) and self._before is not None:
+                    yield AskAccount(account)
+                    yield AskAccountGroups(account)
 
     def _count(self, plan: Plan) -> None:
         for place in plan.directories:
@@ -163,7 +195,7 @@ class Everyone:
                     side.app or MISSING,
                     side.app_users.get(user, MISSING),
                     side.mappings,
-                    recalled.links.get(name, ()),
+                    self._links[name],
                     memories[name],
                     self._directories[name].scim_directory,
                 )

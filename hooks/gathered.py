@@ -152,6 +152,12 @@ class Gathered:
         for record in nouns:
             side.groups_of[record].add(group)
 
+    def synced(self, directory: DirectoryName | None = None) -> set[Group]:
+        """Every group a record of the directory, or of any, is in."""
+        sides = self.sides.values() if directory is None else [self.sides[directory]]
+        lists = {each.groups for side in sides for each in side.records.values() if each.groups}
+        return {group for groups in lists for group in groups}
+
     # -- when all is in ------------------------------------------------------------------------
 
     def filled(self, links: Mapping[DirectoryName, Iterable[Link]]) -> None:

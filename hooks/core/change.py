@@ -172,7 +172,7 @@ def _unmanaged(scene: Scene, group: Group) -> Refusal | Kept:
 
 def _untouchable(scene: Scene, group: Group) -> Cause | None:
     """By the name shown and by the remembered one, since SCIM may leave a display out."""
-    names = {group.display, *(each.name for each in scene.mappings.links if each.group == group.id)}
+    names = {group.display, *(each.name for each in scene.mappings.to(group.id))}
     if any(never(name) for name in names):
         return Cause.NEVER
     return Cause.PROTECTED if shielded(scene.policy, group.id, names) else None
@@ -272,9 +272,7 @@ def evidence(scene: Scene, group: Group) -> tuple[str, ...]:
     """Ids and statuses a step rests on."""
     user, app_user = scene.reading.user, scene.directory.app_user
     links = sorted(
-        f"mapping:{link.mapping} source:{link.source}"
-        for link in scene.mappings.links
-        if link.group == group.id
+        f"mapping:{link.mapping} source:{link.source}" for link in scene.mappings.to(group.id)
     )
     return (
         f"user:{user.status if isinstance(user, OktaUser) else 'missing'}",
@@ -295,10 +293,11 @@ def candidates(scene: Scene) -> list[Group]:
     observed = {group.id for group in scene.record.groups or ()}
     unsettled = {each.group for each in scene.ledger.taken if not each.seen_gone}
     ours = {each.group for each in scene.ledger.taken}
+    mine = group_ids(scene.reading) if scene.policy.restore is Restore.ALL else frozenset()
     groups = {
         Group(link.group, link.name)
         for link in scene.mappings.links
-        if link.group in ours or scene.policy.restore is Restore.ALL
+        if link.group in ours or link.source in mine
     }
     return sorted(group for group in groups if group.id not in observed or group.id in unsettled)
 

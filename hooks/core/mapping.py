@@ -7,7 +7,7 @@ Must not know: who the person is.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.asks import Asking, AskOktaGroup
@@ -64,14 +64,20 @@ class Mappings:
     """The mappings of one directory as one look sees them.
 
     ``links`` count now, the remembered ones and the ``fresh`` ones, which are to be remembered;
-    ``onto`` are mappings that moved onto a group, and can only keep people in it.
+    ``onto`` are mappings that moved onto a group, and can only keep people in it. ``by_group`` are
+    the links again: there may be hundreds, and each group of a person is judged by its own.
     """
 
-    listed: tuple[PushMapping, ...]
+    listed: Mapping[PushMappingId, PushMapping]
     links: tuple[Link, ...]
     fresh: tuple[Link, ...]
     loose: tuple[Loose, ...]
     onto: tuple[tuple[ScimGroupId, OktaGroupId], ...] = ()
+    by_group: Mapping[ScimGroupId, tuple[Link, ...]] = field(default_factory=dict)
+
+    def to(self, group: ScimGroupId) -> tuple[Link, ...]:
+        """The links to a group."""
+        return self.by_group.get(group, ())
 
 
 def read(
@@ -102,8 +108,12 @@ def read(
             fresh.append(link)
     still = [(link, listed[link.mapping]) for link in trusted if link.mapping in listed]
     moved = [now for link, now in still if _moved(link, now)]
+    by_group: dict[ScimGroupId, tuple[Link, ...]] = {}
+    for link in (*trusted, *fresh):
+        by_group[link.group] = (*by_group.get(link.group, ()), link)
     return Mappings(
-        listed=directory.mappings,
+        listed=listed,
+        by_group=by_group,
         links=(*trusted, *fresh),
         fresh=tuple(fresh),
         loose=(*loose, *(Loose(each.source, None) for each in moved if each.target not in known)),
@@ -154,9 +164,8 @@ class _Names:
 
 def behind(group: Group, mappings: Mappings) -> Managed | None:
     """What stands behind a group; ``None`` if no mapping ever led to it."""
-    listed = {mapping.id: mapping for mapping in mappings.listed}
-    links = [link for link in mappings.links if link.group == group.id]
-    cause = None
+    listed, cause = mappings.listed, None
+    links = list(mappings.to(group.id))
     if not links:
         # A group made anew under the name of one that is remembered has another id.
         links = [
@@ -191,11 +200,10 @@ def check_targets(
     group: Group, mappings: Mappings, answers: Mapping[Ask, Answer]
 ) -> Cause | Unread | Asking | None:
     """Read again the targets a change of ``group`` rests on; ``None`` if all are as remembered."""
-    listed = {mapping.id: mapping for mapping in mappings.listed}
     asks: set[Ask] = set()
-    for link in mappings.links:
-        now = listed.get(link.mapping)
-        if link.group != group.id or not (now and now.live):
+    for link in mappings.to(group.id):
+        now = mappings.listed.get(link.mapping)
+        if not (now and now.live):
             continue
         answer = answers.get(AskOktaGroup(link.target))
         if answer is None:

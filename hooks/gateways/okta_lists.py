@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -38,9 +38,9 @@ class OktaList(Generic[T]):
     full: int
     limited: bool = True
 
-    def cut(self, entries: int) -> bool:
-        """A last page of this length may have been cut there."""
-        return entries >= self.full if self.limited else entries == self.full
+    def cut(self, entries: int, limit: int) -> bool:
+        """A last page of this length may have been cut there, where ``limit`` was asked for."""
+        return entries >= limit if self.limited else entries == self.full
 
 
 async def pages(
@@ -58,19 +58,32 @@ async def walk(
     query: dict[str, Any] | None = None,
     place: str = "",
 ) -> AsyncIterator[tuple[list[T], str]]:
-    """As ``pages``, and the place where the list goes on, empty at its end; from ``place`` on."""
+    """As ``pages``, and the place where the list goes on, empty at its end; from ``place`` on.
+
+    A list that ends with a full page may have been cut there. One whose length we choose is read
+    once more by pages of one entry less, so an entry may come twice; cut for good, it shows as
+    that again.
+    """
     if place and urlsplit(place).path != target:
         raise IncompleteError(f"okta cannot go on there with GET {kind.operation}")
     asked: set[str] = set()
-    following = place or with_query(
-        target, {**(query or {}), **({"limit": kind.full} if kind.limited else {})}
-    )
+    limit = int(dict(parse_qsl(urlsplit(place).query)).get("limit", kind.full))
+    following = place or _from_the_beginning(kind, target, query, limit)
     while following:
         if following in asked or len(asked) >= MOST_PAGES:
             raise IncompleteError(f"okta leads round in circles with GET {kind.operation}")
         asked.add(following)
         answer = await door.get(kind.operation, following, kind.decoder, bucket=kind.bucket)
         following = answer.next or ""
-        if not following and kind.cut(len(answer.value)):
-            raise IncompleteError(f"okta may have cut GET {kind.operation} at a full page")
+        if not following and kind.cut(len(answer.value), limit):
+            if not kind.limited or limit < kind.full:
+                raise IncompleteError(f"okta may have cut GET {kind.operation} at a full page")
+            limit -= 1
+            following = _from_the_beginning(kind, target, query, limit)
         yield answer.value, following
+
+
+def _from_the_beginning(
+    kind: OktaList[T], target: str, query: dict[str, Any] | None, limit: int
+) -> str:
+    return with_query(target, {**(query or {}), **({"limit": limit} if kind.limited else {})})

@@ -157,7 +157,7 @@ def members_of(items: Iterable[UserShape], group: OrganizationGroupId) -> frozen
     """
     found = set()
     for item in items:
-        if group not in {each.id for each in item.groups or ()}:
+        if all(each.id != group for each in item.groups or ()):
             raise IncompleteError("organization ignored the filter of POST users search")
         found.add(entry_of(item).id)
     return frozenset(found)

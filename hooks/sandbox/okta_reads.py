@@ -1,6 +1,7 @@
 """Okta's GETs of people, groups, apps, AppUsers and group push mappings."""
 
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from .okta_json import (
     mapping_json,
     user_json,
 )
-from .okta_pages import limit_of, listed, origin, page
+from .okta_pages import limit_of, listed, opened, origin, page
 from .org import App, AppUser, AppUserState, Group, User, UserState
 from .system_log import Json
 from .world import World
@@ -94,19 +95,20 @@ class ReadApi:
         """Deactivated people are left out unless asked for. Source: Okta OpenAPI listUsers."""
         query, base = request.query_params, origin(request)
         limit = limit_of(request, self.world, default=10 if "q" in query else 200, maximum=200)
-        bodies = [
+        test = _test(query.get("search") or query.get("filter"))
+        last = str(opened(query["after"])) if "after" in query else ""
+        bodies = (
             (user.id, user_json(user, self._state(user), base))
             for user in sorted(self.org.users.values(), key=lambda user: user.id)
-            if not user.deleted and self._seen(user.id)
-        ]
-        test = _test(query.get("search") or query.get("filter"))
-        if test is None:
-            bodies = [b for b in bodies if b[1]["status"] != "DEPROVISIONED"]
-        else:
-            bodies = [b for b in bodies if test(b[1])]
-        if "q" in query:
-            bodies = [b for b in bodies if _starts(query["q"], b[1]["profile"], USER_NAMES)]
-        found, cursor = page(request, bodies, limit)
+            if user.id > last and not user.deleted and self._seen(user.id)
+        )
+        wanted = (
+            body
+            for body in bodies
+            if (test(body[1]) if test else body[1]["status"] != "DEPROVISIONED")
+            and ("q" not in query or _starts(query["q"], body[1]["profile"], USER_NAMES))
+        )
+        found, cursor = page(request, list(islice(wanted, limit + 1)), limit)
         return listed(request, found, cursor, limit)
 
     async def list_user_groups(self, request: Request) -> Response:

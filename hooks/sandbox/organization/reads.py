@@ -1,7 +1,9 @@
 """Searches and reads of accounts, groups and directories of the organization."""
 
+from bisect import bisect
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from itertools import islice
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -70,11 +72,15 @@ class OrganizationReads:
         switches, user_base = self.world.switches, self.user_base(request)
         question = pages.question(request, parameters, switches.org_users_page, switches)
         check_users(question.asked, strict=switches.org_filter_values == "400")
-        found = {
-            account.id: account
-            for account in self._candidates(question.asked)
+        # What lies before the page or far behind it need not be judged again for each page.
+        start = None if switches.org_cursor == "offset" else question.start
+        most = None if switches.org_cursor == "offset" else question.limit + 1
+        shown = (
+            (account.id, account)
+            for account in self._candidates(question.asked, start)
             if self._shown(account, question.asked, user_base)
-        }
+        )
+        found = dict(islice(shown, most))
         expand = question.asked.get("expand", [])
 
         def told(account: Account) -> Json:
@@ -82,8 +88,8 @@ class OrganizationReads:
 
         return pages.listed(request, found, question, told, switches)
 
-    def _candidates(self, asked: Json) -> Iterable[Account]:
-        """Whom the ids in the question leave."""
+    def _candidates(self, asked: Json, start: str | None) -> Iterable[Account]:
+        """Whom the ids in the question leave, in the order of their ids, behind ``start``."""
         accounts = self.organization.accounts
         wanted: Iterable[str] = accounts
         if "accountIds" in asked:
@@ -92,7 +98,8 @@ class OrganizationReads:
         if "groupIds" in asked:
             members = self._members(asked["groupIds"])
             wanted = members & set(wanted) if "accountIds" in asked else members
-        return (accounts[i] for i in wanted if i in accounts)
+        ids = sorted(wanted)
+        return (accounts[i] for i in ids[bisect(ids, start) if start else 0 :] if i in accounts)
 
     def _members(self, group_ids: list[str]) -> set[str]:
         groups = (self.organization.groups.get(i) for i in group_ids)
