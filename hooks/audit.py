@@ -11,16 +11,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hooks.collect import Collect, Errand
-from hooks.core.drift import drift
+from hooks.core.drift import Kind, acts, drift
 from hooks.core.errors import UnsealedError
 from hooks.everyone import Everyone
 from hooks.gathered import Gathered
 from hooks.pages import Part, opened
 from hooks.recall import recall, shared
-from hooks.store import audits, groups, inbox, known
+from hooks.store import audits, groups, inbox, known, line
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from hooks.clock import Clock
     from hooks.core.drift import Drift
@@ -97,9 +97,28 @@ class Audit:
             return audits.done(tx, run.id, people)
 
         ended = await self._database.write(done)
-        while await self._database.write(lambda tx: audits.tidy(tx, young=YOUNG)):
-            pass
+        await self.tidy()
         return ended
+
+    async def tidy(self) -> None:
+        """Delete pages nobody goes on with, and what old audits found."""
+        while await self._database.write_gently(lambda tx: audits.tidy(tx, young=YOUNG)):
+            pass
+
+    async def mend(self, run: Run, fence: Callable[[Tx], object]) -> int:
+        """Have everybody looked at whom a look would change; how many people that are."""
+        kinds = acting(await self._policy())
+        after, people = "", 0
+        while True:
+
+            def some(tx: Tx, after: str = after) -> list[str]:
+                fence(tx)
+                return look_at(tx, run, kinds, after)
+
+            found = await self._database.write(some)
+            if not found:
+                return people
+            people, after = people + len(found), found[-1]
 
     # -- everybody -----------------------------------------------------------------------------
 
@@ -183,3 +202,15 @@ class Audit:
                 audits.found(tx, run.id, some)
 
             await self._database.write(write)
+
+
+def acting(policy: Policy, kinds: Iterable[Kind] = tuple(Kind)) -> list[str]:
+    """Those of these kinds of drift of which a look may change something."""
+    return [each.value for each in kinds if acts(each, policy)]
+
+
+def look_at(tx: Tx, run: Run, kinds: Sequence[str], after: str) -> list[str]:
+    """Put a portion of the people behind ``after`` in line, by id; who they are."""
+    found = audits.people(tx, run.id, kinds, after=after, limit=audits.PORTION)
+    line.mark(tx, found, "user", lane=line.BULK, due_at=tx.now, events=False)
+    return found

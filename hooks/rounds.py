@@ -48,15 +48,20 @@ class Rounds:
         purge: Purge,
         audit: Audit,
         audit_every: timedelta,
+        audit_mends: bool,
         database: Database,
         history: timedelta,
         clock: Clock,
     ) -> None:
-        """``history`` is how far the first start reads the System Log back."""
+        """``history`` is how far the first start reads the System Log back.
+
+        ``audit_mends``: whom an audit finds otherwise than wanted is looked at.
+        """
         self._survey = survey
         self._purging = purge
         self._auditing = audit
         self._audit_every = audit_every
+        self._audit_mends = audit_mends
         self._database = database
         self._history_days = history
         self._clock = clock
@@ -129,17 +134,21 @@ class Rounds:
 
     async def _purge(self, held: Lease) -> Told:
         done = await self._purging.run(lambda tx: line.compare_fence(tx, held))
+        await self._auditing.tidy()
         await self._settle(held, LookAgain(self._clock.now() + done.again))
         left = {"unproved": done.unproved} if done.unproved else {}
         return {"verdict": "settled", "purged": done.told(), **left}
 
     async def _audit(self, held: Lease) -> Told:
-        done = await self._auditing.run(
-            scheduled=True, fence=lambda tx: line.compare_fence(tx, held)
-        )
+        def fence(tx: Tx) -> object:
+            return line.compare_fence(tx, held)
+
+        done = await self._auditing.run(scheduled=True, fence=fence)
+        looks = await self._auditing.mend(done, fence) if self._audit_mends else 0
         counts = await self._database.read(lambda tx: audits.counts(tx, done.id))
         await self._settle(held, LookAgain(self._clock.now() + self._audit_every))
-        return {"verdict": "settled", "people": done.people, "pages": done.pages, "drift": counts}
+        told = {"people": done.people, "pages": done.pages, "drift": counts, "looks": looks}
+        return {"verdict": "settled", **told}
 
     async def _settle(self, held: Lease, then: Next) -> None:
         await self._database.write(lambda tx: line.settle(tx, held, then))

@@ -17,13 +17,13 @@ from hooks.cli import audit_report, files, opening
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json, Reason
 from hooks.cli.progress import Progress
-from hooks.core.drift import Kind, acts
+from hooks.core.drift import Kind
 from hooks.core.errors import TransientError
 from hooks.core.report import counted
 from hooks.settings import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from hooks.store.audits import Run
@@ -156,41 +156,26 @@ def _wait(retry_at: datetime | None, now: datetime) -> float:
 def _apply(house: House, run: Run, asked: _Asked) -> int:
     """Order looks at everybody a look would change; how many people that are."""
     from hooks import policies
-    from hooks.store import line, orders
+    from hooks.audit import acting, look_at
+    from hooks.store import audits, orders
 
-    policy = policies.of(house.settings)
-    wanted = asked.kinds or tuple(Kind)
-    kinds = [each.value for each in wanted if acts(each, policy)]
-    why, ordered = asked.why, 0
-    for some in _people(house, run, kinds):
-        ordered += len(some)
+    kinds = acting(policies.of(house.settings), asked.kinds or tuple(Kind))
+    why, after, people = asked.why, "", 0
+
+    def some(tx: Tx) -> list[str]:
         if why is None:
-            continue
+            return audits.people(tx, run.id, kinds, after=after, limit=audits.PORTION)
+        return look_at(tx, run, kinds, after)
 
-        def mark(tx: Tx, some: Iterable[str] = some) -> None:
-            line.mark(tx, some, "user", lane=line.BULK, due_at=tx.now, events=False)
-
-        house.database.write_now(mark)
+    transact = house.database.read_now if why is None else house.database.write_now
+    while found := transact(some):
+        people, after = people + len(found), found[-1]
     if why is not None:
-        words = f"audit {run.id}"
-        result = counted(ordered)
+        about, result = f"audit {run.id}", counted(people)
         house.database.write_now(
-            lambda tx: orders.record(tx, "audit", words, who=opening.who(), why=why, result=result)
+            lambda tx: orders.record(tx, "audit", about, who=opening.who(), why=why, result=result)
         )
-    return ordered
-
-
-def _people(house: House, run: Run, kinds: list[str]) -> Iterator[list[str]]:
-    from hooks.store import audits
-
-    after = ""
-    while some := house.database.read_now(
-        lambda tx, after=after: audits.people(  # type: ignore[misc]
-            tx, run.id, kinds, after=after, limit=audits.PORTION
-        )
-    ):
-        yield some
-        after = some[-1]
+    return people
 
 
 def _tell_applied(asked: _Asked, people: int | None) -> None:

@@ -43,6 +43,7 @@ _KINDS = {
     "holds": "holds",
     "refusals": "refusals",
     "looks": "looks",
+    "audits": "lines of audits",
     "log": "lines of Okta's System Log",
     "ties": "ties to directories and the organization",
     "person": "the person",

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     PAUSED = "paused"
     BEHIND = "behind"
     UNSETTLED = "unsettled"
+    DRIFT = "drift"
 
 
 #: What only the process knows in which it is so; all else is in the store.
@@ -53,6 +54,7 @@ WORDS = {
     Kind.PAUSED: "Paused by an operator: events are stored, and nothing is written to Atlassian.",
     Kind.BEHIND: "Okta's System Log is not read to its end: what the hook missed waits.",
     Kind.UNSETTLED: "Events have waited for over 15 minutes until their people are looked at.",
+    Kind.DRIFT: "The last audit found people with memberships they should not have.",
 }
 
 WAY_OUT = {
@@ -64,6 +66,7 @@ WAY_OUT = {
     Kind.PAUSED: "hooks resume.",
     Kind.BEHIND: "See that a worker runs and may read the log; log_not_read in its log says why.",
     Kind.UNSETTLED: "See that a worker runs; hooks events --waiting lists them, the log says why.",
+    Kind.DRIFT: "hooks audit --last shows whom; hooks audit --last --apply has them looked at.",
 }
 
 

@@ -191,6 +191,7 @@ class Audit(Table):
     """The scheduled audit."""
 
     every: Pause = Field(default=timedelta(hours=24), description='duration such as "24h"')
+    apply: Flag = Field(default=False, description="look at whom it finds otherwise than wanted")
 
 
 class Retention(Table):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
 
+from hooks.core.drift import Kind
 from hooks.store.audit_tables import Audit, AuditPage, Drift
 
 if TYPE_CHECKING:
@@ -209,6 +210,16 @@ def last(tx: Tx) -> Run | None:
     query = select(_audit).where(_audit.c.done.is_not(None)).order_by(_audit.c.id.desc()).limit(1)
     row = tx.execute(query).one_or_none()
     return None if row is None else _run(row)
+
+
+def drifted(tx: Tx) -> int:
+    """How many people have what they should not, as the newest audit that is done found."""
+    run = last(tx)
+    if run is None:
+        return 0
+    mine = (_drift.c.audit == run.id) & (_drift.c.kind == Kind.SURPLUS)
+    query = select(func.count(_drift.c.user.distinct())).where(mine)
+    return int(tx.execute(query).scalar_one())
 
 
 def counts(tx: Tx, run: int) -> dict[str, int]:

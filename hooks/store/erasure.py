@@ -16,6 +16,7 @@ from hooks.core.errors import UnsealedError
 from hooks.core.ledger import settle
 from hooks.core.membership import State
 from hooks.store import incidents, journal, people
+from hooks.store.audit_tables import Drift
 from hooks.store.retention import PORTION, shed
 from hooks.store.sealing import key_of
 from hooks.store.tables import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 _alarm = Alarm.__table__  # type: ignore[attr-defined]
 _chain = Chain.__table__  # type: ignore[attr-defined]
 _cursor = Cursor.__table__  # type: ignore[attr-defined]
+_drift = Drift.__table__  # type: ignore[attr-defined]
 _event = Event.__table__  # type: ignore[attr-defined]
 _hold = Hold.__table__  # type: ignore[attr-defined]
 _look = Look.__table__  # type: ignore[attr-defined]
@@ -64,6 +66,7 @@ _OWN: dict[str, Any] = {
     "holds": _hold,
     "refusals": _refused,
     "looks": _look,
+    "audits": _drift,
     "log": _moment,
     "ties": _tie,
     "person": _person,

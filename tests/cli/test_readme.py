@@ -16,6 +16,8 @@ import hooks
 from hooks import cli, policies
 from hooks.core.alarm import WAY_OUT as WAY_OUTS
 from hooks.core.alarm import WORDS, Kind
+from hooks.core.drift import WORDS as DRIFT
+from hooks.core.drift import Kind as Drift
 from hooks.core.log_event import EVENT_TYPES
 from hooks.core.refusal import WAY_OUT
 from hooks.settings.demand import Holder
@@ -149,3 +151,7 @@ def test_every_command_stands_in_the_readme() -> None:
 def test_a_sentence_has_a_line_of_its_own() -> None:
     text = (each for each in README.splitlines() if not each.startswith(("|", " ", "#")))
     assert [each for each in text if re.search(r"[a-z)`]\. [A-Z]", each)] == []
+
+
+def test_the_readme_says_what_each_kind_of_drift_means() -> None:
+    assert rows("## Audit") == {each.value: [DRIFT[each]] for each in Drift}
