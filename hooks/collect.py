@@ -126,30 +126,31 @@ class Collect:
     # -- pages ---------------------------------------------------------------------------------
 
     async def _all(self, errand: Errand, parts: Iterable[Part]) -> None:
-        """Read some lists together; the first failure ends all, and what came is kept."""
-        gate = asyncio.Semaphore(_AT_ONCE)
+        """Read some lists together; after a failure each still keeps the page it is reading."""
+        gate, stop = asyncio.Semaphore(_AT_ONCE), asyncio.Event()
 
         async def one(part: Part) -> None:
             async with gate:
-                await self._whole(errand, part)
+                try:
+                    await self._whole(errand, part, stop)
+                except BaseException:
+                    stop.set()
+                    raise
 
-        tasks = [asyncio.create_task(one(part)) for part in parts]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for each in tasks:
-                each.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*map(one, parts), return_exceptions=True)
+        for each in ended:
+            if isinstance(each, BaseException):
+                raise each
 
-    async def _whole(self, errand: Errand, part: Part) -> None:
+    async def _whole(self, errand: Errand, part: Part, stop: asyncio.Event) -> None:
         """Read one list to its end; from its beginning again if it changed, or cannot go on."""
         run = errand.run.id
         place = await self._database.read(lambda tx: audits.place(tx, run, part.name))
         for last in (*[False] * (_TRIES - 1), True):
-            if place.whole:
+            if place.whole or stop.is_set():
                 return
             try:
-                await self._go_on(errand, part, place)
+                await self._go_on(errand, part, place, stop)
             except (IncompleteError, RejectedError):
                 if last:
                     raise
@@ -163,7 +164,7 @@ class Collect:
             await self._database.write(drop)
             place = Place()
 
-    async def _go_on(self, errand: Errand, part: Part, place: Place) -> None:
+    async def _go_on(self, errand: Errand, part: Part, place: Place, stop: asyncio.Event) -> None:
         run = errand.run.id
         async with aclosing(self._pages(part, place.place)) as pages:
             async for nouns, more in pages:
@@ -177,6 +178,8 @@ class Collect:
 
                 await self._database.write(keep)
                 errand.told()
+                if stop.is_set():
+                    return
 
     async def _pages(self, part: Part, place: str) -> AsyncGenerator[tuple[Iterable[Any], str]]:
         """The pages of a list from a place on. A group that is gone or hidden has none."""

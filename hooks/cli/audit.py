@@ -6,6 +6,7 @@ Must live here: what is asked for, and the order of looks. Must not know: how an
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,7 @@ class _Asked:
 async def _audit(asked: _Asked) -> None:
     role = Role.STORE if asked.last else Role.LOOK
     async with opening.opened(role, vendors=not asked.last) as house:
+        opening.quiet(logging.CRITICAL)  # what fails is told at the end, in a line
         run = _the_last(house) if asked.last else await _read(house)
         found = audit_report.of(house, run, asked.kinds)
         for option, write in (("--csv", audit_report.as_csv), ("--html", audit_report.as_page)):

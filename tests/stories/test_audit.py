@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import random
+from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from hooks.core.drift import Kind
-from hooks.core.errors import HooksError, IncompleteError
+from hooks.core.drift import Kind, drift
+from hooks.core.errors import IncompleteError, TransientError
+from hooks.core.ids import OktaUserId
+from hooks.core.policy import Restore
 from hooks.store import audits, line
 from hooks.store.audits import Run
+from hooks.store.database import Tx
 from tests.running import Running
-from tests.stories.company import STAFF, Company
+from tests.stories.company import DOMAIN, STAFF, TEAMS, Company
 
 JIRA, WIKI = "jira-software-users", "wiki-users"
-RULES = f'[[local_group]]\nname = "{JIRA}"\n[[local_group]]\nname = "{WIKI}"\nwhile_member_of = ["green"]\n'
+RULES = (
+    f'[[local_group]]\nname = "{JIRA}"\n'
+    f'[[local_group]]\nname = "{WIKI}"\nwhile_member_of = ["green"]\n'
+)
 PUSHES_LATE = 7 * 24 * 3600
 
 Lines = set[tuple[str, str, str, str]]
@@ -38,7 +46,7 @@ async def audited(run: Running, *, scheduled: bool = False) -> tuple[Run, Lines]
 async def have_looked_at(run: Running, done: Run, *kinds: Kind) -> None:
     """As ``--apply`` does, and let it come to its end."""
 
-    def mark(tx: audits.Tx) -> None:
+    def mark(tx: Tx) -> None:
         people = audits.people(tx, done.id, kinds, after="", limit=1000)
         line.mark(tx, people, "user", lane=line.BULK, due_at=tx.now, events=False)
 
@@ -108,3 +116,221 @@ async def test_everything_that_is_otherwise_than_wanted_is_found(
         assert {each[0] for each in lines if each[1] == "surplus"} == set()
         assert local.groups("stays@somedomain.example") == {"red", "green", "handmade"}
         assert run.world.local_groups_of("moved@somedomain.example") == {JIRA}
+
+
+def calls(company: Company) -> int:
+    """How many calls both vendors have had."""
+    return sum(company.world.counters.values())
+
+
+async def test_an_audit_goes_on_where_it_was_interrupted(
+    local: Company, database_url: str, tmp_path: Path
+) -> None:
+    broken(local)
+    async with local.service(database_url, tmp_path, rules=RULES) as run:
+        before = calls(local)
+        whole, lines = await audited(run)
+        cost = calls(local) - before
+        # Each read fails once somewhere else, until all have come through.
+        local.world.fault("okta", path=".*/users", method="GET", status=503, times=3)
+        local.world.fault("scim", path=".*/Users", method="GET", status=503, times=1)
+        before, tries = calls(local), 0
+        while True:
+            tries += 1
+            try:
+                again, same = await audited(run)
+                break
+            except TransientError:
+                run.time.push(timedelta(minutes=1))
+        assert tries > 1
+        assert (again.people, same) == (whole.people, lines)
+        assert again.pages == whole.pages
+        assert calls(local) - before <= cost + 4, "what was read is not read again"
+
+
+async def test_a_list_that_changes_while_it_is_read_is_read_anew(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    for number in range(130):
+        company.hire(f"p{number}", "red")
+    world = company.world
+    async with company.service(sqlite_url, tmp_path) as run:
+        joined: list[str] = []
+
+        async def join(_phase: str, _vendor: str, _method: str, path: str, _number: int) -> None:
+            if path.endswith("/Users") and not joined:
+                joined.append(path)
+                world.add_scim_user(company.directory, "late@somedomain.example")
+
+        world.observer = join
+        done, lines = await audited(run)
+        world.observer = None
+        assert joined
+        assert done.people == 130
+        assert lines == set()
+
+
+@pytest.mark.parametrize("shown", [False, True])
+async def test_records_that_come_without_their_groups_are_judged_by_the_groups(
+    local: Company, sqlite_url: str, tmp_path: Path, *, shown: bool
+) -> None:
+    broken(local)
+    async with local.service(sqlite_url, tmp_path, rules=RULES) as run:
+        local.world.switches.scim_groups_in_lists = shown
+        _, lines = await audited(run)
+        found = {each for each in lines if each[1] not in ("unknown", "orphan")}
+        assert ("left", "surplus", "red", "left") in found
+        assert ("lacks", "missing", "red", "wanted") in found
+        assert Counter(kind for _, kind, _, _ in found) == {
+            "surplus": 11, "missing": 1, "came_back": 1
+        }  # fmt: skip
+
+
+async def test_a_credential_that_sees_nobody_finds_nothing(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """An app without a role is answered 200 with nothing. Source: baton-okta README."""
+    company.hire("ann", "red")
+    async with company.service(sqlite_url, tmp_path) as run:
+        company.world.fault("okta", method="GET", path=r"/users\b", empty_list=True)
+        with pytest.raises(IncompleteError, match="listed nobody"):
+            await audited(run)
+        assert await run.house.database.read(audits.last) is None
+
+
+async def test_whoever_had_an_event_meanwhile_is_left_out(
+    local: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    ann, bob = (local.stale(name, "blue", teams=["red"]) for name in ("ann", "bob"))
+    async with local.service(sqlite_url, tmp_path) as run:
+        assert run.house.audit is not None
+        began = await run.house.database.write(
+            lambda tx: audits.begin(tx, scheduled=False, young=timedelta(hours=1))
+        )
+        local.world.add_to_group(ann, local.world.add_okta_group("choir"))
+        await run.deliver()
+        done, lines = await audited(run)
+        assert done.id == began.id
+        assert {each[0] for each in lines} == {"bob"}
+        await run.settle()
+        assert local.groups(ann) == {"red"}
+        assert local.groups(bob) == {"red", "blue"}
+
+
+@pytest.mark.parametrize("applied", [False, True])
+async def test_serve_makes_one_a_day_and_mends_only_where_it_is_told_to(
+    company: Company, sqlite_url: str, tmp_path: Path, *, applied: bool
+) -> None:
+    ann = company.stale("ann", "blue", teams=["red"])
+    more = f"[audit]\napply = {str(applied).lower()}\n"
+    async with company.service(sqlite_url, tmp_path, more=more) as run:
+        assert await run.house.database.read(audits.last) is None, "the census goes first"
+        run.time.push(timedelta(minutes=11))
+        await run.settle()
+        first = await run.house.database.read(audits.last)
+        assert first is not None
+        assert first.scheduled
+        assert company.groups(ann) == ({"red"} if applied else {"red", "blue"})
+        run.time.push(timedelta(hours=23))
+        await run.settle()
+        assert await run.house.database.read(audits.last) == first
+        run.time.push(timedelta(hours=2))
+        await run.settle()
+        second = await run.house.database.read(audits.last)
+        assert second is not None
+        assert second.id != first.id
+        surplus = await run.house.database.read(audits.drifted)
+        assert surplus == (0 if applied else 1)
+
+
+async def test_nobody_is_mended_beyond_the_brake(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    crowd = [company.stale(f"p{number}", "blue", teams=["red"]) for number in range(6)]
+    more = "[audit]\napply = true\n[brake]\nother_per_hour = 2\nshare_of_group = 1.0\n"
+    async with company.service(sqlite_url, tmp_path, more=more) as run:
+        run.time.push(timedelta(minutes=11))
+        await run.settle()
+        assert sum(company.groups(each) == {"red"} for each in crowd) == 2
+        assert len(await run.holds()) == 4
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_an_audit_says_of_everybody_what_a_look_would_do(
+    local: Company, sqlite_url: str, tmp_path: Path, seed: int
+) -> None:
+    """The same judgment of the same facts; only what a look alone can ask may stay open."""
+    dice = random.Random(seed)
+    world = local.world
+    logins = [
+        local.hire(f"p{number}", *dice.sample(TEAMS, dice.randint(0, 3))) for number in range(14)
+    ]
+    with world.long_ago():
+        for each in logins:
+            for group in dice.sample([JIRA, WIKI], dice.randint(0, 2)):
+                world.local_add(group, each)
+    world.switches.group_push_delay = PUSHES_LATE
+    ids = {each: world.user(each).id for each in logins}
+    for each in logins:
+        _befall(local, dice, each)
+    async with local.service(sqlite_url, tmp_path, rules=RULES) as run:
+        _, lines = await audited(run)
+        house = run.house
+        assert house.policy is not None
+        assert house.observer is not None
+        policy = replace(await house.policy(), restore=Restore.ALL)
+        for each in logins:
+            user = OktaUserId(ids[each])
+            reading, plan = await house.observer.read(user, (), policy)
+            name = each.partition("@")[0]
+            looked = {(kind.kind.value, kind.name) for kind in drift(plan, reading, {})}
+            found = {(kind, group) for who, kind, group, _ in lines if who == name}
+            if not any(kind == "open" for kind, _ in found):
+                assert {one for one in found if one[0] in _SURE} == {
+                    one for one in looked if one[0] in _SURE
+                }, f"{name} {plan.places}"
+
+
+_SURE = ("surplus", "missing", "lost", "came_back")
+
+
+def _befall(company: Company, dice: random.Random, login: str) -> None:
+    """Something that leaves a trace, or nothing."""
+    world = company.world
+    fate = dice.choice(["left", "unassigned", "back", "suspended", "more", "less", "deleted", ""])
+    if fate in ("left", "back", "deleted"):
+        world.deactivate(login)
+    if fate == "back":
+        world.activate(login)
+    elif fate == "deleted":
+        world.delete_user(login)
+    elif fate == "unassigned":
+        world.remove_from_group(login, STAFF)
+    elif fate == "suspended":
+        world.suspend(login)
+    elif fate == "more":
+        world.scim_add(company.directory, dice.choice(TEAMS), login)
+    elif fate == "less":
+        world.scim_remove(company.directory, dice.choice(TEAMS), login)
+
+
+async def test_two_thousand_people_cost_as_many_calls_as_their_pages(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """With 2,003 people in three groups of 2,003 each."""
+    people = 2003
+    for number in range(people):
+        company.hire(f"p{number}", *TEAMS)
+    company.world.scim_add(company.directory, company.world.add_scim_group(
+        company.directory, "handmade").display_name, f"p7@{DOMAIN}")  # fmt: skip
+    company.world.switches.okta_rate_headers = False
+    async with company.service(sqlite_url, tmp_path, census=False) as run:
+        before = calls(company)
+        done, lines = await audited(run)
+        app_users, users, scim, groups = 5, 11, 21, 1
+        members = 11 * len(TEAMS)
+        pages = app_users + users + scim + groups + members + 2  # the app and its mappings
+        assert done.people == people
+        assert lines == {("-", "unknown", "handmade", "")}
+        assert calls(company) - before <= pages * 1.05
+        assert company.world.violations == []
