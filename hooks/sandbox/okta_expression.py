@@ -1,8 +1,8 @@
 """Filters of event hooks: the part of Okta's expression language they may use.
 
 Source: Okta help "event-hooks-el": ``eq``, ``ne``, ``&&`` and ``||`` over fields of the event, and
-``event.target.?[…].size()>0``, whose conditions must hold for one and the same target. Two such
-parts may each be true of another target, as in an example of Okta's own.
+``event.target.?[…].size()>0`` or ``eq 0``, whose conditions must hold for one and the same
+target. Two such parts may each be true of another one, as in an example of Okta's own.
 """
 
 import re
@@ -15,7 +15,7 @@ Test = Callable[[Json], bool]
 TOKEN = re.compile(
     r"""\s*(?:
     (?P<sign>&&|\|\||\(|\)) |
-    (?P<targets>event\.target\.\?\[(?P<inside>[^\]]*)\]\.size\(\)\s*>\s*0) |
+    (?P<targets>event\.target\.\?\[(?P<inside>[^\]]*)\]\.size\(\)\s*(?P<sized>>|eq)\s*0) |
     (?P<path>[A-Za-z.]+)\s+(?P<compare>eq|ne)\s+'(?P<value>[^']*)'
     )""",
     re.VERBOSE,
@@ -85,7 +85,8 @@ def _one(tokens: list[re.Match[str]]) -> Test:
     found = tokens.pop(0)
     if found["targets"]:
         inside = compile_expression(found["inside"])
-        return lambda item: any(inside(target) for target in item["target"] or [])
+        some = found["sized"] == ">"
+        return lambda item: any(inside(target) for target in item["target"] or []) is some
     path, wanted, same = found["path"], found["value"], found["compare"] == "eq"
     return lambda item: (_value(item, path.removeprefix("event.")) == wanted) is same
 

@@ -64,7 +64,8 @@ class HookApi:
         hook = self._hook(request)
         before = (hook.uri, hook.key, hook.value, hook.headers)
         self._write(hook, await _object(request))
-        if (hook.uri, hook.key, hook.value, hook.headers) != before:
+        same = (hook.uri, hook.key, hook.value, hook.headers) == before
+        if not same or self.world.switches.hook_replace_unverifies == "always":
             hook.verification = "UNVERIFIED"
         self._logged(hook, "updated")
         return JSONResponse(hook_json(hook, origin(request)))
@@ -91,22 +92,35 @@ class HookApi:
             cause = f"events.items: more than {MOST_TYPES} event types"
             raise OktaError(400, "E0000001", "eventHook", (cause,))
         for event_type in types:
-            if event_type in CATALOG and not CATALOG[event_type][2]:
+            late = event_type in self.world.switches.hook_types_refused
+            if late or (event_type in CATALOG and not CATALOG[event_type][2]):
                 cause = f"events.items: {event_type} is not supported by event hooks"
                 raise OktaError(400, "E0000001", "eventHook", (cause,))
-        try:
-            for each in (events.get("filter") or {}).get("eventFilterMap") or []:
-                compile_expression(each["condition"]["expression"])
-        except (ExpressionError, KeyError, TypeError):
-            cause = "events.filter: not an expression"
-            raise OktaError(400, "E0000001", "eventHook", (cause,)) from None
+        kept = self._filter(events.get("filter"))
         scheme: dict[str, Any] = config.get("authScheme") or {}
         hook.name, hook.types, hook.uri = name, types, uri
-        hook.description, hook.filter = body.get("description"), events.get("filter")
+        hook.description, hook.filter = body.get("description"), kept
         hook.key = str(scheme.get("key", hook.key))
         hook.value = str(scheme.get("value", hook.value))
         hook.headers = list(config.get("headers") or [])
         hook.last_updated = self.world.now()
+
+    def _filter(self, told: Json | None) -> Json | None:
+        """A filter as it is kept. Source: Okta docs "event-hook-filtering"."""
+        switches, entries = self.world.switches, (told or {}).get("eventFilterMap") or []
+        if not entries or switches.hook_filters == "ignored":
+            return None
+        try:
+            expressions = [str(each["condition"]["expression"]) for each in entries]
+            for each in expressions:
+                compile_expression(each)
+            unknown = not switches.hook_filter_counts_none and "eq 0" in " ".join(expressions)
+        except (ExpressionError, KeyError, TypeError):
+            unknown = True
+        if unknown or switches.hook_filters == "refused":
+            cause = "events.filter: not an expression"
+            raise OktaError(400, "E0000001", "eventHook", (cause,))
+        return {"type": "EXPRESSION_LANGUAGE", "eventFilterMap": entries}
 
     async def lifecycle(self, request: Request) -> Response:
         hook, verb = self._hook(request), request.path_params["verb"]

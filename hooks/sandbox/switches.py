@@ -3,7 +3,7 @@
 The defaults are what is most likely to be met. Seconds are plain numbers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .organization.switches import OrganizationSwitches
@@ -98,6 +98,15 @@ class Switches(OrganizationSwitches):
     hook_warm_up: float = 0.0
     """Seconds after its verification until events are routed to a hook: "several minutes"
     (Okta docs), or a minute (Okta engineering)."""
+    hook_filters: Literal["accepted", "refused", "ignored"] = "accepted"
+    """Filters of hooks are an early-access feature; what an org without it does is unknown."""
+    hook_filter_counts_none: bool = True
+    """Whether a filter may say ``.size() eq 0``: both are documented, not together."""
+    hook_types_refused: list[str] = field(default_factory=list)
+    """Types this org's hooks do not offer yet, though the catalogue calls them eligible."""
+    hook_replace_unverifies: Literal["channel", "always"] = "channel"
+    """What makes a replaced hook UNVERIFIED. Source of "channel": Okta OpenAPI replaceEventHook,
+    which does not say whether the same channel written again counts."""
     retry_keeps_event_id: bool = True
     """A second delivery carries the same ``eventId``. Implied by Okta's docs, not shown."""
 

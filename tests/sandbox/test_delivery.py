@@ -337,6 +337,8 @@ APPS = "event.target.?[type eq 'AppInstance'].size()>0"
     [
         ("event.target.?[type eq 'AppInstance' && id eq '{app}'].size()>0", True),
         ("event.target.?[type eq 'AppInstance' && id eq '{user}'].size() > 0", False),
+        ("event.target.?[type eq 'AppInstance'].size() eq 0", False),
+        ("event.target.?[type eq 'Nothing'].size() eq 0", True),
         (f"{APPS} && event.target.?[id eq '{{user}}'].size()>0", True),
         ("event.outcome.result eq 'SUCCESS'", True),
         ("event.outcome.result ne 'SUCCESS'", False),
@@ -369,6 +371,44 @@ async def test_a_filter_that_is_no_expression_is_refused(
     wrong = body()
     wrong["events"]["filter"] = filtered((ASSIGNED, expression))
     assert (await admin.post("/eventHooks", json=wrong)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("switch", "status", "kept"),
+    [
+        ({"hook_filters": "refused"}, 400, None),
+        ({"hook_filters": "ignored"}, 200, None),
+        ({"hook_filter_counts_none": False}, 400, None),
+        ({"hook_types_refused": [ASSIGNED]}, 400, None),
+        ({}, 200, "EXPRESSION_LANGUAGE"),
+    ],
+)
+async def test_an_org_may_not_take_a_hook_as_it_is_written(
+    story: Story0,
+    admin: httpx.AsyncClient,
+    switch: dict[str, Any],
+    status: int,
+    kept: str | None,
+) -> None:
+    made = (await admin.post("/eventHooks", json=body(types=HOOK_TYPES[:1]))).json()
+    wanted = body(types=HOOK_TYPES) | {"name": "another"}
+    expression = "event.target.?[type eq 'AppInstance'].size() eq 0"
+    wanted["events"]["filter"] = filtered((ASSIGNED, expression))
+    vars(story.world.switches).update(switch)
+    replied = await admin.put(f"/eventHooks/{made['id']}", json=wanted)
+    shown = (await admin.get(f"/eventHooks/{made['id']}")).json()
+    assert (replied.status_code, (shown["events"]["filter"] or {}).get("type")) == (status, kept)
+    assert shown["name"] == ("another" if status == 200 else "ours"), "refused is refused whole"
+
+
+async def test_an_org_may_verify_whatever_was_written(
+    story: Story0, receiver: Receiver, admin: httpx.AsyncClient
+) -> None:
+    story.world.switches.hook_replace_unverifies = "always"
+    made = (await admin.post("/eventHooks", json=body())).json()
+    await admin.post(f"/eventHooks/{made['id']}/lifecycle/verify")
+    same = await admin.put(f"/eventHooks/{made['id']}", json=body())
+    assert same.json()["verificationStatus"] == "UNVERIFIED"
 
 
 async def test_a_preview_comes_whatever_the_hook_asked_for(
