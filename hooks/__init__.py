@@ -14,6 +14,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         verify evidence                   whether the journal is whole; the journal as a file
         policy findings access            judges hooks.toml; what is found in it; what opens what
         decisions holding dead            what waits for somebody; how it reads; is given up on
+        register hook                     writes the event hook; how it is
         keys recovery                     seals; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
         purge forget                      what has outlived its use; a person
@@ -28,6 +29,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         forms mistakes                    texts and their meaning; places and remedies
     worker  catchup                       leases, looks, settles; reads on in the System Log
     replay                                events once more
+    register  rehearse                    makes the event hook; only pretends to
     alarm                                 finds what is amiss, tells whoever is to be told
     rounds                                work about many people
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
@@ -42,6 +44,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         okta okta_key                     reads; the proof of who asks
         scim organization                 a directory; accounts and local groups
         okta_log okta_lists               the System Log; lists page by page
+        okta_admin okta_hook_shapes       event hooks through the okta SDK; as our nouns
         notify                            whoever the operator wants told
         okta_shapes organization_shapes   answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
@@ -84,6 +87,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         log_file log_entry                a file of events, however broken; one object of it
         identity standing mapping         who; in force or absent; which groups
         claims ledger protection          what events say; what we took; from whom we must not
+        registration                      what Okta's hook must be, and who stands in for it
         log_event event_hook              a delivery's bytes; who may deliver
         refusal                           why something is left alone
         policy reading                    what was decided; what was seen

@@ -19,7 +19,7 @@ import structlog
 
 from hooks import figures
 from hooks.core.errors import MalformedError, StoreError
-from hooks.core.event_hook import CHALLENGE_HEADER, authorized, verification
+from hooks.core.event_hook import CHALLENGE_HEADER, PATH, authorized, verification
 from hooks.core.log_event import EVENT_TYPES, parse_delivery
 from hooks.exchange import (
     BAD,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from hooks.exchange import Asgi, Receive, Scope, Send
     from hooks.store.intake import Stored
 
-HOOK_PATH = "/okta/events"
 MOST_BYTES = 8 * 1024 * 1024
 #: Bytes of all bodies held at once: 5,000 usual deliveries, or eight of the largest.
 MOST_HELD_BYTES = 8 * MOST_BYTES
@@ -150,12 +149,12 @@ class _Doors:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is not Okta's fault
             log.error("fault", error=type(error).__name__)  # noqa: TRY400  # a trace shows values
             answer = TROUBLE
-        if self._hook and exchange.path == HOOK_PATH and exchange.method == "POST":
+        if self._hook and exchange.path == PATH and exchange.method == "POST":
             figures.DELIVERIES.labels(str(answer.status)).inc()
         await exchange.answer(answer)
 
     async def _route(self, exchange: Exchange) -> Answer:
-        if exchange.path == HOOK_PATH and self._hook:
+        if exchange.path == PATH and self._hook:
             match exchange.method:
                 case "POST":
                     return await self._receive(exchange, self._hook)

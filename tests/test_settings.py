@@ -105,6 +105,7 @@ def test_the_least_file_gets_every_default_of_the_design(desk: Desk) -> None:
     assert found.listen.operations == Address("127.0.0.1", 9090)
     assert found.okta.model_dump() == {
         "org_url": "https://example.okta.com",
+        "hook_url": None,
         "hook_header": "Authorization",
         "history_days": 30,
     }
@@ -264,6 +265,21 @@ FILE_MISTAKES = [
         LEAST + '[notify]\nurl = "http://example.com/x"',
         ["hooks.toml: [notify] url: write https://; plain http is for loopback hosts only"],
         id="plain http to the notified",
+    ),
+    pytest.param(
+        LEAST.replace("[okta]", '[okta]\nhook_url = "http://hooks.example.com/okta/events"'),
+        ["hooks.toml: [okta] hook_url: write https://; plain http is for loopback hosts only"],
+        id="plain http from Okta",
+    ),
+    pytest.param(
+        LEAST.replace("[okta]", '[okta]\nhook_url = "https://hooks.example.com/"'),
+        [
+            (
+                "hooks.toml: [okta] hook_url: write the whole URL,"
+                ' such as "https://hooks.example.com/okta/events"'
+            )
+        ],
+        id="an address that is no door",
     ),
     pytest.param(
         LEAST.replace("[okta]", '[okta]\nhook_header = "Author ization"'),
@@ -708,6 +724,29 @@ def test_register_reads_the_admin_credential_and_the_hook_secret_only(desk: Desk
         found.secrets.okta()
     with pytest.raises(KeyError):
         _ = found.secrets.database_url
+
+
+def test_to_see_the_hook_takes_the_admin_credential_and_the_store_only(desk: Desk) -> None:
+    environ = {"HOOKS_OKTA_ADMIN_API_TOKEN": "00admin", "HOOKS_SEALING_KEYS": sealing(1)}
+    found = desk.load(environ=environ, need=Role.HOOK)
+    assert found.secrets.okta(Holder.ADMIN) == OktaToken(Secret("00admin"))
+    with pytest.raises(KeyError):
+        found.secrets.okta()
+    with pytest.raises(KeyError):
+        _ = found.secrets.hook
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.example.com/okta/events",
+        "https://hooks.example.com:8443/okta/events",
+        "http://127.0.0.1:8080/okta/events",
+    ],
+)
+def test_where_okta_reaches_us_is_a_door_of_ours(desk: Desk, url: str) -> None:
+    found = desk.load(LEAST.replace("[okta]", f'[okta]\nhook_url = "{url}"'))
+    assert found.okta.hook_url == url
 
 
 @pytest.mark.parametrize("text", [pytest.param(PEM, id="PEM"), pytest.param(JWK, id="JWK")])

@@ -23,6 +23,7 @@ from hooks.cli import (
     explain,
     export,
     forget,
+    hook,
     keys,
     lists,
     look,
@@ -30,6 +31,7 @@ from hooks.cli import (
     policy,
     purge,
     recovery,
+    register,
     replay,
     restore,
     sandbox,
@@ -109,6 +111,9 @@ app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approv
 app.add_typer(dead.dead, name="dead", short_help="Dead letters: list, show, retry.")
 app.command(short_help="Read everybody: who has what they should not.")(audit.audit)
 app.command(short_help="What is amiss now: what it means, what to do.")(alarms.alarms)
+app.command(short_help="Create the event hook in Okta, or mend it.")(register.register)
+app.command(short_help="Give the event hook another secret.")(register.rotate_secret)
+app.command(short_help="The event hook: state, deliveries, failures.")(hook.hook)
 app.command(short_help="Read a range of Okta's System Log for what was missed.")(recovery.catch_up)
 app.command(short_help="Write nothing to the vendors, at once and everywhere.")(recovery.pause)
 app.command(short_help="Write to the vendors again.")(recovery.resume)

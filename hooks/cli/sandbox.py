@@ -44,6 +44,10 @@ def sandbox(
     hook_secret: Annotated[
         str, typer.Option(metavar="TEXT", help="What it sends in the header Authorization.")
     ] = HOOK_SECRET,
+    *,
+    no_hook: Annotated[
+        bool, typer.Option("--no-hook", help="Leave the event hook to hooks register.")
+    ] = False,
 ) -> None:
     """Run stand-ins for Okta and Atlassian on this machine, until interrupted."""
     if not hook_url.startswith((*_LOCAL, "https://")):
@@ -51,17 +55,20 @@ def sandbox(
     if not hook_secret.isprintable() or not hook_secret.isascii() or len(hook_secret) < 32:  # noqa: PLR2004  # as the settings ask
         raise UsageError("--hook-secret: write 32 printable ASCII characters or more")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(okta_port, atlassian_port, hook_url, hook_secret))
+        world = small_org()
+        if not no_hook:
+            world.add_hook(hook_url, hook_secret, list(EVENT_TYPES))
+        asyncio.run(_run(world, okta_port, atlassian_port, hook_url, hook_secret))
 
 
-async def _run(okta_port: int, atlassian_port: int, hook_url: str, hook_secret: str) -> None:
+async def _run(
+    world: World, okta_port: int, atlassian_port: int, hook_url: str, hook_secret: str
+) -> None:
     from hooks.sandbox import serving
 
-    world = small_org()
-    world.add_hook(hook_url, hook_secret, list(EVENT_TYPES))
     try:
         async with serving(world, okta_port=okta_port, atlassian_port=atlassian_port) as running:
-            print(_told(running, hook_secret), flush=True)
+            print(_told(running, hook_url, hook_secret), flush=True)
             await _deliver(running)
     except OSError as error:
         words = "take another --okta-port or --atlassian-port"
@@ -98,7 +105,12 @@ def small_org() -> World:
 
 
 def matching_toml(
-    world: World, directory: Directory, okta_url: str, atlassian_url: str, *more: str
+    world: World,
+    directory: Directory,
+    okta_url: str,
+    atlassian_url: str,
+    *more: str,
+    hook_url: str = _HOOK_URL,
 ) -> str:
     """A hooks.toml for one directory of a sandbox and its organization.
 
@@ -111,6 +123,7 @@ def matching_toml(
             "",
             "[okta]",
             f'org_url = "{okta_url}"',
+            f'hook_url = "{hook_url}"',
             "",
             "[atlassian]",
             f'api_url = "{atlassian_url}"',
@@ -137,17 +150,20 @@ def matching_environ(
         "HOOKS_DATABASE_URL": f"sqlite:///{database}",
         "HOOKS_HOOK_SECRET": hook_secret,
         "HOOKS_OKTA_API_TOKEN": world.credentials.api_token,
+        "HOOKS_OKTA_ADMIN_API_TOKEN": world.credentials.api_token,
         "HOOKS_SCIM_KEY": directory.key,
         "HOOKS_ORG_API_KEY": world.organization.api_key,
         "HOOKS_SEALING_KEYS": new_key(),
     }
 
 
-def _told(running: Sandbox, hook_secret: str) -> str:
+def _told(running: Sandbox, hook_url: str, hook_secret: str) -> str:
     """Where everything is, and what to copy."""
     world = running.world
     directory = world.directory("main")
-    toml = matching_toml(world, directory, running.okta_url, running.atlassian_url)
+    toml = matching_toml(
+        world, directory, running.okta_url, running.atlassian_url, hook_url=hook_url
+    )
     environ = matching_environ(
         world,
         directory,
@@ -156,14 +172,14 @@ def _told(running: Sandbox, hook_secret: str) -> str:
         hook_secret=hook_secret,
     )
     exports = "\n".join(f"export {name}='{value}'" for name, value in environ.items())
-    hook = next(iter(world.org.hooks.values()))
+    hook = next((each.uri for each in world.org.hooks.values()), "nobody: run hooks register")
     people = "\n".join(f"  {each.login}" for each in world.org.users.values())
     return f"""\
 Stand-ins for both vendors; nothing here leaves this machine, nothing is kept.
 
   Okta       {running.okta_url}
   Atlassian  {running.atlassian_url}
-  events to  {hook.uri}
+  events to  {hook}
 
 People:
 {people}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Where Okta's deliveries arrive, and its verification.
+PATH = "/okta/events"
 #: Okta sends it once, on the verifying GET, and wants its value back.
 CHALLENGE_HEADER = "x-okta-verification-challenge"
 

@@ -62,6 +62,12 @@ class PushMappingId(OktaId):
     __slots__ = ()
 
 
+class HookId(OktaId):
+    """``who…``, an event hook."""
+
+    __slots__ = ()
+
+
 class Uuid(Identifier):
     """A UUID in its usual text form."""
 

@@ -22,7 +22,7 @@ from hooks.gateways.pace import Pace
 from hooks.gateways.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     import aiohttp
@@ -61,11 +61,13 @@ class OktaKey:
         read_key: Callable[[], str],
         clock: Clock,
         key_id: str = "",
+        scopes: Sequence[str] = SCOPES,
     ) -> None:
         """``read_key`` gives a PEM or a JWK as text, as it is now; it is called in a thread.
 
         ``key_id`` is for a PEM; a JWK brings its own ``kid``.
         """
+        self._scopes = " ".join(scopes)
         self._door = Transport(
             vendor="okta",
             origin=org_url,
@@ -126,7 +128,7 @@ class OktaKey:
             form = urlencode(
                 {
                     "grant_type": "client_credentials",
-                    "scope": " ".join(SCOPES),
+                    "scope": self._scopes,
                     "client_assertion_type": (
                         "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
                     ),

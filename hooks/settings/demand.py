@@ -43,8 +43,10 @@ class Role(Enum):
     LOOK = frozenset({Need.STORE, Need.CHAIN, Need.VENDORS})
     #: a command that needs nothing but the database
     STORE = frozenset({Need.STORE, Need.CHAIN})
-    #: `register`, `rotate-secret`, `hook`
+    #: `register`, `rotate-secret`
     REGISTER = frozenset({Need.HOOK, Need.ADMIN})
+    #: `hook`
+    HOOK = frozenset({Need.STORE, Need.ADMIN})
     #: a command that judges the file alone
     POLICY = frozenset[Need]()
 

@@ -15,6 +15,8 @@ from datetime import timedelta
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from hooks.core.event_hook import PATH
+
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)", re.ASCII)
 _UNITS = {
     "ms": timedelta(milliseconds=1),
@@ -93,6 +95,14 @@ def hook_url(text: object) -> str:
     if text == "":
         return ""
     return _url(text).geturl()
+
+
+def door_url(text: object) -> str:
+    """The URL under which Okta reaches the public door."""
+    parts = _url(text)
+    if parts.path != PATH or parts.query or parts.fragment:
+        raise ValueError(f'write the whole URL, such as "https://hooks.example.com{PATH}"')
+    return parts.geturl()
 
 
 def _url(text: object) -> SplitResult:

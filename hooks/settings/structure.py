@@ -56,6 +56,7 @@ Duration = Annotated[timedelta, BeforeValidator(forms.duration)]
 Pause = Annotated[timedelta, BeforeValidator(forms.pause)]
 Address = Annotated[forms.Address, PlainValidator(forms.address), PlainSerializer(str)]
 Origin = Annotated[str, PlainValidator(forms.origin)]
+DoorUrl = Annotated[str, PlainValidator(forms.door_url)]
 AppId = Annotated[OktaAppId, _id(OktaAppId, "write the 20 letters and digits of the app's id")]
 DirectoryId = Annotated[
     ScimDirectoryId, _id(ScimDirectoryId, "write the UUID that follows directory/ in the SCIM URL")
@@ -91,6 +92,9 @@ class Okta(Table):
     """The Okta organization that sends the events."""
 
     org_url: Origin = Field(description="https origin of the Okta organization")
+    hook_url: DoorUrl | None = Field(
+        default=None, description="https URL under which Okta reaches /okta/events, for register"
+    )
     hook_header: Annotated[str, PlainValidator(forms.header)] = Field(
         default="Authorization", description="the header in which the hook's secret arrives"
     )

@@ -231,6 +231,18 @@ def missed(tx: Tx, *, since: int, until: int) -> int:
     return int(tx.execute(query).scalar_one())
 
 
+def deliveries(tx: Tx, limit: int) -> list[dict[str, object]]:
+    """What came last by the hook, newest first: each delivery, when, and how many new events."""
+    names = (_event.c.delivery, _event.c.received)
+    query = select(*names).where(_event.c.origin == "hook").order_by(_event.c.id.desc())
+    found: dict[str, dict[str, object]] = {}
+    for row in tx.execute(query.limit(limit * 100)):
+        each = {"delivery": row.delivery, "received": row.received, "events": 0}
+        kept = found.setdefault(row.delivery, each)
+        kept["events"] = int(str(kept["events"])) + 1
+    return list(found.values())[:limit]
+
+
 def dead_by_reason(tx: Tx) -> dict[str, int]:
     """How many dead letters there are, by why."""
     query = select(_due.c.dead, func.count().label("letters")).where(_due.c.dead.is_not(None))

@@ -20,7 +20,6 @@ from hooks.core.drift import WORDS as DRIFT
 from hooks.core.drift import Kind as Drift
 from hooks.core.log_event import EVENT_TYPES
 from hooks.core.refusal import WAY_OUT
-from hooks.settings.demand import Holder
 from hooks.settings.structure import Structure
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -115,7 +114,7 @@ def test_the_readme_says_which_settings_are_acted_on() -> None:
 
 def test_every_secret_stands_in_the_readme() -> None:
     from hooks.core.ids import DirectoryName
-    from hooks.settings.demand import Demand, Need, Role
+    from hooks.settings.demand import Demand, Role
 
     told = set(rows("### The environment"))
     named = {name for key in told for name in re.findall(r"HOOKS_\w+", key)}
@@ -123,8 +122,6 @@ def test_every_secret_stands_in_the_readme() -> None:
         names = (DirectoryName("main"),)
         demand = Demand(role=role, directories=names, organization=True, exposed=True)
         wanted = {each.names[0] for each in demand.wanted()}
-        if Need.ADMIN in demand:
-            wanted -= set(Holder.ADMIN.names)  # for commands that do not exist yet
         assert wanted <= named
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from hooks.core.attempt import DeadLetter, Idle
 from hooks.store import inbox, line, waiting
 from hooks.store.database import Database
 from hooks.store.inbox import Place, Wanted
+from hooks.store.intake import Origin
 from tests.store.builders import (
     DEACTIVATED,
     SEALER,
@@ -14,6 +17,7 @@ from tests.store.builders import (
     lease_one,
     left,
     put,
+    put_in,
     settle,
     us,
     user,
@@ -38,6 +42,20 @@ def test_events_are_listed_newest_first_as_wanted(database: Database) -> None:
     assert set(listed(database, Wanted(subject=ANN, waiting=True))) == {uuid(3), uuid(4)}
     assert len(listed(database, Wanted(limit=3))) == 3
     assert set(listed(database, Wanted(before=3))) == {uuid(1), uuid(2)}
+
+
+def test_the_last_deliveries_are_counted_newest_first(database: Database, wall: Wall) -> None:
+    origins = {1: "first", 2: "first", 3: "second"}
+    for number, name in origins.items():
+        told = left(number, ANN)
+        came = {told.uuid: Origin("hook", name)}
+        database.write_now(partial(put_in, events=[told], origins=came))
+        wall.forward(1)
+    log = left(4, ANN)
+    database.write_now(lambda tx: put_in(tx, [log], {log.uuid: Origin("log")}))
+    found = database.read_now(lambda tx: inbox.deliveries(tx, 5))
+    assert [(each["delivery"], each["events"]) for each in found] == [("second", 1), ("first", 2)]
+    assert len(database.read_now(lambda tx: inbox.deliveries(tx, 1))) == 1
 
 
 def test_a_list_shows_no_payload(database: Database) -> None:
