@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 #: Seconds before the next try of a verification: Okta itself tries twice, three seconds each.
 WAITS = (1.0, 3.0)
 
+#: The most likely reason why another secret is refused.
+_UNKNOWN = "every `hooks serve` must be given HOOKS_HOOK_SECRET_NEXT first"
+
 
 class UnverifiedError(RejectedError):
     """Okta called the hook's address, and was not answered as it must be."""
@@ -232,9 +235,9 @@ class Register:
                 self._tell(Done(Deed.VERIFIED, hook))
                 return hook
         raise UnverifiedError(
-            f"okta could not verify hook {hook.id}: its address did not answer in 3 s as it must;"
-            " see that `hooks serve` runs there with the same secret and that the internet"
-            " reaches it, then run this again"
+            f"okta could not verify hook {hook.id}, its address did not answer as it must: see"
+            " that `hooks serve` runs there with the same secret, that Okta reaches it from outside"
+            " and is answered within 3 s; then run this again"
         )
 
     # -- one for another -----------------------------------------------------------------------
@@ -246,7 +249,7 @@ class Register:
             return await self._received(heir)
         except UnverifiedError as error:
             await self._away([heir])
-            message = f"{error}; the old hook goes on, and HOOKS_HOOK_SECRET_NEXT is not in use"
+            message = f"{error}; {_UNKNOWN}; the old hook goes on as before"
             raise UnverifiedError(message) from None
 
     async def _in_place(self, hook: EventHook, secret: str, following: str) -> EventHook:
@@ -258,7 +261,7 @@ class Register:
             if not hook.receives:
                 raise
             await self._received(await self._write(changed, spec, secret, always=True))
-            message = f"{error}; the hook has HOOKS_HOOK_SECRET again, and receives"
+            message = f"{error}; {_UNKNOWN}; the hook has HOOKS_HOOK_SECRET again, and receives"
             raise UnverifiedError(message) from None
 
     async def _retire(self, retired: Sequence[EventHook], heir: EventHook) -> None:
@@ -279,9 +282,12 @@ class Register:
             self._tell(Done(Deed.DELETED, hook))
 
 
-def _several(hooks: Iterable[EventHook]) -> PermanentError:
+def _several(hooks: Sequence[EventHook]) -> PermanentError:
     told = ", ".join(f"{each.id} ({each.spec.name})" for each in hooks)
-    return PermanentError(f"okta has several hooks for this: {told}; delete all but one in Okta")
+    way = "delete all but one in Okta"
+    if registration.one_family(hooks):
+        way = f"hooks rotate-secret ends what it began, or {way}"
+    return PermanentError(f"okta has several hooks for this: {told}; {way}")
 
 
 # -- opening -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from hooks.cli.ends import FAILED
 from hooks.cli.opening import Json
 from hooks.cli.register import Url, described, proof_of, wanted_of
 from hooks.core import registration
-from hooks.core.errors import CredentialError, ForbiddenError
+from hooks.core.errors import CredentialError, ForbiddenError, HooksError
 from hooks.core.registration import Trouble
 from hooks.core.report import counted
 from hooks.settings import Role, load
@@ -111,6 +111,8 @@ async def _found(url: str | None) -> _Found:
                 ]
             except (CredentialError, ForbiddenError):
                 found.unread = "not read: grant okta.logs.read to the app of HOOKS_OKTA_ADMIN_*"
+            except HooksError as error:
+                found.unread = f"not read: {error}"
     return found
 
 

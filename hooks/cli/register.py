@@ -50,8 +50,9 @@ _MAY_MISS = (
     " in the System Log by itself, within [catch_up] every."
 )
 _SWAP = (
-    "Now give HOOKS_HOOK_SECRET what HOOKS_HOOK_SECRET_NEXT holds, and take the latter away, in"
-    " every process: a file is read again on SIGHUP, the environment after a restart."
+    "Now give HOOKS_HOOK_SECRET what HOOKS_HOOK_SECRET_NEXT holds, in every process: a file is"
+    " read again on SIGHUP, the environment after a restart. Then the old secret opens nothing;"
+    " take HOOKS_HOOK_SECRET_NEXT away at the next restart."
 )
 
 
