@@ -440,9 +440,14 @@ def linked(to: AccountId, *worlds: World) -> tuple[ScimLink, ...]:
     )
 
 
-def look_closely(*worlds: World, policy: Policy | None = None) -> tuple[Plan, Reading]:
-    """Decide, read what was asked for, decide again; a plan that goes on asking fails the test."""
-    answers: dict[Ask, Answer] = {}
+def look_closely(
+    *worlds: World, policy: Policy | None = None, told: Mapping[Ask, Answer] | None = None
+) -> tuple[Plan, Reading]:
+    """Decide, read what was asked for, decide again; a plan that goes on asking fails the test.
+
+    ``told`` are answers that are there from the beginning.
+    """
+    answers: dict[Ask, Answer] = {**(told or {})}
     for _ in range(ROUNDS):
         seen = reading(*worlds, answers=dict(answers))
         plan = decide(seen, policy or Policy())
