@@ -11,9 +11,9 @@ from typing import IO, TYPE_CHECKING
 
 from hooks.cli import files, text
 from hooks.core.drift import WORDS, Kind
-from hooks.core.plan import Reason
+from hooks.core.plan import Because, Reason
 from hooks.core.refusal import WAY_OUT, Cause
-from hooks.core.report import REASONS, counted
+from hooks.core.report import KEPT, REASONS, counted
 from hooks.release import release
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Found:
             left = None if left is None else left - len(rows)
 
     def count(self, kind: Kind) -> int:
-        """How many people, or groups' people, lines of a kind are about."""
+        """How many memberships of a kind there are; of orphans, records."""
         return sum(int(str(each["people"])) for each in self.groups if each["kind"] == kind)
 
 
@@ -144,8 +144,10 @@ def as_page(found: Found, file: IO[str]) -> None:
     """A page that needs nothing else: no script, no picture, no address."""
     run = found.run
     file.write(_HEAD)
-    file.write(f"<h1>Access audit {run.id}</h1><p>{escape(_heading(run))}. ")
-    file.write(f"Made by hooks {escape(release())}. Ids and names of groups only.</p>")
+    people, pages = counted(run.people), counted(run.pages, "page", "pages")
+    began, done = text.short(text.instant(run.began)), text.short(text.instant(run.done))
+    file.write(f"<h1>Access audit {run.id}</h1><p>{people}, read by {pages} from {began} to {done}")
+    file.write(f" UTC by hooks {escape(release())}. Ids and names of groups only.</p>")
     file.write(
         "<p>Every account of the Atlassian directories was compared with what Okta implies at that"
         " time. Nothing was changed. Whoever changed while the lists were read is left out.</p>"
@@ -157,7 +159,7 @@ def as_page(found: Found, file: IO[str]) -> None:
     short = [
         (each.value, str(found.count(each)), WORDS[each]) for each in Kind if found.count(each)
     ]
-    _rows(file, ("Kind", "People", "What it means"), short, numbers={1})
+    _rows(file, ("Kind", "Memberships", "What it means"), short, numbers={1})
     file.write("<h2>By group</h2>")
     by_group = [
         (str(each["kind"]), str(each["directory"]), _name(each), _why(each), str(each["people"]))
@@ -193,6 +195,8 @@ def _name(line: Mapping[str, object]) -> str:
 def _why(line: Mapping[str, object]) -> str:
     """The reason of a change, or the cause why there is none, in words."""
     why = str(line["why"] or "")
+    if line["kind"] == Kind.MISSING:
+        return KEPT[Because.SOURCE]
     if why in list(Reason):
         return REASONS[Reason(why)]
     return f"{why}: {WAY_OUT[Cause(why)]}" if why in list(Cause) else why
@@ -207,8 +211,8 @@ def _rows(
     codes: frozenset[int] | set[int] = frozenset(),
 ) -> None:
     file.write("<table><thead><tr>")
-    for each in headings:
-        file.write(f"<th>{escape(each)}</th>")
+    for column, each in enumerate(headings):
+        file.write(f"<th{' class=n' if column in numbers else ''}>{escape(each)}</th>")
     file.write("</tr></thead><tbody>")
     for row in rows:
         file.write("<tr>")
