@@ -60,7 +60,7 @@ FRESH_SECONDS = 1.0
 PATIENCE_SECONDS = 1.5
 
 _NEW, _KNOWN = (figures.EVENTS.labels(seen) for seen in ("new", "known"))
-_OF_TYPE = {each: figures.EVENT_TYPES.labels(each) for each in (*EVENT_TYPES, "other")}
+_OF_TYPE = {each: figures.EVENT_TYPES.labels(each, "hook") for each in (*EVENT_TYPES, "other")}
 _OTHER = _OF_TYPE["other"]
 _CHALLENGE = CHALLENGE_HEADER.encode()
 _JSON = (b"content-type", b"application/json")

@@ -221,7 +221,9 @@ class CatchUp:
         fresh = [each for each in events if each.uuid in new]
         failures = sum(1 for each in fresh if each.type == DELIVERY_FAILED)
         for each in fresh:
-            figures.LOGGED.labels("hook" if each.type in EVENT_TYPES else "log").inc()
+            sent = each.type in EVENT_TYPES
+            figures.LOGGED.labels("hook" if sent else "log").inc()
+            figures.EVENT_TYPES.labels(each.type if sent else "other", "log").inc()
         if failures:
             figures.DELIVERIES_FAILED.inc(failures)
             log.warning("deliveries_failed", count=failures)

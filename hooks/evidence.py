@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from hooks import figures
 from hooks.clock import moment
 from hooks.core.errors import StoreError
 from hooks.core.membership import Action, State, Via
@@ -19,9 +20,14 @@ from hooks.store import inbox, journal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from prometheus_client import Histogram
 
     from hooks.core.ledger import Resolved
     from hooks.store.database import Database, Tx
+    from hooks.store.journal import Wish
+    from hooks.store.line import Lease
 
 #: What is told of no step yet: nobody knows what becomes of it.
 _PENDING = frozenset({State.OPEN, State.SUBMITTED})
@@ -42,7 +48,23 @@ async def tell(database: Database, outcomes: Iterable[Resolved], observed: Colle
         log.warning("steps_not_told", steps=sorted(steps), error=str(error))
         return
     for each in found:
+        figures.STEPS.labels(each["via"], each["action"], each["state"]).inc()
         log.info("step", **each)
+
+
+def timed(
+    figure: Histogram,
+    held: Lease,
+    sent: Iterable[tuple[Wish, Resolved]],
+    now: datetime,
+    state: State,
+) -> None:
+    """Note how long removals took that an event led to, if all of them are ``state`` by now."""
+    removals = [became for wish, became in sent if wish.step.action is Action.REMOVE]
+    if held.since is None or not removals or any(each.state is not state for each in removals):
+        return
+    for name, since in zip(("published", "received"), held.since, strict=True):
+        figure.labels(name).observe(max(0.0, (now - since).total_seconds()))
 
 
 def lines(tx: Tx, steps: Collection[int]) -> list[dict[str, Any]]:

@@ -63,6 +63,28 @@ CONTRADICTED = Counter(
     ["claim"],
 )
 
+# -- changes -----------------------------------------------------------------------------------
+
+_UNTIL_GONE = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 15, 30, 60, 300, 900, 3600)
+#: ``since``: published at Okta, received here.
+REVOKED_SECONDS = Histogram(
+    "hooks_revoked_seconds",
+    "Seconds from the oldest event to the 2xx of the last removal it led to, one a person.",
+    ["since"],
+    buckets=_UNTIL_GONE,
+)
+PROVED_SECONDS = Histogram(
+    "hooks_proved_seconds",
+    "The same until all of them were seen to be gone, where the same look saw it.",
+    ["since"],
+    buckets=_UNTIL_GONE,
+)
+STEPS = Counter(
+    "hooks_steps",
+    "Steps that came to something, by interface, change and what became of them.",
+    ["via", "action", "state"],
+)
+
 # -- deliveries --------------------------------------------------------------------------------
 
 DELIVERIES = Counter("hooks_deliveries", "POSTs to the hook by the status answered.", ["answer"])
@@ -74,8 +96,8 @@ ACKNOWLEDGE_SECONDS = Histogram(
 EVENTS = Counter("hooks_events", "Events acknowledged: new ones, and ones known before.", ["seen"])
 EVENT_TYPES = Counter(
     "hooks_events_by_type",
-    "Events acknowledged by type; types the hook does not ask for are `other`.",
-    ["type"],
+    "Events stored by type, of deliveries and of the log; what the hook does not send is `other`.",
+    ["type", "origin"],
 )
 
 # -- the System Log ----------------------------------------------------------------------------
@@ -110,6 +132,18 @@ UNSETTLED_SECONDS = Gauge(
     "Age of the oldest event whose person has not been looked at to the end.",
 )
 HELD = Gauge("hooks_held", "Holds that wait for somebody's decision.")
+#: ``what``: held, dead, parked.
+AGE_SECONDS = Gauge(
+    "hooks_oldest_seconds",
+    "Age of the oldest hold, dead letter and parked removal; 0 where there is none.",
+    ["what"],
+)
+DRIFT = Gauge(
+    "hooks_drift", "Memberships otherwise than wanted, by kind, as the last audit found.", ["kind"]
+)
+KEY_DAYS_LEFT = Gauge(
+    "hooks_key_days_left", "Days until a key ends, as [expiry] says; negative after it.", ["key"]
+)
 INCIDENTS = Gauge(
     "hooks_incidents", "Limits of the brake that were reached, until all of it is decided and done."
 )

@@ -17,11 +17,23 @@ from hooks import figures
 from hooks.clock import moment
 from hooks.core.alarm import Kind, kind_of, public
 from hooks.core.brake import Held, anonymous
+from hooks.core.drift import Kind as Drift
 from hooks.core.errors import StoreError
 from hooks.core.event_hook import authorized
 from hooks.core.refusal import Cause
 from hooks.exchange import GET_ONLY, NOT_FOUND, TROUBLE, Answer, Exchange
-from hooks.store import alarms, cursor, holds, inbox, incidents, pause, people, refusals, tally
+from hooks.store import (
+    alarms,
+    audits,
+    cursor,
+    holds,
+    inbox,
+    incidents,
+    pause,
+    people,
+    refusals,
+    tally,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,6 +91,10 @@ class Counts(TypedDict):
     paused: bool
     catch_up_behind_seconds: float | None
     missed: int
+    held_oldest_seconds: float
+    dead_oldest_seconds: float
+    parked_oldest_seconds: float
+    drift: dict[str, int]
 
 
 class Tally:
@@ -112,6 +128,7 @@ class Tally:
         if now >= self._stored_until:
             self._stored, self._stored_until = inbox.counted(tx), now + _STORED_FRESH_SECONDS
         queue = tally.counted(tx)
+        audited = audits.last(tx)
         causes = refusals.counted(tx)
         return {
             "alarms": [_standing(each) for each in alarms.standing(tx)],
@@ -130,7 +147,15 @@ class Tally:
             "paused": pause.paused(tx) is not None,
             "catch_up_behind_seconds": _seconds_since(tx, cursor.at(tx, cursor.LOG_REACHED)),
             "missed": inbox.missed(tx, since=tx.now - _A_DAY_US, until=tx.now - _LATE_US),
+            "held_oldest_seconds": _age(tx, holds.oldest(tx)),
+            "dead_oldest_seconds": queue["dead_us"] / 1_000_000,
+            "parked_oldest_seconds": _age(tx, refusals.oldest(tx, Cause.PARKED)),
+            "drift": audits.counts(tx, audited.id) if audited else {},
         }
+
+
+def _age(tx: Tx, at: int | None) -> float:
+    return 0.0 if at is None else max(0, tx.now - at) / 1_000_000
 
 
 def _seconds_since(tx: Tx, at: datetime | None) -> float | None:
@@ -211,6 +236,11 @@ def _tell(counts: Counts | None) -> None:
     figures.OLDEST_SECONDS.set(counts["oldest_waiting_seconds"] if counts else nan)
     figures.UNSETTLED_SECONDS.set(counts["oldest_unsettled_seconds"] if counts else nan)
     figures.HELD.set(counts["held"] if counts else nan)
+    for what in ("held", "dead", "parked"):
+        age = counts[f"{what}_oldest_seconds"] if counts else nan  # type: ignore[literal-required]
+        figures.AGE_SECONDS.labels(what).set(age)
+    for drifted in Drift:
+        figures.DRIFT.labels(drifted).set(counts["drift"].get(drifted, 0) if counts else nan)
     figures.INCIDENTS.set(len(counts["incidents"]) if counts else nan)
     standing = {kind_of(each["name"]) for each in counts["alarms"]} if counts else set()
     # All kinds and causes are there from the start, or nobody would see the first as a rise.

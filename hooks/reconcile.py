@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hooks import evidence
+from hooks import evidence, figures
 from hooks.core import attempt, ordered, report, returning
 from hooks.core.attempt import Came, Next
 from hooks.core.membership import ORGANIZATION, Action, Mode, Standing, State
@@ -114,7 +114,9 @@ class Reconciler:
         )
         admission = await self._admit(held, reading, plan, policy)
         sent = await self._submit.write(admission.admitted, deadline)
+        evidence.timed(figures.REVOKED_SECONDS, held, sent, self._clock.now(), State.SUBMITTED)
         proved, unsettled = await self._submit.prove(plan, sent)
+        evidence.timed(figures.PROVED_SECONDS, held, proved, self._clock.now(), State.SETTLED)
         rejected = _rejected(proved)
         came = _came(reading, plan, proved, unsettled, held=held, admission=admission)
         then = attempt.after(

@@ -22,7 +22,7 @@ from hooks import logs  # isort: skip  # before anything that logs, see there
 import structlog
 import uvloop
 
-from hooks import wiring
+from hooks import figures, wiring
 from hooks.app import Hook, Readiness, create_app
 from hooks.core.errors import SettingsError, StoreError, UnsealedError
 from hooks.core.membership import Mode
@@ -149,6 +149,10 @@ class _Running:
             self.operations,
             most_connections=_MOST_OPERATIONS,
         )
+        for key, day in self.settings.expiry.items():
+            figures.KEY_DAYS_LEFT.labels(key).set_function(
+                lambda day=day: (day - house.clock.now().date()).days  # type: ignore[misc]
+            )
         self._doors = (public, operations)
         async with asyncio.TaskGroup() as group:
             door = group.create_task(public.listen(), name="public")

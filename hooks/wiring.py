@@ -70,8 +70,14 @@ class House:
         """What finds alarms and tells them; ``loaded`` tells of the hook's secret."""
 
         def here() -> dict[str, int]:
-            refused = [alarm.name(alarm.Kind.BREAKER, each) for each in self.refused()]
-            return {**dict.fromkeys(refused, 1), alarm.Kind.NO_SECRET: int(not loaded())}
+            today = self.clock.now().date()
+            names = [alarm.name(alarm.Kind.BREAKER, each) for each in self.refused()]
+            names += [
+                alarm.name(alarm.Kind.EXPIRY, key)
+                for key, day in self.settings.expiry.items()
+                if (day - today).days < alarm.WARN_DAYS
+            ]
+            return {**dict.fromkeys(names, 1), alarm.Kind.NO_SECRET: int(not loaded())}
 
         return Alarms(
             database=self.database,

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -17,13 +17,15 @@ from hooks.clock import Clock
 from hooks.core.alarm import Kind
 from hooks.core.attempt import DeadLetter
 from hooks.core.brake import HOUR, share_class
-from hooks.core.ids import DirectoryName, OktaAppId, ScimGroupId
+from hooks.core.drift import Drift
+from hooks.core.drift import Kind as Drifted
+from hooks.core.ids import DirectoryName, OktaAppId, OktaUserId, ScimGroupId
 from hooks.core.log_event import parse_delivery
 from hooks.core.membership import Action, Group
 from hooks.core.plan import Reason, Step
 from hooks.listener import Listener, bind
 from hooks.operations import Tally, create_operations
-from hooks.store import alarms, holds, line, schema
+from hooks.store import alarms, audits, holds, line, schema
 from hooks.store.database import Database, Tx
 from hooks.store.intake import Intake
 from hooks.store.sealing import Sealer
@@ -210,3 +212,24 @@ async def test_nothing_else_is_here_and_nothing_can_be_changed(sqlite_url: str) 
         for method in ("POST", "PUT", "DELETE", "PATCH", "HEAD"):
             answer = await doors.client.request(method, "/status")
             assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+async def test_what_waits_for_somebody_is_told_with_its_age(sqlite_url: str) -> None:
+    async with served(sqlite_url) as doors:
+        await doors.fill()
+        found = await doors.metrics()
+    assert 0 < found["hooks_oldest_seconds,dead"] < 60
+    assert found["hooks_oldest_seconds,held"] == found["hooks_oldest_seconds,parked"] == 0
+
+
+async def test_what_the_last_audit_found_is_told_by_kind(sqlite_url: str) -> None:
+    def audit(tx: Tx) -> None:
+        run = audits.begin(tx, scheduled=True, young=timedelta(hours=1))
+        drift = Drift(DirectoryName("main"), Drifted.SURPLUS, "left", user=OktaUserId(USERS[0]))
+        audits.found(tx, run.id, [drift, drift])
+        audits.done(tx, run.id, 1)
+
+    async with served(sqlite_url) as doors:
+        await doors.database.write(audit)
+        found = await doors.metrics()
+    assert (found["hooks_drift,surplus"], found["hooks_drift,missing"]) == (2, 0)

@@ -31,10 +31,13 @@ class Kind(StrEnum):
     BEHIND = "behind"
     UNSETTLED = "unsettled"
     DRIFT = "drift"
+    EXPIRY = "expiry"
 
 
 #: What only the process knows in which it is so; all else is in the store.
-OF_PROCESSES = frozenset({Kind.BREAKER, Kind.NO_SECRET})
+OF_PROCESSES = frozenset({Kind.BREAKER, Kind.NO_SECRET, Kind.EXPIRY})
+#: Days before a key's end at which somebody is told.
+WARN_DAYS = 30
 
 
 class Phase(StrEnum):
@@ -55,6 +58,7 @@ WORDS = {
     Kind.BEHIND: "Okta's System Log is not read to its end: what the hook missed waits.",
     Kind.UNSETTLED: "Events have waited for over 15 minutes until their people are looked at.",
     Kind.DRIFT: "The last audit found people with memberships they should not have.",
+    Kind.EXPIRY: "A key ends within 30 days, or has ended, as [expiry] in hooks.toml says.",
 }
 
 WAY_OUT = {
@@ -67,6 +71,7 @@ WAY_OUT = {
     Kind.BEHIND: "See that a worker runs and may read the log; log_not_read in its log says why.",
     Kind.UNSETTLED: "See that a worker runs; hooks events --waiting lists them, the log says why.",
     Kind.DRIFT: "hooks audit --last shows whom; hooks audit --last --apply has them looked at.",
+    Kind.EXPIRY: "Make a new key, give it to whoever uses it, and write its date into [expiry].",
 }
 
 

@@ -1,5 +1,6 @@
 """Okta's GETs of people, groups, apps, AppUsers and group push mappings."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -180,17 +181,23 @@ class ReadApi:
         app = self._app(request)
         limit = limit_of(request, self.world, default=50, maximum=500)
         query = request.query_params.get("q")
-        rows: list[tuple[str, tuple[AppUser, AppUserState]]] = []
-        for user_id in [] if self._blank(app) else sorted(app.users):
-            app_user = app.users[user_id]
-            state = self._app_user_state(app_user)
-            if self.org.users[user_id].deleted:
-                continue
-            if self._readable(state) and (query is None or self._matches(app_user, query)):
-                rows.append((user_id, (app_user, state)))
-        found, cursor = page(request, rows, limit)
+        last = str(opened(request.query_params["after"])) if "after" in request.query_params else ""
+        rows = islice(self._app_rows(app, query, last), limit + 1)
+        found, cursor = page(request, list(rows), limit)
         bodies = [self._app_user(app_user, state, request) for app_user, state in found]
         return listed(request, bodies, cursor, limit)
+
+    def _app_rows(
+        self, app: App, query: str | None, last: str
+    ) -> Iterator[tuple[str, tuple[AppUser, AppUserState]]]:
+        """Assignments behind ``last``, in the order of their users' ids."""
+        for user_id in [] if self._blank(app) else sorted(app.users):
+            app_user = app.users[user_id]
+            if user_id <= last or self.org.users[user_id].deleted:
+                continue
+            state = self._app_user_state(app_user)
+            if self._readable(state) and (query is None or self._matches(app_user, query)):
+                yield user_id, (app_user, state)
 
     def _matches(self, app_user: AppUser, query: str) -> bool:
         user = self.org.users[app_user.user_id]

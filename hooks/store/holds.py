@@ -273,3 +273,10 @@ def by_class(tx: Tx) -> dict[str, int]:
 def waiting(tx: Tx) -> int:
     """How many holds wait for a decision."""
     return sum(by_class(tx).values())
+
+
+def oldest(tx: Tx) -> int | None:
+    """When the oldest hold that waits for a decision began."""
+    query = select(func.min(_hold.c.at)).where(_hold.c.state == Held.WAITING)
+    found: int | None = tx.execute(query).scalar_one()
+    return found

@@ -46,7 +46,8 @@ class Lease:
 
     ``attempt`` starts at 1; ``uuids`` are the waiting events and ``claims`` what they say;
     ``base`` is when the looks after the last plan began; ``abandoned`` is when the lease before
-    this one ended without a word.
+    this one ended without a word. ``since`` is when the oldest waiting event was published, and
+    when it came.
     """
 
     subject: str
@@ -60,6 +61,7 @@ class Lease:
     uuids: tuple[str, ...] = ()
     claims: tuple[Claimed, ...] = ()
     abandoned: datetime | None = None
+    since: tuple[datetime, datetime] | None = None
 
     @property
     def name(self) -> str:
@@ -184,8 +186,8 @@ def lease(
         )
     found = []
     for each in leases:
-        uuids, claims = waiting.handed_out(tx, each.subject)
-        found.append(replace(each, uuids=uuids, claims=claims))
+        out = waiting.handed_out(tx, each.subject)
+        found.append(replace(each, uuids=out.uuids, claims=out.claims, since=out.since))
     return found
 
 

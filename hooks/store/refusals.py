@@ -47,6 +47,15 @@ def since(tx: Tx, user: OktaUserId, *causes: Cause) -> dict[DirectoryName, datet
     return {DirectoryName(row.directory): moment(row.at) for row in rows}
 
 
+def oldest(tx: Tx, cause: Cause) -> int | None:
+    """Since when the oldest that stands for this cause does."""
+    query = select(func.min(_refused.c.at))
+    found: int | None = tx.execute(
+        query.where(_refused.c.cause == cause, _refused.c.until.is_(None))
+    ).scalar_one()
+    return found
+
+
 def listed(tx: Tx, *, user: str | None = None, limit: int = 1000) -> list[dict[str, object]]:
     """What is left alone now, oldest first."""
     query = select(_refused).where(_refused.c.until.is_(None)).order_by(_refused.c.id).limit(limit)

@@ -37,6 +37,7 @@ def counted(tx: Tx) -> dict[str, int]:
             .filter(_due.c.attempts > 0, due_at.is_not(None), _due.c.lease_until.is_(None))
             .label("retrying"),
             func.min(_due.c.due_at).filter(_due.c.lease_until.is_(None)).label("oldest"),
+            func.min(_due.c.dead_at).filter(_due.c.dead.is_not(None)).label("buried"),
         )
     ).one()
     unsettled = tx.execute(
@@ -51,5 +52,6 @@ def counted(tx: Tx) -> dict[str, int]:
         "retrying": row.retrying,
         "dead": row.dead,
         "oldest_us": oldest,
+        "dead_us": max(0, tx.now - row.buried) if row.buried else 0,
         "unsettled_us": max(0, tx.now - unsettled) if unsettled else 0,
     }

@@ -5,6 +5,7 @@ Must live here: what a look is told it was caused by. Must not know: leases, or 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from hooks.core.memory import Claim, Claimed
 from hooks.store.tables import Event, Mapping, Pin
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import ColumnElement, Select
 
     from hooks.store.database import Tx
@@ -29,15 +32,29 @@ _EVENTS = 500
 _CLAIMS = 2_000
 
 
-def handed_out(tx: Tx, subject: str) -> tuple[tuple[str, ...], tuple[Claimed, ...]]:
-    """The newest waiting events, oldest first, and the claims; when first looked at is noted."""
-    uuids = tuple(tx.execute(_newest(), {"subject": subject}).scalars())[::-1]
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """``uuids`` oldest first; ``since`` is when the oldest was published and when it came."""
+
+    uuids: tuple[str, ...] = ()
+    claims: tuple[Claimed, ...] = ()
+    since: tuple[datetime, datetime] | None = None
+
+
+def handed_out(tx: Tx, subject: str) -> Handed:
+    """The newest waiting events, and the claims; when first looked at is noted."""
+    rows = tx.execute(_newest(), {"subject": subject}).all()[::-1]
+    uuids = tuple(row.uuid for row in rows)
     said = claims(tx, subject)
     if uuids:
         named = sorted({*uuids, *(each.uuid for each in said)})
         new = _event.c.first_look.is_(None) & _event.c.uuid.in_(named)
         tx.execute(update(_event).where(new).values(first_look=tx.now))
-    return uuids, said
+    if not rows:
+        return Handed(claims=said)
+    oldest = min(rows, key=lambda row: int(row.received))
+    published = min(oldest.published, oldest.received)
+    return Handed(uuids, said, (moment(published), moment(oldest.received)))
 
 
 def _waits() -> ColumnElement[bool]:
@@ -45,9 +62,10 @@ def _waits() -> ColumnElement[bool]:
 
 
 @cache
-def _newest() -> Select[tuple[str]]:
+def _newest() -> Select[tuple[str, int, int]]:
     """The newest waiting events; built once, like the claims below: building costs the most."""
-    newest = select(_event.c.uuid).where(_waits()).order_by(_event.c.id.desc())
+    columns = (_event.c.uuid, _event.c.published, _event.c.received)
+    newest = select(*columns).where(_waits()).order_by(_event.c.id.desc())
     return newest.limit(_EVENTS)
 
 
