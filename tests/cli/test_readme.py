@@ -152,3 +152,23 @@ def test_a_sentence_has_a_line_of_its_own() -> None:
 
 def test_the_readme_says_what_each_kind_of_drift_means() -> None:
     assert rows("## Audit") == {each.value: [DRIFT[each]] for each in Drift}
+
+
+def test_every_alarm_has_its_page_in_the_runbook() -> None:
+    pages = README.partition("\n### Runbook\n")[2].partition("\n## ")[0]
+    told = [line.removeprefix("#### ") for line in pages.splitlines() if line.startswith("#### ")]
+    assert told == [kind.value for kind in Kind]
+
+
+def test_every_command_the_readme_writes_can_be_run() -> None:
+    """Its words are commands, and its options are theirs."""
+    tree = typer.main.get_command(cli.app)
+    for words in re.findall(r"`hooks ([^`]+)`", README):
+        command: Any = tree
+        for word in words.split():
+            if hasattr(command, "commands") and not word.startswith("-"):
+                assert word in command.commands, words
+                command = command.commands[word]
+            elif word.startswith("--"):
+                options = {name for each in command.params for name in each.opts}
+                assert word.partition("=")[0] in options | {"--help"}, words
