@@ -79,7 +79,7 @@ class Listen(Table):
     """Where the two listeners bind."""
 
     public: Address = Field(
-        default=forms.Address("0.0.0.0", 8080),  # noqa: S104  # Okta comes from outside
+        default=forms.Address("0.0.0.0", 8080),  # noqa: S104  # nosec B104  # Okta comes from outside
         description="host:port of the doors Okta comes to",
     )
     operations: Address = Field(
