@@ -12,7 +12,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         restore                           gives back what was removed
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file
-        policy findings access            judges hooks.toml; what is found in it; what opens what
+        policy                            judges hooks.toml
+        found doors                       how findings look; the vendors alone, for a check
         decisions holding dead            what waits for somebody; how it reads; is given up on
         register hook                     writes the event hook; how it is
         keys recovery                     seals; catching up, pausing
@@ -22,6 +23,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         progress files                    how far long work is; files for their owner alone
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
     policies                              the policy, out of the settings
+    ways                                  what opens which vendor
     exchange                              one request and its one answer
     settings/                             only reader of environment and file
         structure secrets                 what the file may say; what the role needs
@@ -37,6 +39,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     collect  everyone                     every list, page by page; a reading of each person
     gathered                              what the lists hold, by person
     pages                                 pages of lists, packed to be kept
+    probe                                 each credential tried; what hooks.toml names, asked for
     submit  evidence                      writes, and the proof of them; a log line for each step
     observe                               everything one plan rests on
     inquire  recall  measure              an answer's worth; what the store knew; groups' sizes
@@ -78,6 +81,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         sealing engines                   secrecy, how each engine is opened
     figures  clock  logs  release         every metric; the time; what lines hold; which one it is
     core/                                 what we decide: pure
+        reach access                      what hooks.toml reaches; what a credential opens
+        finding                           what a check found, and the way out
         decide report drift               a reading and a policy in, a plan out; words for it
         organization                      the groups it keeps itself
         regain ordered local              one such membership, given back, by order, or taken

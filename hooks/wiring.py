@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from hooks import policies
+from hooks import policies, ways
 from hooks.alarm import Alarms
 from hooks.audit import Audit
 from hooks.catchup import CatchUp
@@ -20,18 +20,12 @@ from hooks.clock import Clock
 from hooks.core import alarm
 from hooks.core.errors import SettingsError
 from hooks.core.ids import DirectoryName
-from hooks.gateways.credential import Secret
 from hooks.gateways.notify import Notify
-from hooks.gateways.okta import Okta
-from hooks.gateways.okta_key import OktaKey
-from hooks.gateways.organization import Organization
-from hooks.gateways.scim import Scim
 from hooks.gateways.wire import open_client
 from hooks.observe import Directory, Observer
 from hooks.purge import Purge
 from hooks.reconcile import Reconciler
 from hooks.rounds import Rounds
-from hooks.settings import OktaToken
 from hooks.store import chain, cursor
 from hooks.store.database import Database
 from hooks.store.intake import Intake
@@ -42,11 +36,8 @@ from hooks.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    import aiohttp
-
-    from hooks.gateways.credential import Credential
     from hooks.pins import PolicyInForce
-    from hooks.settings import Secrets, Settings
+    from hooks.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +133,12 @@ async def opened(
         if not vendors:
             yield house
             return
-        okta = _okta(settings, http, clock)
+        okta = ways.okta(settings, http, clock)
         directories = [
             Directory(
                 each.name,
                 each.okta_app_id,
-                _scim(settings, each.name, http, database),
+                ways.scim(settings, each.name, http, clock, _Forms(database, each.name)),
                 each.scim_directory_id,
             )
             for each in settings.directories
@@ -157,7 +148,7 @@ async def opened(
         observer = Observer(
             okta=okta,
             directories=directories,
-            organization=_organization(settings, http, clock),
+            organization=ways.organization(settings, http, clock),
             database=database,
             sealer=sealer,
             clock=clock,
@@ -225,64 +216,6 @@ async def check_names(house: House) -> None:
         )
 
 
-def _organization(
-    settings: Settings, http: aiohttp.ClientSession, clock: Clock
-) -> Organization | None:
-    organization = settings.atlassian.organization_id
-    if organization is None:
-        return None
-    secrets = settings.secrets
-
-    def read() -> str:
-        secrets.reread("HOOKS_ORG_API_KEY")
-        key = secrets.organization_key
-        return key.reveal() if key else ""
-
-    return Organization(
-        client=http,
-        api_url=settings.atlassian.api_url,
-        organization=organization,
-        credential=Secret("Bearer", read),
-        clock=clock,
-    )
-
-
-def _okta(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> Okta:
-    return Okta(
-        client=http,
-        org_url=settings.okta.org_url,
-        credential=_okta_credential(settings, http, clock),
-        clock=clock,
-        apps=tuple(each.okta_app_id for each in settings.directories),
-    )
-
-
-def _okta_credential(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> Credential:
-    secrets = settings.secrets
-    held = secrets.okta()
-    if isinstance(held, OktaToken):
-        return Secret("SSWS", lambda: _token(secrets))
-    return OktaKey(
-        client=http,
-        org_url=settings.okta.org_url,
-        client_id=held.client_id,
-        read_key=lambda: _private_key(secrets),
-        clock=clock,
-    )
-
-
-def _token(secrets: Secrets) -> str:
-    secrets.reread("HOOKS_OKTA_API_TOKEN")
-    held = secrets.okta()
-    return held.token.reveal() if isinstance(held, OktaToken) else ""
-
-
-def _private_key(secrets: Secrets) -> str:
-    secrets.reread("HOOKS_OKTA_PRIVATE_KEY")
-    held = secrets.okta()
-    return "" if isinstance(held, OktaToken) else held.private_key.reveal()
-
-
 @dataclass(frozen=True, slots=True)
 class _Forms:
     """How members can be removed from one directory, kept in the store."""
@@ -295,24 +228,3 @@ class _Forms:
 
     async def put(self, form: str) -> None:
         await self.database.write(lambda tx: cursor.put(tx, f"form/{self.name}", form))
-
-
-def _scim(
-    settings: Settings, name: DirectoryName, http: aiohttp.ClientSession, database: Database
-) -> Scim:
-    directory = next(each for each in settings.directories if each.name == name)
-    secrets = settings.secrets
-
-    def read() -> str:
-        secrets.reread(secrets.scim_name(directory.name))
-        return secrets.scim_key(directory.name).reveal()
-
-    return Scim(
-        client=http,
-        api_url=settings.atlassian.api_url,
-        directory=directory.scim_directory_id,
-        name=directory.name,
-        credential=Secret("Bearer", read),
-        clock=database.clock,
-        memory=_Forms(database, directory.name),
-    )

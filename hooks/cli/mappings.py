@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hooks.cli import findings, opening, places, text
+from hooks.cli import opening, places, text
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json, Why
+from hooks.core import reach
 from hooks.core.ids import (
     OktaUserId,
     OrganizationDirectoryId,
@@ -177,9 +178,9 @@ def _rules(policy: Policy, row: Mapping[str, Any], name: str) -> list[str]:
         modifiable=True,
     )
     return [
-        findings.rule_place(index, policy)
+        reach.rule_place(index, policy)
         for index, rule in enumerate(policy.rules)
-        if findings.reached(policy, rule, [group])
+        if reach.reached(policy, rule, [group])
     ]
 
 

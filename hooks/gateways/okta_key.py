@@ -65,7 +65,8 @@ class OktaKey:
     ) -> None:
         """``read_key`` gives a PEM or a JWK as text, as it is now; it is called in a thread.
 
-        ``key_id`` is for a PEM; a JWK brings its own ``kid``.
+        ``key_id`` is for a PEM; a JWK brings its own ``kid``. One scope that is not granted and
+        there is no token for any of them.
         """
         self._scopes = " ".join(scopes)
         self._door = Transport(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
 from hooks.core.ids import DirectoryName
@@ -47,6 +47,8 @@ class Role(Enum):
     REGISTER = frozenset({Need.HOOK, Need.ADMIN})
     #: `hook`
     HOOK = frozenset({Need.STORE, Need.ADMIN})
+    #: `doctor`: checks what it is given, and does without what it is not
+    DOCTOR = frozenset(Need)
     #: a command that judges the file alone
     POLICY = frozenset[Need]()
 
@@ -99,8 +101,17 @@ class Demand:
     def __contains__(self, need: Need) -> bool:
         return need in self.role.value
 
+    @property
+    def lenient(self) -> bool:
+        """Nothing must be given; what is given must be right."""
+        return self.role is Role.DOCTOR
+
     def wanted(self) -> Iterator[Wanted]:
         """Every secret to look for."""
+        for each in self._wanted():
+            yield replace(each, missing="") if self.lenient else each
+
+    def _wanted(self) -> Iterator[Wanted]:
         if Need.HOOK in self:
             remedy = "missing; 32 characters or more, the same as in Okta's event hook"
             yield Wanted((HOOK,), forms.hook_secret, remedy)

@@ -116,12 +116,17 @@ class Secrets:
                 mistakes.append(mistake)
                 spoilt.add(known)
         for account in self._demand.accounts():
-            if spoilt.isdisjoint(account.names):
+            none = self._demand.lenient and not any(held[each] for each in account.names)
+            if spoilt.isdisjoint(account.names) and not none:
                 mistakes += _incomplete(account, held)
         if held.get(names.ORGANIZATION) and not self._demand.organization:
             remedy = "of no use without [atlassian] organization_id; give both or neither"
             mistakes.append(Mistake(_place(names.ORGANIZATION), remedy))
         return held, mistakes
+
+    def given(self, *names: str) -> bool:
+        """Whether one of these was given, for a role that does without what is not."""
+        return any(self._held.get(name) for name in names)
 
     @property
     def database_url(self) -> Secret:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hooks.cli.findings import Finding, Verdict
 from hooks.core.errors import (
     HooksError,
     IncompleteError,
@@ -19,6 +18,7 @@ from hooks.core.errors import (
     NowhereError,
     TransientError,
 )
+from hooks.core.finding import Finding, Verdict
 from hooks.core.reading import Missing
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ the vendors are asked, or how findings look. Names of groups and ids only.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from hooks.core.change import NEVER, never, shielded
+from hooks.core.finding import Finding, Verdict
 from hooks.core.ids import OktaGroupId
 from hooks.core.report import counted
 from hooks.core.rules import rules_for
@@ -27,25 +27,6 @@ if TYPE_CHECKING:
 _ADMIN = frozenset({"administrators", "jira-administrators"})
 #: Names in one sentence.
 _NAMED = 5
-
-
-class Verdict(StrEnum):
-    """How bad it is; ``unchecked``: nobody could tell."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-    UNCHECKED = "unchecked"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing about one place of the file, and what to do about it."""
-
-    verdict: Verdict
-    place: str
-    about: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
