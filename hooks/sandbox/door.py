@@ -70,7 +70,9 @@ class Door:
             await close(send)
             return
         request.status = reply.status
-        reply.set(b"date", format_datetime(world.now().astimezone(UTC), usegmt=True).encode())
+        ahead = "okta_clock" if self.vendor == "okta" else "atlassian_clock"
+        now = world.ago(-getattr(world.switches, ahead)).astimezone(UTC)
+        reply.set(b"date", format_datetime(now, usegmt=True).encode())
         await traffic.observe("after", request)
         await deliver(send, reply, cut=fault is not None and fault.cut)
 

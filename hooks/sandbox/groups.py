@@ -199,6 +199,24 @@ class Groups(People):
             debug={"customMessage": f"{verb} deprovisioning unassigned users"},
         )
 
+    def map_profile(
+        self, app: App | str, *, user_name: str = "email", email: str = "email", push: bool = True
+    ) -> None:
+        """Of which attribute the application username and the primary address are made.
+
+        Who is assigned keeps both until ``update_now``.
+        """
+        app = self.app(app)
+        app.user_name, app.email, app.pushes_user_name = user_name, email, push
+
+    def update_now(self, app: App | str) -> None:
+        """The admin's "Update Now": everybody's application username and address, told anew."""
+        app = self.app(app)
+        for user_id, app_user in sorted(app.users.items()):
+            user = self.org.users[user_id]
+            app_user.user_name = user.attribute(app.user_name)
+            self.push_profile(user, app)
+
     def log_app_user_update(self, user: User | str, app: App | str) -> None:
         """An event of an unrelated kind about an assignment that did not change."""
         user, app = self.user(user), self.app(app)

@@ -29,12 +29,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 USERS, GROUPS = frozenset({"okta.users.read"}), frozenset({"okta.groups.read"})
 APPS, LOGS = frozenset({"okta.apps.read"}), frozenset({"okta.logs.read"})
+PROFILES = frozenset({"okta.profileMappings.read"})
 HOOKS_READ = frozenset({"okta.eventHooks.read"})
 HOOKS_MANAGE = frozenset({"okta.eventHooks.manage"})
 
 # What each list declares; ``after`` and ``limit`` of a user's groups come with Okta's own links.
 DECLARED: dict[str, set[str]] = {
     "/api/v1/apps/{id}": {"expand"},
+    "/api/v1/apps/{id}/features": set(),
     "/api/v1/apps/{id}/group-push/mappings": {
         "after",
         "limit",
@@ -57,6 +59,8 @@ DECLARED: dict[str, set[str]] = {
     },
     "/api/v1/groups/{id}": set(),
     "/api/v1/groups/{id}/users": {"after", "limit"},
+    "/api/v1/mappings": {"after", "limit", "sourceId", "targetId"},
+    "/api/v1/mappings/{id}": set(),
     "/api/v1/logs": {"since", "until", "after", "filter", "q", "limit", "sortOrder"},
     "/api/v1/users": {
         "search",
@@ -87,10 +91,13 @@ def create_okta(world: World, client: httpx.AsyncClient | None = None) -> Door:
         ("GET", "/users/{id}", reads.get_user, USERS),
         ("GET", "/users/{id}/groups", reads.list_user_groups, USERS),
         ("GET", "/apps/{id}", reads.get_app, APPS),
+        ("GET", "/apps/{id}/features", reads.list_features, APPS),
         ("GET", "/apps/{id}/users", reads.list_app_users, APPS),
         ("GET", "/apps/{id}/users/{uid}", reads.get_app_user, APPS),
         ("GET", "/apps/{id}/groups", reads.list_app_groups, APPS),
         ("GET", "/apps/{id}/group-push/mappings", reads.list_mappings, APPS | GROUPS),
+        ("GET", "/mappings", reads.list_profiles, PROFILES),
+        ("GET", "/mappings/{id}", reads.get_profile, PROFILES),
         ("GET", "/groups", reads.list_groups, GROUPS),
         ("GET", "/groups/{id}", reads.get_group, GROUPS),
         ("GET", "/groups/{id}/users", reads.list_group_users, GROUPS),

@@ -77,7 +77,7 @@ def user_json(user: User, state: UserState, base: str) -> Json:
             "mobilePhone": None,
             "secondEmail": None,
             "login": state.login,
-            "email": state.login,
+            "email": user.email or state.login,
         },
         "credentials": {"provider": {"type": "OKTA", "name": "OKTA"}},
         "_links": {"self": {"href": f"{base}/api/v1/users/{user.id}"}},
@@ -105,7 +105,8 @@ def group_json(group: Group, base: str, name: str | None = None) -> Json:
     }
 
 
-def app_json(app: App, base: str) -> Json:
+def app_json(app: App, base: str, *, deprovisioning: bool) -> Json:
+    features = ["GROUP_PUSH", "PUSH_NEW_USERS", "REACTIVATE_USERS", "PUSH_PROFILE_UPDATES"]
     return {
         "id": app.id,
         "name": "atlassian",
@@ -113,13 +114,15 @@ def app_json(app: App, base: str) -> Json:
         "status": app.status,
         "created": iso(app.created),
         "lastUpdated": iso(app.last_updated),
-        "features": [
-            "GROUP_PUSH",
-            "PUSH_NEW_USERS",
-            "PUSH_USER_DEACTIVATION",
-            "REACTIVATE_USERS",
-            "PUSH_PROFILE_UPDATES",
-        ],
+        "features": [*features, *(["PUSH_USER_DEACTIVATION"] if deprovisioning else [])],
+        "credentials": {
+            "userNameTemplate": {
+                "template": f"${{source.{app.user_name}}}",
+                "type": "BUILT_IN",
+                "pushStatus": "PUSH" if app.pushes_user_name else "DONT_PUSH",
+            },
+            "signing": {},
+        },
         "signOnMode": "SAML_2_0",
         "accessibility": {"selfService": False, "errorRedirectUrl": None, "loginRedirectUrl": None},
         "visibility": {"autoSubmitToolbar": False, "hide": {"iOS": False, "web": False}},
@@ -131,7 +134,13 @@ def app_json(app: App, base: str) -> Json:
 
 
 def app_user_json(
-    app_user: AppUser, state: AppUserState, user: User, base: str, *, external_id: bool
+    app_user: AppUser,
+    state: AppUserState,
+    user: User,
+    base: str,
+    *,
+    address: str,
+    external_id: bool,
 ) -> Json:
     body: Json = {
         "id": app_user.user_id,
@@ -144,7 +153,7 @@ def app_user_json(
         "syncState": "SYNCHRONIZED" if app_user.last_sync else "DISABLED",
         "credentials": {"userName": app_user.user_name},
         "profile": {
-            "email": app_user.user_name,
+            "email": address,
             "givenName": user.first_name,
             "familyName": user.last_name,
             "displayName": user.name,
@@ -179,6 +188,43 @@ def mapping_json(mapping: Mapping, base: str) -> Json:
         body["lastPush"] = iso(mapping.last_push)
     if mapping.error_summary:
         body["errorSummary"] = mapping.error_summary
+    return body
+
+
+def feature_json(app: App, base: str, *, deprovisioning: bool) -> Json:
+    """Source: Okta OpenAPI ``ApplicationFeature``, of ``USER_PROVISIONING``."""
+    on, off = {"status": "ENABLED"}, {"status": "DISABLED"}
+    here = f"{base}/api/v1/apps/{app.id}/features/USER_PROVISIONING"
+    return {
+        "name": "USER_PROVISIONING",
+        "status": "ENABLED",
+        "description": "User provisioning settings from Okta to a downstream application",
+        "capabilities": {
+            "create": {"lifecycleCreate": on},
+            "update": {
+                "lifecycleDeactivate": on if deprovisioning else off,
+                "profile": on,
+                "password": off | {"seed": "RANDOM", "change": "KEEP_EXISTING"},
+            },
+        },
+        "_links": {"self": {"href": here, "hints": {"allow": ["GET", "PUT"]}}},
+    }
+
+
+def profile_json(app: App, base: str, *, whole: bool) -> Json:
+    """Source: Okta OpenAPI ``ProfileMapping``; a list leaves ``properties`` out."""
+    mapping_id = f"prm{app.id[3:]}"
+    body: Json = {
+        "id": mapping_id,
+        "source": {"id": "otySandboxDefaultTyp", "name": "user", "type": "user", "_links": {}},
+        "target": {"id": app.id, "name": "atlassian", "type": "appuser", "_links": {}},
+        "_links": {"self": {"href": f"{base}/api/v1/mappings/{mapping_id}"}},
+    }
+    if whole:
+        body["properties"] = {
+            name: {"expression": f"user.{name}", "pushStatus": "PUSH"}
+            for name in ("givenName", "familyName", "displayName")
+        } | {"email": {"expression": f"user.{app.email}", "pushStatus": "PUSH"}}
     return body
 
 

@@ -13,8 +13,10 @@ from .okta_json import (
     OktaError,
     app_json,
     app_user_json,
+    feature_json,
     group_json,
     mapping_json,
+    profile_json,
     user_json,
 )
 from .okta_pages import limit_of, listed, opened, origin, page
@@ -55,14 +57,15 @@ class ReadApi:
         return group
 
     def _reach(self, identity: str, about: str) -> None:
-        mode = self.world.hidden.get(identity)
+        role = self.world.switches.okta_role
+        mode = self.world.hidden.get(identity) if role == "all" else role
         if mode == "403":
             raise OktaError(403, "E0000006")
         if mode == "404":
             raise OktaError(404, "E0000007", about)
 
     def _seen(self, identity: str) -> bool:
-        return identity not in self.world.hidden
+        return self.world.switches.okta_role == "all" and identity not in self.world.hidden
 
     def _state(self, user: User) -> UserState:
         world = self.world
@@ -171,10 +174,48 @@ class ReadApi:
     # --- apps -------------------------------------------------------------------------------
 
     async def get_app(self, request: Request) -> Response:
-        return JSONResponse(app_json(self._app(request), origin(request)))
+        on = self.world.switches.deprovisioning
+        return JSONResponse(app_json(self._app(request), origin(request), deprovisioning=on))
+
+    async def list_features(self, request: Request) -> Response:
+        """An error where provisioning is not enabled. Source: Okta OpenAPI."""
+        app, switches = self._app(request), self.world.switches
+        match switches.app_features:
+            case "400":
+                raise OktaError(400, "E0000001", "provisioning")
+            case "404":
+                raise OktaError(404, "E0000007", f"{app.id} (AppInstance)")
+            case "bare":
+                return JSONResponse([{"name": "USER_PROVISIONING", "status": "ENABLED"}])
+            case "answers":
+                on = switches.deprovisioning
+                return JSONResponse([feature_json(app, origin(request), deprovisioning=on)])
+
+    async def list_profiles(self, request: Request) -> Response:
+        query = request.query_params
+        limit = limit_of(request, self.world, default=20, maximum=200)
+        apps = [
+            app
+            for app in sorted(self.org.apps.values(), key=lambda app: app.id)
+            if not app.deleted and query.get("targetId", app.id) == app.id
+        ]
+        found, cursor = page(request, [(app.id, app) for app in apps], limit)
+        bodies = [profile_json(app, origin(request), whole=False) for app in found]
+        return listed(request, bodies, cursor, limit)
+
+    async def get_profile(self, request: Request) -> Response:
+        key = request.path_params["id"]
+        app = self.org.apps.get(f"0oa{key[3:]}")
+        if app is None or app.deleted:
+            raise OktaError(404, "E0000007", f"{key} (Mapping)")
+        body = profile_json(app, origin(request), whole=True)
+        if not self.world.switches.profile_email_shown:
+            del body["properties"]["email"]
+        return JSONResponse(body)
 
     def _blank(self, app: App) -> bool:
-        return self.world.hidden.get(app.id) == "empty"
+        role = self.world.switches.okta_role
+        return role != "all" or self.world.hidden.get(app.id) == "empty"
 
     async def list_app_users(self, request: Request) -> Response:
         """``q`` matches the start of userName, first or last name. Source: Okta OpenAPI."""
@@ -222,7 +263,10 @@ class ReadApi:
     def _app_user(self, app_user: AppUser, state: AppUserState, request: Request) -> Json:
         user = self.org.users[app_user.user_id]
         shown = self.world.switches.app_user_external_id
-        return app_user_json(app_user, state, user, origin(request), external_id=shown)
+        address = user.attribute(self.org.apps[app_user.app_id].email)
+        return app_user_json(
+            app_user, state, user, origin(request), address=address, external_id=shown
+        )
 
     async def list_app_groups(self, request: Request) -> Response:
         app = self._app(request)

@@ -30,6 +30,12 @@ class User:
     status_changed: datetime
     last_updated: datetime
     deleted: bool = False
+    email: str | None = None
+    """The address in the profile, if it is not the login."""
+
+    def attribute(self, name: str) -> str:
+        """What the profile says under this name: ``login`` or ``email``."""
+        return self.login if name == "login" else self.email or self.login
 
     @property
     def login(self) -> str:
@@ -87,7 +93,12 @@ class AppUser:
 
 @dataclass(eq=False)
 class App:
-    """``users``: AppUsers by user id, those released included; ``direct``: ids assigned by hand."""
+    """``users``: AppUsers by user id, those released included; ``direct``: ids assigned by hand.
+
+    ``user_name`` and ``email`` name the attributes that Okta makes the application username and
+    the app's primary address of; ``pushes_user_name``: "Create and update". Source: Atlassian,
+    "Configure user provisioning with Okta".
+    """
 
     id: str
     label: str
@@ -98,6 +109,9 @@ class App:
     groups: dict[str, datetime] = field(default_factory=dict)
     direct: set[str] = field(default_factory=set)
     deleted: bool = False
+    user_name: str = "email"
+    email: str = "email"
+    pushes_user_name: bool = True
 
 
 @dataclass(eq=False)

@@ -164,9 +164,15 @@ class People(Provisioning):
         for app in self.org.apps.values():
             app_user = app.users.get(user.id)
             if app_user is not None and app_user.in_force:
-                app_user.user_name = login
+                app_user.user_name = user.attribute(app.user_name)
                 delay = self.switches.provisioning_delay
                 self.later(delay, partial(self.push_profile, user, app))
+
+    def set_email(self, user: User | str, email: str) -> None:
+        """An address that is not the login; an app hears of it when Okta next tells it."""
+        user = self.user(user)
+        user.email = email
+        self.emit(self.transaction(), "user.account.update_profile", user_target(user))
 
     def rehire(self, login: str, *, delete_old: bool = True, reuse_record: bool = True) -> User:
         """The same login under a new Okta id.

@@ -47,7 +47,7 @@ class Provisioning(Ground):
                 self.ids.okta("0ua"),
                 app.id,
                 user.id,
-                user.login,
+                user.attribute(app.user_name),
                 old.state if old else AppUserState(assigned=False, status="STAGED"),
                 "GROUP",
                 self.now(),
@@ -100,10 +100,10 @@ class Provisioning(Ground):
         app_user, directory = app.users[user.id], self.directory_of(app)
         if not app_user.in_force or app.status != "ACTIVE" or directory is None:
             return
-        record = self._own_record(directory, user, app_user)
+        record = self._own_record(directory, user, app)
         known = record is not None
         if record is None:
-            record = self._new_record(directory, user)
+            record = self._new_record(directory, user, app)
         self._link(directory, record, user, app_user)
         app_user.last_sync = self.now()
         status = self.switches.app_user_status
@@ -162,7 +162,8 @@ class Provisioning(Ground):
         if not app_user.in_force or app.status != "ACTIVE" or directory is None or record is None:
             return
         directory.rename_user(record, app_user.user_name)
-        record.emails = [{"value": app_user.user_name, "type": "work", "primary": True}]
+        address = user.attribute(app.email)
+        record.emails = [{"value": address, "type": "work", "primary": True}]
         directory.changed(record, self.now())
         self.emit(
             self.transaction("JOB"),
@@ -170,26 +171,28 @@ class Provisioning(Ground):
             *self.app_user_targets(app, app_user, user),
         )
 
-    def _own_record(self, directory: Directory, user: User, app_user: AppUser) -> ScimUser | None:
+    def _own_record(self, directory: Directory, user: User, app: App) -> ScimUser | None:
         """The record Okta links: the one it knows, else the one of this ``userName``."""
-        known = directory.users.get(app_user.state.external_id or "")
+        known = directory.users.get(app.users[user.id].state.external_id or "")
         if known is not None:
             return known
-        named = directory.named(user.login)
+        named = directory.named(user.attribute(app.user_name))
         return named[0] if named else None
 
-    def _new_record(self, directory: Directory, user: User) -> ScimUser:
+    def _new_record(self, directory: Directory, user: User, app: App) -> ScimUser:
+        """Atlassian knows people by their address. Source: as of ``App``."""
+        address = user.attribute(app.email)
         return directory.add_user(
             ScimUser(
                 id=self.ids.uuid(),
-                user_name=user.login,
-                account_id=self.account_id(user.login),
+                user_name=user.attribute(app.user_name),
+                account_id=self.account_id(address),
                 created=self.now(),
                 last_modified=self.now(),
                 display_name=user.name,
                 given_name=user.first_name,
                 family_name=user.last_name,
-                emails=[{"value": user.login, "type": "work", "primary": True}],
+                emails=[{"value": address, "type": "work", "primary": True}],
             )
         )
 

@@ -196,7 +196,8 @@ class ScimApi:
     # --- about itself -----------------------------------------------------------------------
 
     async def config(self, _directory: Directory, _request: Request) -> Response:
-        return scim_response(SERVICE_PROVIDER_CONFIG)
+        patch = {"supported": self.world.switches.scim_patch_supported}
+        return scim_response(SERVICE_PROVIDER_CONFIG | {"patch": patch})
 
     async def resource_types(self, _directory: Directory, request: Request) -> Response:
         return _described(RESOURCE_TYPES, request)

@@ -75,9 +75,22 @@ class Switches(OrganizationSwitches):
     limit_over_maximum: Literal["400", "clamp"] = "400"
     """What a ``limit`` above the maximum does."""
 
+    app_features: Literal["answers", "400", "404", "bare"] = "answers"
+    """``GET /apps/{id}/features``: an error where provisioning is not enabled (Okta OpenAPI), not
+    offered for this app (older descriptions name one kind of app only), or without
+    ``capabilities``."""
+    profile_email_shown: bool = True
+    """Whether the profile mapping calls the primary address ``email``. Not published."""
+    okta_role: Literal["all", "403", "404"] = "all"
+    """What the credential's role sees: everything; or lists are 200 and empty, and what is read by
+    id is answered like this. Source: Okta guide for OAuth service apps: roles bound what scopes
+    can see."""
+
     # --- Okta: doors ------------------------------------------------------------------------
     token_lifetime: int = 3600
     """Seconds an access token lives. Source: Okta guide for OAuth service apps."""
+    okta_clock: float = 0.0
+    """Seconds by which Okta's ``Date`` is ahead of the clock here."""
     require_dpop: bool = False
     """The token endpoint insists on DPoP and refuses without it; proofs are not modelled."""
     ssws_without_space: bool = True
@@ -164,6 +177,10 @@ class Switches(OrganizationSwitches):
     scim_no_directory: Literal["404", "401", "403"] = "404"
     """What a directory answers that is gone, as after a lapse, or never was. Source of 404:
     Atlassian OpenAPI."""
+    atlassian_clock: float = 0.0
+    """Seconds by which Atlassian's ``Date`` is ahead of the clock here."""
+    scim_patch_supported: bool = True
+    """What ``ServiceProviderConfig`` says of PATCH; Atlassian's own was not found."""
     scim_rate_headers: bool = False
     scim_rate_limit: int | None = None
     """Requests per minute and directory, enforced with 429; nothing is published."""

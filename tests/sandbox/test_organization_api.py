@@ -63,6 +63,7 @@ async def test_the_v1_probe_is_as_declared(api: Api) -> None:
     for path, schema in (
         (f"/admin/v1/orgs/{api.organization.id}", "Org"),
         ("/admin/v1/orgs", "OrgPage"),
+        (f"/admin/v1/orgs/{api.organization.id}/domains", "DomainPage"),
         (f"/admin/v1/orgs/{api.organization.id}/events", "EventPage"),
         (f"/admin/v1/orgs/{api.organization.id}/event-actions", "EventActions"),
     ):

@@ -212,11 +212,15 @@ def ari(organization: Organization, app: str) -> str:
 
 
 def role_assignments(organization: Organization, group: OrgGroup) -> list[Json]:
-    if group.default_for is None:
-        return []
-    app = group.default_for
-    resource = {"resourceId": ari(organization, app), "resourceOwner": app}
-    return [resource | {"roles": ["atlassian/user"]}]
+    apps = [*([group.default_for] if group.default_for else []), *group.grants]
+    return [
+        {
+            "resourceId": ari(organization, app),
+            "resourceOwner": app,
+            "roles": ["atlassian/user"],
+        }
+        for app in dict.fromkeys(apps)
+    ]
 
 
 def parsed(body: bytes) -> Json:

@@ -50,6 +50,7 @@ def create_organization(world: World) -> Door:
         ("POST", HERE + "/users/{account_id}/restore", writes.restore),
         ("GET", V1, reads.list_organizations),
         ("GET", V1 + "/{org_id}", reads.get_organization),
+        ("GET", V1 + "/{org_id}/domains", reads.list_domains),
         ("GET", V1 + "/{org_id}/events", audit.list_events),
         ("GET", V1 + "/{org_id}/events/{event_id}", audit.get_event),
         ("GET", V1 + "/{org_id}/events-stream", audit.list_events),

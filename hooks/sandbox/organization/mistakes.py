@@ -13,7 +13,9 @@ HERE = r"/admin/v2/orgs/[^/]+/directories/(?P<base>[^/]+)"
 SEARCH = re.compile(HERE + r"/(?P<what>users|groups)/search$")
 LIST = re.compile(HERE + r"/(users|groups)$")
 MEMBERS = re.compile(HERE + r"/groups/(?P<group>[^/]+)/memberships(/(?P<account>[^/]+))?$")
-LIVING_V1 = re.compile(r"/admin/v1/orgs(/[^/]+(/events(-stream|/[^/]+)?|/event-actions)?)?$")
+LIVING_V1 = re.compile(
+    r"/admin/v1/orgs(/[^/]+(/domains|/events(-stream|/[^/]+)?|/event-actions)?)?$"
+)
 DECLARED = {"users": USERS, "groups": GROUPS}
 PROTECTED = re.compile(
     r"org-admins$|site-admins$|system-administrators$|atlassian-addons", re.IGNORECASE

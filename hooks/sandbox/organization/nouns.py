@@ -55,7 +55,10 @@ class Source:
 
 @dataclass(eq=False)
 class OrgGroup:
-    """``members``: account ids, if it is local; ``default_for``: the app it gives access to."""
+    """``members``: account ids, if it is local; ``default_for``: the app it gives access to.
+
+    ``grants``: further apps it was given access to.
+    """
 
     id: str
     name: str
@@ -66,6 +69,7 @@ class OrgGroup:
     readable: bool = True
     default_for: str | None = None
     source: Source | None = None
+    grants: list[str] = field(default_factory=list)
     members: dict[str, None] = field(default_factory=dict)
 
     @property

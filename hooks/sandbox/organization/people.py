@@ -3,9 +3,9 @@
 from typing import Any, get_args
 
 from hooks.sandbox.groups import Groups
-from hooks.sandbox.org import WorldError
+from hooks.sandbox.org import App, User, WorldError
 
-from .nouns import Account, KeyKind
+from .nouns import Account, KeyKind, mirrored
 
 
 class Accounts(Groups):
@@ -84,6 +84,40 @@ class Accounts(Groups):
         for group in self.organization.groups.values():
             if group.default_for is not None and not group.synced:
                 self.organization.join(group, account, self.now())
+
+    def sign_in(self, user: User | str, app: App | str) -> Account:
+        """By SSO: Okta tells the application username, and an account of that address is made.
+
+        Unless there is one. Source: Atlassian, "Configure user provisioning with Okta", on
+        duplicate accounts.
+        """
+        address = self.app(app).users[self.user(user).id].user_name
+        found = self.organization.account_ids.get(address.lower())
+        return self.organization.accounts[found] if found else self.add_account(address)
+
+    def grant_access(self, group: str, app: str) -> None:
+        """Product access for a group by its name, synced or not, or by a directory's name.
+
+        A directory stands for its group of all members.
+        """
+        self.tick()
+        groups = self.organization.groups
+        own = [mirrored(d.id) for d in self.directories.values() if d.name == group]
+        found = [g for g in groups.values() if g.name == group or g.id in own]
+        if not found:
+            raise WorldError(f"no such group: {group}")
+        found[0].grants.append(app)
+
+    def revoke_access(self, group: str, app: str) -> None:
+        """Take that back."""
+        for each in self.organization.groups.values():
+            own = [mirrored(d.id) for d in self.directories.values() if d.name == group]
+            if (each.name == group or each.id in own) and app in each.grants:
+                each.grants.remove(app)
+
+    def add_domain(self, name: str, status: str = "verified") -> None:
+        """A domain of the organization: verified, unverified, or as Atlassian has it."""
+        self.organization.domains[name] = status
 
     def add_foreign_link(self, key: Account | str, directory_id: str | None = None) -> str:
         """A SCIM link into a directory that nobody here manages; its directory id."""

@@ -219,6 +219,22 @@ class OrganizationReads:
             }
         )
 
+    async def list_domains(self, request: Request) -> Response:
+        """Source: Atlassian v1 OpenAPI ``DomainPage``."""
+        mode, here = self.world.switches.domains, str(request.url)
+        if mode != "answers":
+            raise EnvelopeError(int(mode), "No message available")
+        data = [
+            {
+                "id": f"domain-{number}",
+                "type": "domains",
+                "attributes": {"name": name, "claim": {"type": "dns", "status": status}},
+                "links": {"self": f"{here}/domain-{number}"},
+            }
+            for number, (name, status) in enumerate(sorted(self.organization.domains.items()))
+        ]
+        return JSONResponse({"data": data, "links": {"self": here}})
+
     def _sunset(self) -> None:
         mode = self.world.switches.get_lists
         if mode == "dated":

@@ -45,6 +45,7 @@ class Organization:
         self.user_bases: dict[str, str] = {ids.uuid(): "main"}
         self.homes: dict[str, str] = {}
         """The user base into which a SCIM directory syncs, if it is not the first."""
+        self.domains: dict[str, str] = {"somedomain.example": "verified"}
         self.accounts: dict[str, Account] = {}
         self.account_ids: dict[str, str] = {}
         self.groups: dict[str, OrgGroup] = {}

@@ -121,5 +121,7 @@ class OrganizationSwitches:
     Unknown."""
     jira_inactive_remove: Literal["200", "404"] = "200"
     """Removing a deactivated account there. Unknown."""
+    domains: Literal["answers", "403", "404"] = "answers"
+    """``GET /admin/v1/orgs/{id}/domains``, of the old version and still described."""
     scim_links: Literal["answers", "403", "404", "405"] = "answers"
     """``get-scim-links``. Known second-hand only."""
