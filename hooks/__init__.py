@@ -12,7 +12,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         restore                           gives back what was removed
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file
-        policy                            judges hooks.toml
+        policy doctor                     judges hooks.toml; judges everything
         found doors                       how findings look; the vendors alone, for a check
         decisions holding dead            what waits for somebody; how it reads; is given up on
         register hook                     writes the event hook; how it is
@@ -22,8 +22,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         opening choosing ends text        what commands open, and mean; how they end; how lists look
         progress files                    how far long work is; files for their owner alone
     app  operations  wiring  listener     doors for HTTP; opens everything; sockets, their bounds
-    policies                              the policy, out of the settings
-    ways                                  what opens which vendor
+    policies  ways                        the policy, out of the settings; what opens which vendor
     exchange                              one request and its one answer
     settings/                             only reader of environment and file
         structure secrets                 what the file may say; what the role needs
@@ -33,13 +32,16 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     replay                                events once more
     register  rehearse                    makes the event hook; only pretends to
     alarm                                 finds what is amiss, tells whoever is to be told
+    doctor                                everything that can be wrong, part by part
     rounds                                work about many people
+    visit_okta visit_atlassian            what a check asks of each side
+    visit_store                           what it asks of ours
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
     purge  audit                          what has outlived its use; where all is as wanted
+    probe                                 each credential tried; what hooks.toml names, asked for
     collect  everyone                     every list, page by page; a reading of each person
     gathered                              what the lists hold, by person
     pages                                 pages of lists, packed to be kept
-    probe                                 each credential tried; what hooks.toml names, asked for
     submit  evidence                      writes, and the proof of them; a log line for each step
     observe                               everything one plan rests on
     inquire  recall  measure              an answer's worth; what the store knew; groups' sizes
@@ -48,6 +50,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         scim organization                 a directory; accounts and local groups
         okta_log okta_lists               the System Log; lists page by page
         okta_admin okta_hook_shapes       event hooks through the okta SDK; as our nouns
+        okta_review scim_review           how Okta and a directory are set up
+        organization_review               and the organization
         notify                            whoever the operator wants told
         okta_shapes organization_shapes   answers as our nouns
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
@@ -74,6 +78,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         line                              who is due, leases and their fences
         retention taken                   what is over, and what never is; what could be undone
         audits                            readings of everybody, and what they found
+        signs                             what a check asks for
         waiting pause tally               what causes a look; whether anything is written; counts
         schema migrations/                brings the shape up to date; its history
         database                          transactions as plain functions, on either engine
@@ -81,6 +86,9 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         sealing engines                   secrecy, how each engine is opened
     figures  clock  logs  release         every metric; the time; what lines hold; which one it is
     core/                                 what we decide: pure
+        checkup_atlassian                 Atlassian's side judged, what to do
+        checkup_okta checkup_people       Okta's; what it calls people
+        checkup_here                      ours: store, secrets, clock
         reach access                      what hooks.toml reaches; what a credential opens
         finding                           what a check found, and the way out
         decide report drift               a reading and a policy in, a plan out; words for it

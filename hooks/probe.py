@@ -97,7 +97,7 @@ async def opened(ways: Ways) -> Opened:
 async def _okta(ways: Ways) -> tuple[list[Finding], str]:
     """The app of each directory, and the credential by which it is read."""
     if isinstance(ways.okta, str):
-        found = Finding(Verdict.UNCHECKED, ", ".join(ways.okta_secrets), ways.okta)
+        found = access.not_given(*ways.okta_secrets, why=ways.okta)
         return [found], _because(found)
     answers = []
     for each in ways.directories:
@@ -113,7 +113,7 @@ async def _okta(ways: Ways) -> tuple[list[Finding], str]:
 
 async def _directory(index: int, directory: Directory) -> Finding:
     if isinstance(directory.scim, str):
-        return Finding(Verdict.UNCHECKED, directory.secret, directory.scim)
+        return access.not_given(directory.secret, why=directory.scim)
     answer = await tried(directory.scim.group_named(_NO_GROUP))
     error = answer if isinstance(answer, HooksError) else None
     return access.of_directory(index, directory.secret, error)
@@ -125,7 +125,7 @@ async def _organization(
     if organization is None:
         return [], _NO_ORGANIZATION
     if isinstance(organization, str):
-        found = Finding(Verdict.UNCHECKED, access.ORGANIZATION_KEY, organization)
+        found = access.not_given(access.ORGANIZATION_KEY, why=organization)
         return [found], _because(found)
     groups = await tried(_all_groups(organization))
     if isinstance(groups, HooksError):
@@ -135,7 +135,20 @@ async def _organization(
 
 
 def _because(finding: Finding) -> str:
-    return f"because of {finding.place} above"
+    return f"because of {finding.place}"
+
+
+async def judged(
+    ways: Ways, policy: Policy, named: Sequence[Named], opened_: Opened
+) -> list[Finding]:
+    """What hooks.toml says and reaches, by vendors that are open."""
+    answers = await asked(ways, policy, named, opened_)
+    return [
+        *reach.of_file(policy),
+        *reach.of_rules(policy, answers),
+        *reach.of_protection(policy, answers),
+        *reach.of_names(named, answers),
+    ]
 
 
 async def asked(ways: Ways, policy: Policy, named: Iterable[Named], opened_: Opened) -> Answers:
@@ -179,13 +192,19 @@ async def _roles(
 ) -> dict[OrganizationGroupId, frozenset[str] | str]:
     if organization is None or isinstance(organization, str) or isinstance(groups, str):
         return {}
+    return await roles_of(organization, [each.id for each in touched(policy, groups)])
+
+
+def touched(policy: Policy, groups: Iterable[OrganizationGroup]) -> list[OrganizationGroup]:
+    """The groups that a rule names and may change."""
+    listed = list(groups)
     acted = {
-        group.id
+        group.id: group
         for rule in policy.rules
-        for group in reach.reached(policy, rule, groups)
+        for group in reach.reached(policy, rule, listed)
         if reach.acted_on(policy, rule, group)
     }
-    return await roles_of(organization, sorted(acted))
+    return [acted[each] for each in sorted(acted)]
 
 
 async def roles_of(

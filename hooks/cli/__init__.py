@@ -19,6 +19,7 @@ from hooks.cli import (
     dead,
     decisions,
     demo,
+    doctor,
     evidence,
     explain,
     export,
@@ -117,6 +118,7 @@ app.command(short_help="The event hook: state, deliveries, failures.")(hook.hook
 app.command(short_help="Read a range of Okta's System Log for what was missed.")(recovery.catch_up)
 app.command(short_help="Write nothing to the vendors, at once and everywhere.")(recovery.pause)
 app.command(short_help="Write to the vendors again.")(recovery.resume)
+app.command(short_help="Look at all that can be wrong; what to do about it.")(doctor.doctor)
 app.add_typer(policy.app, name="policy", short_help="What hooks.toml reaches: check it.")
 app.command(short_help="Delete what is over and old; never what is owed.")(purge.purge)
 app.command(short_help="Delete everything that is stored of one person.")(forget.forget)

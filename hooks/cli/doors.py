@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hooks.settings import Holder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from hooks.clock import Clock
     from hooks.gateways.transport import Transport
@@ -17,26 +17,28 @@ if TYPE_CHECKING:
     from hooks.settings import Settings
 
 _NOT_GIVEN = "not given here"
-HOOKS_READ, HOOKS_MANAGE = "okta.eventHooks.read", "okta.eventHooks.manage"
-PROFILES_READ = "okta.profileMappings.read"
+HOOKS_READ, PROFILES_READ = "okta.eventHooks.read", "okta.profileMappings.read"
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
     """What is open: the ways every process has, and doors to what only a check reads.
 
-    ``hooks`` are tried in their order.
+    ``hooks`` are tried in their order. ``scopes`` are a door for each scope the worker needs,
+    where a service app opens them.
     """
 
     ways: Ways
     hooks: tuple[Transport, ...] = ()
     profiles: Transport | None = None
+    scopes: Mapping[str, Transport] = field(default_factory=dict)
 
 
 @asynccontextmanager
 async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Doors]:
     """Open what there are secrets for; nothing is sent yet."""
     from hooks import probe, ways
+    from hooks.gateways.okta_key import SCOPES
     from hooks.gateways.wire import open_client
 
     secrets = settings.secrets
@@ -60,11 +62,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Doors]:
         def door(holder: Holder, scope: str) -> Transport:
             return ways.okta_door(settings, http, clock, holder=holder, scope=scope)
 
-        hooks: list[Transport] = []
-        if secrets.given(*Holder.ADMIN.names):
-            hooks += [door(Holder.ADMIN, HOOKS_READ), door(Holder.ADMIN, HOOKS_MANAGE)]
-        if reader:
-            hooks.append(door(Holder.READER, HOOKS_READ))
+        holders = [each for each in (Holder.ADMIN, Holder.READER) if secrets.given(*each.names)]
+        hooks = tuple(door(each, HOOKS_READ) for each in holders)
         open_ways = probe.Ways(
             okta=okta or _NOT_GIVEN,
             okta_secrets=_okta_names(settings, given=reader),
@@ -72,8 +71,10 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Doors]:
             organization=organization if known or organization is None else _NOT_GIVEN,
         )
         profiles = door(Holder.READER, PROFILES_READ) if reader else None
+        signs = reader and not secrets.given(Holder.READER.api_token)
+        scopes = {each: door(Holder.READER, each) for each in (SCOPES if signs else ())}
         try:
-            yield Doors(open_ways, tuple(hooks), profiles)
+            yield Doors(open_ways, hooks, profiles, scopes)
         finally:
             for each in directories:
                 if not isinstance(each.scim, str):

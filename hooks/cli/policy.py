@@ -17,7 +17,6 @@ from hooks.core.reach import Named
 from hooks.settings import Role, load
 
 if TYPE_CHECKING:
-    from hooks.probe import Opened, Ways
     from hooks.settings import Settings
 
 app = typer.Typer(help="The policy in hooks.toml: check what it reaches.", no_args_is_help=True)
@@ -59,40 +58,31 @@ async def _found(settings: Settings, *, offline: bool) -> list[Finding]:
     from hooks.clock import Clock
 
     if offline:
-        return [*reach.of_file(policies.of(settings)), *_NOT_OFFLINE, *NEVER_CHECKED]
+        return [*reach.of_file(policies.of(settings)), *_NOT_OFFLINE, *never_checked(settings)]
     async with doors.opened(settings, Clock()) as each:
         opened = await probe.opened(each.ways)
         untold = [] if isinstance(opened.groups, str) else [access.UNTOLD]
-        return [*opened.findings, *untold, *await of_policy(settings, each.ways, opened)]
-
-
-async def of_policy(settings: Settings, ways: Ways, opened: Opened) -> list[Finding]:
-    """What the file says and reaches, by vendors that are open."""
-    from hooks import policies, probe
-
-    policy, names = policies.of(settings), named(settings)
-    answers = await probe.asked(ways, policy, names, opened)
-    return [
-        *reach.of_file(policy),
-        *reach.of_rules(policy, answers),
-        *reach.of_protection(policy, answers),
-        *reach.of_names(names, answers),
-        *NEVER_CHECKED,
-    ]
+        policy = policies.of(settings)
+        judged = await probe.judged(each.ways, policy, named(settings), opened)
+        return [*opened.findings, *untold, *judged, *never_checked(settings)]
 
 
 _NOT_OFFLINE = (
     Finding(Verdict.UNCHECKED, "hooks.toml", "what rules and names reach: --offline asks nobody"),
     Finding(Verdict.UNCHECKED, "environment", "what the credentials open"),
 )
-NEVER_CHECKED = (
-    Finding(Verdict.UNCHECKED, "[protect] users", "whether these people are there"),
-    Finding(
+
+
+def never_checked(settings: Settings) -> list[Finding]:
+    """What the file says that no check of ours can tell."""
+    users = Finding(Verdict.UNCHECKED, "[protect] users", "whether these people are there")
+    names = Finding(
         Verdict.UNCHECKED,
         "hooks.toml",
         "names of Okta groups that meant another group when they were first resolved",
-    ),
-)
+    )
+    told = any(each.names for each in named(settings))
+    return [*([users] if settings.protect.users else []), *([names] if told else [])]
 
 
 def named(settings: Settings) -> list[Named]:

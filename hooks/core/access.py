@@ -128,6 +128,12 @@ UNTOLD = Finding(
 )
 
 
+def not_given(*names: str, why: str = "not given here") -> Finding:
+    """A secret of a serving process that this one has not; what it opens is not checked."""
+    remedy = f"give {' and '.join(names)} here, or as {names[-1]}_FILE, as hooks serve has it"
+    return Finding(Verdict.UNCHECKED, ", ".join(names), why, remedy)
+
+
 # -- any of them -------------------------------------------------------------------------------
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Verdict(StrEnum):
@@ -15,6 +19,20 @@ class Verdict(StrEnum):
     UNCHECKED = "unchecked"
 
 
+class Part(StrEnum):
+    """What can be looked at by itself, in the order in which it is told."""
+
+    SETTINGS = "settings"
+    STORE = "store"
+    OKTA = "okta"
+    HOOK = "hook"
+    APPS = "apps"
+    SCIM = "scim"
+    ORGANIZATION = "organization"
+    POLICY = "policy"
+    CLOCKS = "clocks"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing about one place, and what to do about it. No name of a person, no secret."""
@@ -23,3 +41,9 @@ class Finding:
     place: str
     about: str
     remedy: str = ""
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """The first of many, in one sentence."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

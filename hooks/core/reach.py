@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hooks.core.change import NEVER, never, shielded
-from hooks.core.finding import Finding, Verdict
+from hooks.core.finding import Finding, Verdict, some
 from hooks.core.ids import OktaGroupId
 from hooks.core.report import counted
 from hooks.core.rules import rules_for
@@ -267,6 +267,4 @@ def _resolved(
 
 
 def _names(groups: Sequence[OrganizationGroup]) -> str:
-    shown = ", ".join(group.name for group in groups[:_NAMED])
-    more = len(groups) - _NAMED
-    return f"{shown} and {more} more" if more > 0 else shown
+    return some([group.name for group in groups], _NAMED)

@@ -15,6 +15,7 @@ from hooks.core.reading import AppUser, KnownGroup, Missing, OktaUser, Reading, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import timedelta
 
     from hooks.core.ids import DirectoryName, Uuid
     from hooks.core.memory import Link
@@ -233,6 +234,15 @@ def _told_groups(each: PlacePlan, known: Mapping[Uuid, str]) -> list[dict[str, o
         }
         for one in verdicts(each, known)
     ]
+
+
+def ago(length: timedelta) -> str:
+    """A length of time in one number."""
+    seconds = max(0, round(length.total_seconds()))
+    for size, what in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return counted(seconds // size, what, f"{what}s")
+    return counted(seconds, "second", "seconds")
 
 
 def counted(people: int, what: str = "person", many: str = "people") -> str:

@@ -139,6 +139,7 @@ class Pace:
         Of both, bulk work leaves ``reserve`` (a share, 0 to 1) for urgent work.
         """
         self.name = name
+        self.skew: timedelta | None = None
         self._clock = clock
         self._own_share = own_share
         self._reserve = reserve
@@ -280,6 +281,7 @@ class Pace:
     def _learn(self, turn: Turn, status: int, headers: Mapping[str, str]) -> datetime | None:
         now = self._clock.now()
         rate = rate_of(headers, now)
+        self.skew = rate.skew if rate.skew is not None else self.skew
         self._note(turn.bucket, rate, now)
         if status == _TOO_MANY_REQUESTS:
             return self._refused(turn, rate, now)

@@ -7,7 +7,7 @@ this room must not know.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -22,12 +22,16 @@ _YEARS = range(2000, 4000)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """What one answer said about the budget; ``None`` where it said nothing usable."""
+    """What one answer said about the budget; ``None`` where it said nothing usable.
+
+    ``skew`` is by how much the clock here is ahead of the vendor's.
+    """
 
     limit: int | None = None
     remaining: int | None = None
     reset: datetime | None = None
     retry: datetime | None = None
+    skew: timedelta | None = field(default=None, compare=False)
 
 
 def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
@@ -56,6 +60,7 @@ def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
         remaining=_count(first("X-Rate-Limit-Remaining", "X-RateLimit-Remaining")),
         reset=reset + skew if reset else None,
         retry=retry,
+        skew=skew if theirs else None,
     )
 
 

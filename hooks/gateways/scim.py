@@ -127,7 +127,7 @@ class Scim:
         is not Atlassian's.
         """
         self.name = name
-        self._root = root or ("scim", "directory", ScimDirectoryId(directory))
+        self.root = self._root = root or ("scim", "directory", ScimDirectoryId(directory))
         self.door = Transport(
             vendor="scim",
             origin=api_url,

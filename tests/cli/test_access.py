@@ -137,7 +137,7 @@ def test_a_credential_or_id_that_opens_nothing_fails_and_says_where_to_look(
     }.get(trouble.place, set())
     for place in rests:
         assert found[place]["verdict"] == "unchecked"
-        assert found[place]["about"].endswith(f"because of {trouble.place} above")
+        assert found[place]["about"].endswith(f"because of {trouble.place}")
 
     shown = desk("policy", "check")
     assert (shown.code, shown.err) == (1, "")

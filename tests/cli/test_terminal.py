@@ -129,7 +129,8 @@ def test_no_list_breaks_an_id_or_a_line(full: Desk) -> None:
     wanted[("events", "show", event["uuid"])] = {event["uuid"], event["type"]}
     wanted[("held", "show", "1")] = ids(full("held", "show", "1", "--json").json(), ("id", "class"))
     wanted[("dead", "show", person)] = {person}
-    wanted[("policy", "check")] = {"[protect]"}
+    wanted[("policy", "check")] = {"[[local_group]]"}
+    wanted[("doctor",)] = {"HOOKS_SCIM_KEY:", CONFLUENCE}
     for more in ([], ["--live"]):
         told = full("explain", colleague, *more, "--json").json()
         found = ids(told["now"]["places"], ("account", "scim_id"))
