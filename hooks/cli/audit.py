@@ -42,7 +42,8 @@ Apply = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="With --apply: say whom, and order none.")]
 Kinds = Annotated[
-    list[Kind] | None, typer.Option("--kind", help="Only lines of this kind; may be repeated.")
+    list[Kind] | None,
+    typer.Option("--kind", metavar="KIND", help=f"Only {', '.join(Kind)}; may be repeated."),
 ]
 Csv = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Write every line there as CSV.")

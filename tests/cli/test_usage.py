@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
+import hooks
 from hooks import cli
 from hooks.settings import Role, load
 from tests.cli.conftest import Desk
+
+ROOT = Path(hooks.__path__[0]).parent
+
+
+def _command(path: list[str]) -> Any:
+    found: Any = typer.main.get_command(cli.app)
+    for name in path:
+        found = found.commands[name]
+    return found
 
 
 def _commands() -> Iterator[list[str]]:
@@ -25,15 +37,70 @@ def _commands() -> Iterator[list[str]]:
     yield from below(typer.main.get_command(cli.app), [])
 
 
+#: What a row of help begins with: a flag, or the name of an argument or a command.
+_ROW = re.compile(r"  (\S.*?)(?:  +(\S.*))?")
+_WORD = re.compile(r"[\w-]+")
+
+
+def _help(path: list[str]) -> str:
+    """As a terminal of 80 columns shows it."""
+    environ = os.environ | {"COLUMNS": "80", "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, "-m", "hooks", *path, "--help"], capture_output=True, env=environ,
+        check=False, text=True,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
+
+
+def _rows(shown: str, heading: str) -> dict[str, str]:
+    """The rows below a heading: what each is about, and its words, however many lines they take."""
+    found: dict[str, str] = {}
+    last = ""
+    for line in shown.partition(f"\n{heading}:\n")[2].split("\n\n")[0].splitlines():
+        row = _ROW.fullmatch(line)
+        if row and not line.startswith("   "):
+            last = row[1]
+            found[last] = row[2] or ""
+        else:
+            found[last] = f"{found[last]} {line.strip()}".strip()
+    return found
+
+
 @pytest.mark.parametrize("path", list(_commands()), ids=" ".join)
 def test_help_is_readable_at_80_columns(
-    path: list[str], capsys: pytest.CaptureFixture[str]
+    path: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert cli.main([*path, "--help"]) == 0
     out = capsys.readouterr().out
     assert out.casefold().startswith("usage: hooks")
     assert max(map(len, out.splitlines())) <= 80
     assert "..." not in out.partition("Commands:")[2]  # no sentence is cut
+    if path == ["serve"]:
+        return  # argparse's own, below
+    command = _command(path)
+    for each in command.params:
+        heading, flags = "Options", [*each.opts, *each.secondary_opts]
+        if each.param_type_name == "argument":
+            heading, flags = "Arguments", [each.metavar or each.name.upper()]
+        rows = _rows(out, heading)
+        # Whole, and in one row with its words: a flag that is broken cannot be copied.
+        (words,) = [said for row, said in rows.items() if set(flags) <= set(_WORD.findall(row))]
+        assert words.strip(), f"{flags} without words"
+    known = getattr(command, "commands", {})
+    assert all(_rows(out, "Commands").get(name, "").strip() for name in known), "without words"
+    for name in known:
+        assert any(line.startswith(f"  {name} ") for line in out.splitlines())
+
+
+def test_help_in_a_terminal_of_80_columns_is_the_same() -> None:
+    for path in (["doctor"], ["steps", "verify"], ["serve"]):
+        out = _help(path)
+        assert max(map(len, out.splitlines())) <= 80
+        for line in out.splitlines():
+            if line.startswith("  -"):
+                assert re.match(r"--?[a-z][a-z-]*\b", line.strip()), line
 
 
 @pytest.mark.parametrize(
