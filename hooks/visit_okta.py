@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hooks.core import checkup_okta, checkup_people
-from hooks.core.errors import CredentialError
+from hooks.core.errors import CredentialError, HooksError, PermanentError
 from hooks.core.finding import Finding
 from hooks.core.reading import OktaGroup
 from hooks.probe import or_why, tried
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hooks.core.checkup_people import People
     from hooks.core.ids import OktaAppId, OktaGroupId
     from hooks.core.reading import PushMapping
-    from hooks.core.registration import EventHook, Wanted
+    from hooks.core.registration import Wanted
     from hooks.gateways.okta import Okta
     from hooks.gateways.okta_review import OktaReview
 
@@ -51,12 +51,13 @@ class App:
 
 async def hook(reviews: Sequence[OktaReview], wanted: Wanted) -> list[Finding]:
     """The event hook, through the first door by which hooks may be read."""
-    hooks: Sequence[EventHook] | str = "no credential for it is given here"
+    why, refused = "no credential for it is given here", True
     for each in reviews:
-        hooks = await or_why(each.hooks())
-        if not isinstance(hooks, str):
-            break
-    return list(checkup_okta.of_hooks(hooks, wanted))
+        hooks = await tried(each.hooks())
+        if not isinstance(hooks, HooksError):
+            return list(checkup_okta.of_hooks(hooks, wanted))
+        why, refused = str(hooks), isinstance(hooks, PermanentError)
+    return [checkup_okta.hooks_unread(why, refused=refused)]
 
 
 async def granted(reviews: Mapping[str, OktaReview]) -> list[Finding]:

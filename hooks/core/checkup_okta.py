@@ -37,6 +37,7 @@ SWITCHED = "application.lifecycle.update"
 #: What the System Log is asked for. Source: Okta event type catalogue.
 SIGNS = (FAILED_DELIVERY, LEFT_OUT, TAKES_ITSELF)
 
+_HOOK = "event hook"
 _REGISTER = "hooks register makes one; or by hand, as the README says"
 _MEND = "with hooks serve running: hooks register"
 _SCOPES = "Okta's Admin Console, Applications, the service app, Okta API Scopes"
@@ -59,13 +60,15 @@ class Signs:
 # -- the hook ----------------------------------------------------------------------------------
 
 
-def of_hooks(hooks: Sequence[EventHook] | str, wanted: Wanted) -> Iterator[Finding]:
+def hooks_unread(why: str, *, refused: bool) -> Finding:
+    """Nothing is known of the hook; ``refused``: for want of a right, which may be granted."""
+    remedy = "grant the service app okta.eventHooks.read, or give HOOKS_OKTA_ADMIN_* here"
+    return Finding(Verdict.UNCHECKED, _HOOK, why, remedy if refused else "")
+
+
+def of_hooks(hooks: Sequence[EventHook], wanted: Wanted) -> Iterator[Finding]:
     """Whether one leads here, receives, and hears what is needed; an empty URL is not known."""
-    place = "event hook"
-    if isinstance(hooks, str):
-        remedy = "grant the service app okta.eventHooks.read, or give HOOKS_OKTA_ADMIN_* here"
-        yield Finding(Verdict.UNCHECKED, place, hooks, remedy)
-        return
+    place = _HOOK
     found = _here(hooks, wanted.url)
     if not found:
         yield _nowhere(place, hooks, wanted.url)

@@ -468,6 +468,9 @@ def test_a_door_that_does_not_open_is_one_line_and_what_lies_behind_is_not_check
     shown = well("doctor")
     assert (shown.code, shown.err) == (1, "")
     assert shown.out.count("\nfail  ") == len(closed.fails)
+    hook = told(found, "unchecked").get("unchecked event hook", "")
+    refused = closed.fault.get("status") == 403
+    assert ("okta.eventHooks.read" in hook) is refused, "a right is granted, and no network"
 
 
 def test_without_secrets_nothing_fails_and_each_is_named(
