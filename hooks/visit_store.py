@@ -92,11 +92,13 @@ def _lost(tx: Tx, sealer: Sealer | None) -> tuple[str, ...]:
 
 
 def _standing(tx: Tx, every: timedelta) -> tuple[str, ...]:
+    """What is alarming, but for the end of keys, which is looked at with each key."""
     found = alarms.found(tx, every=every)
     elsewhere = {
         each.name for each in alarms.standing(tx) if alarm.kind_of(each.name) in alarm.OF_PROCESSES
     }
-    return tuple(sorted({*found, *elsewhere}))
+    named = {*found, *elsewhere}
+    return tuple(sorted(each for each in named if alarm.kind_of(each) is not alarm.Kind.EXPIRY))
 
 
 def _remembered(tx: Tx, names: Iterable[DirectoryName]) -> Remembered:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hooks.core.access import ORGANIZATION_KEY, UNTOLD
+from hooks.core.alarm import WARN_DAYS
 from hooks.core.change import never, shielded
 from hooks.core.finding import Finding, Verdict, some
 from hooks.core.reach import acted_on
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 
 _PROVIDERS = "admin.atlassian.com, Security, Identity providers"
 _ACCESS = "admin.atlassian.com, the product, Product access"
-#: A key whose end is so near wants a new one; regenerating a SCIM key stops Okta until it has it.
-SOON = timedelta(days=30)
+#: A key whose end is so near wants a new one.
+SOON = timedelta(days=WARN_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
