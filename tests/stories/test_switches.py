@@ -200,6 +200,9 @@ LAPSED = Has(
     causes=of("left moved back stays", "record_unread"),
 )
 UNKNOWN = replace(LAPSED, causes=of("left moved back stays", "directory_unknown"))
+EVERYBODY = " ".join(WHO)
+#: Nothing is seen of anybody, and nothing is taken for gone.
+UNSEEN = Has(more=NOTHING, causes=of(EVERYBODY, "user_unread"))
 SYSTEM = {who: {"system-administrators"} for who in WHO}
 SMALL = {"org_page_maximum": 2, "org_limit_over": "clamp"}
 
@@ -448,6 +451,14 @@ ROWS: tuple[Row, ...] = (
     # -- Atlassian SCIM: doors -------------------------------------------------------------------
     Row("scim_rate_limit", (10,)),
     Row("retry_after", ("seconds", "date", "absent"), then=busy("scim")),
+    Row("atlassian_clock", (90.0, -90.0), then=busy("scim")),
+    Row("okta_clock", (90.0, -90.0), then=busy("okta")),
+    Row(
+        "okta_role",
+        ("403", "404"),
+        ends={"403": UNSEEN, "404": replace(UNSEEN, causes=of(EVERYBODY, "app_unread"))},
+        goes_on=("403", "404"),
+    ),
 )
 
 #: Answers of three vendors that cannot meet: each of these is played with those beside it.
@@ -493,6 +504,10 @@ NOT_OURS: Mapping[str, str] = {
     "value_with_display": "no value has a display",
     "value_bare_string": "a value is never a bare string",
     "value_as_object": "values are always a list",
+    "app_features": "only a check reads them",
+    "profile_email_shown": "only a check reads it",
+    "domains": "only a check reads them",
+    "scim_patch_supported": "only a check reads it",
 }
 
 
