@@ -73,6 +73,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         observed                          what was planned and not to be sent
         mappings holds orders             which group is which; what waits for a person; was ordered
         incidents sizes                   one class over its limit; groups before a day of removals
+        excuses                           absences that count for nothing: somebody rejected that
         seals erasure                     which key sealed what; everything of a person
         chain proof heads                 rows that prove themselves; whether all do; old log lines
         line                              who is due, leases and their fences

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hooks.cli.text import Record
+    from hooks.store.database import Tx
     from hooks.wiring import House
 
 held = typer.Typer(
@@ -196,12 +197,19 @@ def reject(
     dry_run: opening.DryRun = False,
     why: Reason = None,
 ) -> None:
-    """Keep the memberships until nothing wants them removed."""
+    """Keep the memberships until nothing wants them removed.
+
+    Nobody held counts as returning when assigned again. With --incident or --class, neither does
+    whoever lost something in it before; that works when nothing waits any more, too.
+    """
     done = _decide(Choice(tuple(ids or ()), user, kind, incident), why, dry_run, yes=False)
     if done is None:
         return
-    print(f"rejected; {counted(done.people)} keep what was held")
-    print("Later looks hold it again; to take the rejection back, approve it.")
+    if done.people:
+        print(f"rejected; {counted(done.people)} keep what was held")
+        print("Later looks hold it again; to take the rejection back, approve it.")
+    if done.excused:
+        print(f"{counted(done.excused)} who lost something before: assigned again, not returning")
     for each in done.incidents:
         if each["done"]:
             lost = counted(int(str(each["done"])))
@@ -211,10 +219,14 @@ def reject(
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """How many people it was about, and the incidents they were held in."""
+    """How many people it was about, and the incidents they were held in.
+
+    ``excused`` counts those besides, who lost something in an incident that is rejected whole.
+    """
 
     people: int
     incidents: Sequence[Record]
+    excused: int = 0
 
 
 #: Holds decided in one transaction; no command holds one over more rows. Design 5.1.
@@ -232,6 +244,8 @@ def _decide(choice: Choice, why: str | None, dry_run: bool, *, yes: bool) -> _De
         for line in by_group(chosen):
             print(line)
         people = counted(len({each["user"] for each in chosen}))
+        if not yes and (lost := opening.ask(lambda tx: choice.lost(tx, chosen))):
+            print(f"  {counted(len(lost))} who lost something before would be excused too")
         print(f"Dry run: {people}, nothing was changed.")
         return None
     reason = opening.reason(why)
@@ -249,5 +263,30 @@ def _decided(house: House, choice: Choice, why: str, *, yes: bool) -> _Decided:
         decide = partial(holds.decide, ids=some, approve=yes, who=opening.who(), why=why)
         people.update(house.database.write_now(decide))
     found = house.database.read_now(lambda tx: all_incidents(tx, every=True))
-    concerned = {each["incident"] for each in chosen}
-    return _Decided(len(people), [each for each in found if each["id"] in concerned])
+    concerned = {each["incident"] for each in chosen} | {choice.incident}
+    excused = _excused(house, choice, chosen, why, yes=yes)
+    return _Decided(len(people), [each for each in found if each["id"] in concerned], excused)
+
+
+def _excused(house: House, choice: Choice, chosen: list[Record], why: str, *, yes: bool) -> int:
+    """Excuse who lost something in an incident that is rejected whole; a yes takes it back."""
+    from hooks.store import excuses
+
+    def some(tx: Tx, incident: int, after: str) -> tuple[str, int]:
+        lost = excuses.lost(tx, incident, after=after)
+        last = lost[-1].user if lost else ""
+        if not yes:
+            return last, len(excuses.excuse(tx, lost, who=opening.who(), why=why))
+        if not excuses.rejected(tx, incident):
+            excuses.blame(tx, lost)
+        return last, 0
+
+    number = 0
+    for incident in choice.whole(chosen, yes=yes):
+        last = ""
+        while True:
+            last, more = house.database.write_now(partial(some, incident=incident, after=last))
+            number += more
+            if not last:
+                break
+    return number

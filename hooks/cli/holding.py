@@ -46,7 +46,7 @@ class Choice:
         """Those it can be decided about. Only naming a hold takes back what was decided."""
         if not self.ids:
             found = [each for each in self.holds(tx) if each["state"] == "waiting"]
-            if not found:
+            if not found and (yes or not self.lost(tx, [])):
                 told = " ".join(f"{name} {value}" for name, value in self.given.items())
                 what = told.replace("brake_class", "class")
                 raise FailedError(f"held: nothing of {what} waits; see: hooks held")
@@ -60,6 +60,25 @@ class Choice:
                 f"held: {named} cannot be {verb}; nothing was changed; see: hooks held"
             )
         return [open_[each] for each in sorted(set(self.ids))]
+
+    def whole(self, chosen: Iterable[Record], *, yes: bool) -> list[int]:
+        """The incidents meant as a whole; for a yes those in which it takes something back."""
+        given = {self.incident} if self.incident else set()
+        if self.kind or yes:
+            given |= {int(str(each["incident"])) for each in chosen if each["incident"]}
+        return sorted(each for each in given if each)
+
+    def lost(self, tx: Tx, chosen: Iterable[Record]) -> set[str]:
+        """Who lost something in incidents that are rejected whole, and is not excused yet."""
+        from hooks.store import excuses
+
+        found: set[str] = set()
+        for incident in self.whole(chosen, yes=False):
+            after = ""
+            while some := excuses.lost(tx, incident, after=after):
+                after = some[-1].user
+                found |= set(excuses.excusable(tx, some))
+        return found
 
 
 def all_incidents(tx: Tx, *, every: bool) -> list[Record]:

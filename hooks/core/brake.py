@@ -26,6 +26,8 @@ DAY = timedelta(days=1)
 MOST_STEPS = 100
 #: Members from which on a group has a share that is limited.
 CROWD = 10
+#: Reasons that come of an absence, which a rejection undoes.
+ABSENCES = frozenset({Reason.LEFT, Reason.UNASSIGNED, Reason.SUSPENDED, Reason.RETURNED})
 
 _SHARE = "share"
 _STEPS = "steps"

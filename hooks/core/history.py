@@ -77,14 +77,14 @@ class LogFacts:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A time in which no assignment gave access; ``left`` if a deactivation lies inside.
+    """A time in which no assignment gave access; ``left`` is the last deactivation inside.
 
     ``ended`` is ``None`` while the log does not show the end.
     """
 
     began: datetime
     ended: datetime | None
-    left: bool
+    left: datetime | None
 
 
 def absences(facts: LogFacts, apps: frozenset[OktaAppId]) -> tuple[Absence, ...]:
@@ -100,7 +100,7 @@ def absences(facts: LogFacts, apps: frozenset[OktaAppId]) -> tuple[Absence, ...]
     assigned = {app: what is Logged.UNASSIGNED for app, what in first.items()}
     silent = bool(apps - assigned.keys())
     been = silent or any(assigned.values())
-    active, began, left = True, None, False
+    active, began, left = True, None, None
     found: list[Absence] = []
     for each in lines:
         if each.app:
@@ -110,10 +110,10 @@ def absences(facts: LogFacts, apps: frozenset[OktaAppId]) -> tuple[Absence, ...]
         here = active and (silent or any(assigned.values()))
         if here and began:
             found.append(Absence(began, each.at, left))
-            began, left = None, False
+            began, left = None, None
         elif not here and been:
             began = began or each.at
-            left = left or not active
+            left = each.at if each.what is Logged.DEACTIVATED else left
         been = been or here
     if began:
         found.append(Absence(began, None, left))

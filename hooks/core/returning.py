@@ -155,8 +155,9 @@ def _told(
 
 
 def _excused(absence: Absence, memory: Memory) -> bool:
-    """An operator rejected what followed from it. Design 3.6."""
-    return memory.excused is not None and absence.began <= memory.excused
+    """An operator rejected what followed from it, and they did not leave after that. Design 3.6."""
+    since = max(absence.began, absence.left or absence.began)
+    return memory.excused is not None and since <= memory.excused
 
 
 def _counts(absence: Absence, memory: Memory, since: datetime | None) -> bool:

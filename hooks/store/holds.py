@@ -13,8 +13,7 @@ from sqlalchemy import distinct, func, select, update
 
 from hooks.core import brake
 from hooks.core.brake import Held
-from hooks.core.plan import Reason
-from hooks.store import incidents, line, orders, people, sizes
+from hooks.store import excuses, incidents, line, orders, sizes
 from hooks.store.tables import Brake, Hold, Step
 
 if TYPE_CHECKING:
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 _step = Step.__table__  # type: ignore[attr-defined]
 _hold = Hold.__table__  # type: ignore[attr-defined]
 _brake = Brake.__table__  # type: ignore[attr-defined]
-
-#: Reasons that come of an absence, which a rejection undoes.
-_ABSENCES = frozenset({Reason.LEFT, Reason.UNASSIGNED, Reason.SUSPENDED, Reason.RETURNED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +246,7 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
     for row in sorted(rows, key=lambda row: int(row.id)):
         orders.record(tx, "approve" if approve else "reject", str(row.id), who=who, why=why)
         if _absent(row):
-            people.excuse(tx, row.user, row.directory, excused=not approve)
+            excuses.person(tx, row.user, row.directory, excused=not approve)
     if approve:
         incidents.again(tx, {row.incident for row in rows if row.incident is not None})
     else:
@@ -260,7 +256,7 @@ def decide(tx: Tx, ids: Sequence[int], *, approve: bool, who: str, why: str) -> 
 
 def _absent(row: Row[Any]) -> bool:
     """Whether an absence is why these removals were wanted; older rows say it by their class."""
-    return not _ABSENCES.isdisjoint(_reasons(row.steps) or {row.brake_class.split("/")[1]})
+    return not brake.ABSENCES.isdisjoint(_reasons(row.steps) or {row.brake_class.split("/")[1]})
 
 
 def by_class(tx: Tx) -> dict[str, int]:

@@ -34,14 +34,17 @@ _UNDECIDED = (Held.WAITING, Held.APPROVED)
 def join(tx: Tx, brake_class: str, window: timedelta) -> int:
     """The open incident of a class, or a new one; the class is locked.
 
-    A new one began with the first of the removals that were counted over this ``window``.
+    A new one began with the first of the removals that were counted over this ``window``, and
+    not before the last one was over: what was done in that, somebody decided about.
     """
     query = select(_incident.c.id).where(_open(brake_class)).order_by(_incident.c.id).limit(1)
     known = tx.execute(query).scalar_one_or_none()
     if known is not None:
         return int(known)
     start = tx.now - round(window.total_seconds() * 1_000_000)
-    counted = and_(*_counted(brake_class), _step.c.at > start)
+    past = select(func.max(_incident.c.over)).where(_incident.c.brake_class == brake_class)
+    over = tx.execute(past).scalar_one() or 0
+    counted = and_(*_counted(brake_class), _step.c.at > max(start, over))
     first = tx.execute(select(func.min(_step.c.at)).where(counted)).scalar_one_or_none()
     row = {"brake_class": brake_class, "since": first or tx.now, "at": tx.now}
     made = tx.execute(_incident.insert().values(**row).returning(_incident.c.id))

@@ -15,7 +15,7 @@ from sqlalchemy import case, func, select, update
 from hooks.clock import moment
 from hooks.core.errors import UnsealedError
 from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimUserId, Uuid
-from hooks.core.membership import ORGANIZATION, Standing
+from hooks.core.membership import Standing
 from hooks.core.memory import Memory
 from hooks.core.reading import Account
 from hooks.store import refusals
@@ -144,16 +144,6 @@ def remember(
     for each in looks:
         _upsert_tie(tx, user, each, sealer)
         refusals.keep(tx, user, each.directory, each.refusals)
-
-
-def excuse(tx: Tx, user: str, directory: str, *, excused: bool) -> None:
-    """Let absences that began before now have no consequence, there and locally; or again one."""
-    places = [directory, ORGANIZATION]
-    tx.execute(
-        update(_tie)
-        .where(_tie.c.user == user, _tie.c.directory.in_(places))
-        .values(excused=tx.now if excused else None)
-    )
 
 
 def census(

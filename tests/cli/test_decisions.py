@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hooks.sandbox.story import CONFLUENCE, PERSON
-from hooks.store.tables import Order
+from hooks.store.tables import Order, Tie
 from tests.cli.conftest import Desk
 
 OTHER = "other@somedomain.example"
@@ -138,6 +138,58 @@ def test_one_command_approves_all_of_an_incident_a_class_or_a_person(
     assert held("held", "incidents", "--json").json() == []
     [over] = held("held", "incidents", "--all", "--json").json()
     assert (over["state"], over["done"]) == ("over", 2)
+
+
+def excused(held: Desk) -> list[str]:
+    return [ref for kind, ref, _ in orders(held) if kind == "excuse"]
+
+
+@pytest.mark.parametrize("chosen", ALL_OF[:2], ids=" ".join)
+def test_rejecting_a_whole_incident_excuses_who_lost_something_before(
+    held: Desk, chosen: list[str]
+) -> None:
+    first = held.story.world.user(PERSON).id
+    dry = held("held", "reject", *chosen, "--dry-run")
+    assert "1 person who lost something before would be excused too" in dry.out
+    assert excused(held) == []
+    ran = held("held", "reject", *chosen, "--reason", "a mistake in HR")
+    assert "1 person who lost something before: assigned again, not returning" in ran.out
+    assert excused(held) == [first]
+    assert "excuse, by" in held("explain", first).out
+    before = held.dump()
+    again = held("held", "reject", *chosen, "--reason", "a mistake in HR")
+    assert (again.code, held.dump()) == (1, before)
+
+
+def test_an_incident_without_anybody_waiting_can_be_rejected_for_who_lost_something(
+    held: Desk,
+) -> None:
+    """Say because the mistake was taken back before anybody decided."""
+    held.story.world.add_to_group(OTHER, CONFLUENCE)
+    assert held("look", OTHER).code == 0
+    assert held("held", "--json").json() == []
+    ran = held("held", "reject", "--incident", "1", "--reason", "a mistake in HR")
+    assert ran.code == 0
+    assert excused(held) == [held.story.world.user(PERSON).id]
+
+
+@pytest.mark.parametrize("chosen", [["1"], ["--user", "them"]], ids=" ".join)
+def test_rejecting_one_hold_excuses_nobody_else(held: Desk, chosen: list[str]) -> None:
+    assert held("held", "reject", *named(held, chosen), "--reason", "a mistake in HR").code == 0
+    assert excused(held) == []
+
+
+def test_an_approval_after_all_takes_every_excuse_of_the_incident_back(held: Desk) -> None:
+    def left() -> set[object]:
+        table = Tie.__table__  # type: ignore[attr-defined]
+        return held.read(  # type: ignore[no-any-return]
+            lambda tx: {row.user for row in tx.execute(table.select()) if row.excused}
+        )
+
+    assert held("held", "reject", "--incident", "1", "--reason", "a mistake in HR").code == 0
+    assert left() == {held.story.world.user(each).id for each in (PERSON, OTHER)}
+    assert held("held", "approve", "1", "--reason", "no mistake").code == 0
+    assert left() == set()
 
 
 @pytest.mark.parametrize("chosen", ALL_OF, ids=" ".join)

@@ -34,8 +34,10 @@ def facts(*lines: Line) -> LogFacts:
     return LogFacts.of(found)
 
 
-def away(began: int, ended: int | None, *, left: bool = False) -> Absence:
-    return Absence(at(began), None if ended is None else at(ended), left)
+def away(began: int, ended: int | None, *, left: int | None = None) -> Absence:
+    return Absence(
+        at(began), None if ended is None else at(ended), None if left is None else at(left)
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,21 +49,21 @@ def away(began: int, ended: int | None, *, left: bool = False) -> Absence:
         pytest.param([(0, "unassigned"), (5, "assigned")], [away(0, 5)], id="there and back"),
         pytest.param([(0, "unassigned")], [away(0, None)], id="no end is shown"),
         pytest.param(
-            [(0, "deactivated"), (5, "activated")], [away(0, 5, left=True)], id="deactivated"
+            [(0, "deactivated"), (5, "activated")], [away(0, 5, left=0)], id="deactivated"
         ),
         pytest.param(
             [(0, "unassigned"), (1, "deactivated"), (5, "activated"), (6, "assigned")],
-            [away(0, 6, left=True)],
+            [away(0, 6, left=1)],
             id="a deactivation inside",
         ),
         pytest.param(
             [(0, "deactivated"), (1, "unassigned"), (5, "activated"), (6, "assigned")],
-            [away(0, 6, left=True)],
+            [away(0, 6, left=0)],
             id="a deactivation takes the assignment with it",
         ),
         pytest.param(
             [(0, "deactivated"), (1, "unassigned"), (5, "activated")],
-            [away(0, None, left=True)],
+            [away(0, None, left=0)],
             id="active again, not assigned yet",
         ),
         pytest.param(
@@ -71,7 +73,7 @@ def away(began: int, ended: int | None, *, left: bool = False) -> Absence:
         ),
         pytest.param(
             [(0, "deactivated"), (5, "activated"), (7, "unassigned"), (9, "assigned")],
-            [away(0, 5, left=True), away(7, 9)],
+            [away(0, 5, left=0), away(7, 9)],
             id="the second has no deactivation inside",
         ),
         pytest.param(
@@ -112,7 +114,7 @@ def test_absences_from_one_app(lines: list[Line], expected: list[Absence]) -> No
         pytest.param([(0, "unassigned")], [], id="still in the app the log is silent about"),
         pytest.param(
             [(0, "deactivated"), (5, "activated")],
-            [away(0, 5, left=True)],
+            [away(0, 5, left=0)],
             id="a deactivation takes every app",
         ),
         pytest.param(
@@ -139,7 +141,7 @@ def test_absences_from_one_app(lines: list[Line], expected: list[Absence]) -> No
         pytest.param(
             [(0, "unassigned"), (1, "unassigned", OTHER), (2, "deactivated"), (3, "activated"),
              (5, "assigned", OTHER), (6, "assigned")],
-            [away(1, 5, left=True)],
+            [away(1, 5, left=2)],
             id="the first assignment ends it",
         ),
     ],
@@ -201,8 +203,8 @@ def test_absences_are_apart_in_order_and_begin_with_a_line_that_takes(
         assert before.began <= before.ended < after.began
     deactivated = [each.at for each in mine if each.what is Logged.DEACTIVATED]
     for each in found:
-        inside = any(each.began <= at <= (each.ended or at) for at in deactivated)
-        assert inside or not each.left
+        inside = [at for at in deactivated if each.began <= at <= (each.ended or at)]
+        assert each.left is None or each.left in inside
 
 
 @FEW

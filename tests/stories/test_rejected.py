@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hooks.store import excuses, incidents
 from tests.running import Running
 from tests.stories.company import STAFF, Company
 from tests.stories.test_brake import decide
@@ -114,3 +115,162 @@ async def test_an_approval_after_all_takes_the_rejection_back(
         company.world.local_add(JIRA, last)
         await back(run, company, people, left=False)
         assert has(company, last) == ({"red", "green"}, set())
+
+
+# -- who lost everything before the rest was held ----------------------------------------------
+
+
+async def excuse(run: Running, number: int = 1) -> list[str]:
+    """Reject an incident whole, after its holds: as one command does."""
+    return await run.house.database.write(
+        lambda tx: excuses.excuse(tx, excuses.lost(tx, number), who="operator", why="a test")
+    )
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["unassigned", "deactivated"])
+async def test_with_the_incident_those_stripped_before_are_as_if_never_away(
+    company: Company, people: list[str], database_url: str, tmp_path: Path, *, left: bool
+) -> None:
+    """What an admin gives them while they are away stays theirs, too."""
+    first, last = people
+    async with company.service(database_url, tmp_path, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=left)
+        await decide(run, last, approve=False)
+        assert await excuse(run) == [run.id(first)]
+        assert await excuse(run) == [], "a second time changes nothing"
+        assert has(company, first) == (set(), set()), "they are still away"
+        run.time.push(LONG)
+        company.world.local_add(JIRA, first)  # by hand, before they are assigned again
+        await back(run, company, people, left=left)
+        assert [has(company, each) for each in people] == [EVERYTHING, EVERYTHING]
+        steps = await run.steps(first)
+        assert {reason for _, _, reason, _ in steps if reason == "returned"} == set()
+        assert await run.holds() == []
+        assert await run.dead() == []
+
+
+async def test_what_was_taken_by_a_rejected_mistake_is_given_back_however_long_it_lasted(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=False)
+        await decide(run, people[-1], approve=False)
+        await excuse(run)
+        run.time.push(LONG)
+        await back(run, company, people, left=False)
+        assert [has(company, each) for each in people] == [EVERYTHING, EVERYTHING]
+
+
+async def test_rejected_after_they_are_back_nobody_is_stripped_any_more(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    """Nothing waits then; what an admin gives them by hand stays at once."""
+    first = people[0]
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=False)
+        run.time.push(LONG)
+        for login in people:
+            company.world.add_to_group(login, STAFF)
+        await run.settle(timedelta(seconds=20))
+        assert run.id(first) in await excuse(run)
+        company.world.local_add(JIRA, first)
+        await run.settle(LONG)
+        assert has(company, first) == EVERYTHING
+
+
+async def test_who_really_left_meanwhile_is_not_excused(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    """Stripped with the mistaken, and deactivated before anybody rejected it."""
+    first = people[0]
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=False)
+        company.world.deactivate(first)
+        await run.settle(timedelta(minutes=2))
+        await decide(run, people[-1], approve=False)
+        assert await excuse(run) == []
+        run.time.push(LONG)
+        company.world.local_add(JIRA, first)  # while they are away
+        company.world.activate(first)
+        await back(run, company, people, left=False)
+        assert has(company, first) == ({"red", "green"}, set())
+        assert has(company, people[-1]) == EVERYTHING
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["seen", "only in the log"])
+async def test_who_leaves_after_being_excused_is_returning_when_back(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path, *, seen: bool
+) -> None:
+    first = people[0]
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=False)
+        await decide(run, people[-1], approve=False)
+        await excuse(run)
+        run.time.push(LONG)
+        company.world.deactivate(first)
+        if seen:
+            await run.settle(timedelta(minutes=2))
+        run.time.push(LONG)
+        company.world.local_add(JIRA, first)
+        company.world.activate(first)
+        await back(run, company, people, left=False)
+        assert has(company, first) == ({"red", "green"}, set())
+
+
+async def test_a_later_absence_of_who_was_stripped_counts(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    """Though somebody rejects the old incident a second time while they are away again."""
+    first = people[0]
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=False)
+        await decide(run, people[-1], approve=False)
+        await excuse(run)
+        run.time.push(LONG)
+        await back(run, company, people, left=False)
+        run.time.push(timedelta(days=2))
+        company.world.remove_from_group(first, STAFF)
+        await run.settle(LONG)
+        assert has(company, first) == (set(), set())
+        assert await excuse(run) == []
+        run.time.push(LONG)
+        company.world.add_to_group(first, STAFF)
+        await run.settle(LONG)
+        assert has(company, first) == ({"red", "green"}, set())
+
+
+async def test_whose_removal_was_approved_is_not_excused_with_the_rest(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    people.append(with_jira(company, company.hire("third", "red", "green")))
+    _, approved, last = people
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
+        for login in people:
+            company.world.remove_from_group(login, STAFF)
+            await run.settle(timedelta(minutes=2))
+        await decide(run, approved, approve=True)
+        await decide(run, last, approve=False)
+        assert run.id(approved) not in await excuse(run)
+        run.time.push(LONG)
+        await back(run, company, people, left=False)
+        assert [has(company, each) for each in people] == [
+            EVERYTHING, ({"red", "green"}, set()), EVERYTHING
+        ]  # fmt: skip
+
+
+async def test_what_one_incident_did_does_not_belong_to_the_next(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    """Who was let go by a yes an hour ago is not excused by the no to another mistake."""
+    people.append(with_jira(company, company.hire("third", "red", "green")))
+    _, approved, last = people
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
+        for login in people[:2]:
+            company.world.remove_from_group(login, STAFF)
+            await run.settle(timedelta(minutes=2))
+        await decide(run, approved, approve=True)
+        company.world.remove_from_group(last, STAFF)
+        await run.settle(timedelta(minutes=2))
+        await decide(run, last, approve=False)
+        assert len(await run.house.database.read(lambda tx: incidents.listed(tx, every=True))) == 2
+        assert await excuse(run, 2) == []
