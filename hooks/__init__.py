@@ -61,7 +61,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         together                          reads several people need at once
         transport                         one door out, every failure an error of ours
         wire answers urls                 one exchange; what it says beside its content; safe paths
-        pace visits rate                  lanes, budgets; who may spend them; what headers say
+        pace visits rate slots            budgets; who may spend them; what headers say; lanes
         credential breaker                the proof; when to stop using it
         place outcome                     what may not be there; how calls end, counted
     store/                                what we remember

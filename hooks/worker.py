@@ -247,7 +247,7 @@ class Worker:
     async def _user(self, tenure: _Tenure) -> dict[str, object]:
         held = tenure.lease
         since = min((each.published for each in held.claims), default=self.clock.now())
-        with visiting(held.subject, since):
+        with visiting(held.subject, since, _reason(held)):
             look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
         if look.head == chain.UNPROVED:
             log.error("chain_unproved", subject=held.subject)
@@ -283,6 +283,12 @@ class Worker:
 
 #: A fault of ours that does not go away in so many attempts needs a person.
 _MOST_FAULTS = 8
+
+
+def _reason(held: Lease) -> str:
+    """What the newest event of a lease says has happened; empty without one."""
+    newest = max(held.claims, key=lambda each: each.published, default=None)
+    return f"{newest.claim} {newest.about}" if newest else ""
 
 
 def _told(look: Look) -> dict[str, object]:

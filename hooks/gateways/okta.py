@@ -101,7 +101,7 @@ class Okta:
             vendor="okta",
             origin=org_url,
             client=client,
-            pace=Pace("okta", clock, most=AT_ONCE, own_share=OWN_SHARE),
+            pace=Pace("okta", clock, most=AT_ONCE, own_share=OWN_SHARE, vital=True),
             breaker=Breaker("okta", clock),
             credential=credential,
             probes=tuple(_path("apps", OktaAppId(app)) for app in apps),

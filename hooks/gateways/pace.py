@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -21,10 +20,11 @@ from typing import TYPE_CHECKING, Any
 from hooks import figures
 from hooks.core.errors import RateLimitedError
 from hooks.gateways.rate import Rate, rate_of
+from hooks.gateways.slots import Slots
 from hooks.gateways.visits import Short, Visitor, Visits, visitor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from hooks.clock import Clock
 
@@ -34,6 +34,8 @@ PATIENCE = timedelta(seconds=1)
 QUEUE = timedelta(seconds=10)
 #: A wait a vendor asks for is believed up to here, so that a bad header parks nobody for a year.
 LONGEST = timedelta(hours=1)
+#: Looks after which what one of them costs is believed.
+_ENOUGH = 10
 _TOO_MANY_REQUESTS, _VENDORS_FAULT = 429, 500
 
 
@@ -63,6 +65,8 @@ class _Window:
     used: int = 0
     busy: int = 0
     blocked: datetime | None = None
+    price: float = 0.0
+    ended: int = 0
 
 
 @dataclass(slots=True)
@@ -79,49 +83,6 @@ class Turn:
         return self.pace._learn(self, status, headers)  # noqa: SLF001  # one thing in two classes
 
 
-@dataclass(slots=True)
-class _Slots:
-    """How many calls at once. ``limit`` shrinks when the vendor objects, and grows back."""
-
-    most: int
-    limit: int
-    keep: int
-    busy: int = 0
-    waiting: dict[Lane, deque[asyncio.Future[None]]] = field(
-        default_factory=lambda: {Lane.URGENT: deque(), Lane.BULK: deque()}
-    )
-
-    def free(self, wanted: Lane) -> bool:
-        limit = self.limit if wanted is Lane.URGENT else max(1, self.limit - self.keep)
-        return self.busy < limit
-
-    async def enter(self, wanted: Lane) -> None:
-        if self.free(wanted) and not self.waiting[Lane.URGENT]:
-            self.busy += 1
-            return
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting[wanted].append(ready)
-        try:
-            await ready
-        except asyncio.CancelledError:
-            if ready.done() and not ready.cancelled():
-                self.leave()  # the slot was given in the same breath
-            raise
-
-    def leave(self) -> None:
-        self.busy -= 1
-        self.admit()
-
-    def admit(self) -> None:
-        for wanted in Lane:
-            queue = self.waiting[wanted]
-            while queue and self.free(wanted):
-                ready = queue.popleft()
-                if not ready.done():
-                    self.busy += 1
-                    ready.set_result(None)
-
-
 class Pace:
     """The budget of one credential, learnt from the vendor's answers."""
 
@@ -133,17 +94,20 @@ class Pace:
         most: int = 30,
         own_share: float = 1.0,
         reserve: float = 0.25,
+        vital: bool = False,
     ) -> None:
         """At most ``most`` calls at once, and ``own_share`` of what the vendor's window allows.
 
-        Of both, bulk work leaves ``reserve`` (a share, 0 to 1) for urgent work.
+        Of both, bulk work leaves ``reserve`` (a share, 0 to 1) for urgent work. ``vital``: a look
+        that this vendor does not let in spends nothing of the others' budgets either.
         """
         self.name = name
         self.skew: timedelta | None = None
+        self._vital = vital
         self._clock = clock
         self._own_share = own_share
         self._reserve = reserve
-        self._slots = _Slots(most=most, limit=most, keep=math.ceil(most * reserve))
+        self._slots = Slots(most=most, limit=most, keep=math.ceil(most * reserve))
         self._visits = Visits()
         self._windows: dict[str, _Window] = {}
         self._blocked: datetime | None = None
@@ -166,7 +130,7 @@ class Pace:
             raise self._turned_away(wanted, until)
         try:
             async with asyncio.timeout(self._patience(who).total_seconds()):
-                await self._slots.enter(wanted)
+                await self._slots.enter(urgent=wanted is Lane.URGENT)
         except TimeoutError as error:
             raise self._turned_away(wanted, self._clock.now() + PATIENCE) from error
         try:
@@ -190,7 +154,7 @@ class Pace:
         return {
             "in_flight": self._slots.busy,
             "at_once": self._slots.limit,
-            "waiting": {each.value: len(self._slots.waiting[each]) for each in Lane},
+            "waiting": {each.value: len(self._slots.waiting[each is Lane.URGENT]) for each in Lane},
             "looks": self._visits.snapshot(),
             "blocked_until": self._blocked,
             "buckets": {
@@ -216,15 +180,16 @@ class Pace:
 
     def _turned_away(self, wanted: Lane, until: datetime) -> RateLimitedError:
         """What to raise; the look this call is part of is noted."""
-        if who := _visitor():
+        if (who := _visitor()) and who.vain is None:
             self._visits.turn_away(who, until, self._clock.now(), bulk=wanted is Lane.BULK)
+            who.vain = until if self._vital and not self._visits.inside(who) else None
         return RateLimitedError(f"{self.name} budget is spent", retry_at=until)
 
     def _wait(self, bucket: str, wanted: Lane) -> datetime | None:
         """Until when no more call may be made; ``None`` if one may be made now."""
         now = self._clock.now()
         window, who, bulk = self._window(bucket), _visitor(), wanted is Lane.BULK
-        away = self._visits.away(who, now) if who else None
+        away = who.vain or self._visits.away(who, now) if who else None
         if away is not None:
             return away
         for blocked in (self._blocked, window.blocked):
@@ -240,15 +205,29 @@ class Pace:
             short = self._visits.lacks(
                 who, bucket, left, floor=floor, now=now, ends=ends, bulk=bulk
             )
-        match short:
-            case None:
-                return None
-            case Short.TURN:
-                return self._later(now, self._step(bucket), now, bulk=bulk)
-            case Short.WINDOW if window.reset is not None:
-                return self._later(window.reset, self._step(bucket), now, bulk=bulk)
-            case _:
-                return self._later(now + PATIENCE, PATIENCE, now, bulk=bulk)
+        return None if short is None else self._until(short, bucket, now, bulk=bulk)
+
+    def _until(self, short: Short, bucket: str, now: datetime, *, bulk: bool) -> datetime:
+        """When to come back for a call that cannot be made now."""
+        reset = self._window(bucket).reset if short is Short.WINDOW else None
+        spent = [at for at in (reset, *self._spent(now, bulk=bulk)) if at]
+        if spent or short is Short.TURN:
+            return self._later(max(spent, default=now), self._step(bucket), now, bulk=bulk)
+        return self._later(now + PATIENCE, PATIENCE, now, bulk=bulk)
+
+    def _spent(self, now: datetime, *, bulk: bool) -> Iterator[datetime | None]:
+        """Resets of windows that have nothing left and that a look not in yet would need too.
+
+        Or it would come back in a moment, and again, and end each time at the same call.
+        """
+        who = _visitor()
+        if who is None or self._visits.inside(who):
+            return
+        kept = self._own_share * self._reserve if self._visits.rank(who, bulk=bulk) else 0
+        for bucket, window in self._windows.items():
+            left = self._left(window, now) if self._visits.needed(bucket) else None
+            if left is not None and left <= kept * (window.limit or 0):
+                yield window.reset
 
     def _left(self, window: _Window, now: datetime) -> float | None:
         """Calls left for us in the window; ``None`` if nothing is known of it."""
@@ -264,11 +243,15 @@ class Pace:
         return left
 
     def _step(self, bucket: str) -> timedelta:
-        """The time in which the window lets one look through, where that is known."""
-        window = self._window(bucket)
-        if window.limit is None:
+        """The time in which the windows let one look through, where that is known."""
+        if self._window(bucket).limit is None:
             return PATIENCE
-        return window.length * (self._visits.usual(bucket) / (window.limit * self._own_share))
+        return max(
+            window.length
+            * (max(self._visits.usual(each), window.price) / (window.limit * self._own_share))
+            for each, window in self._windows.items()
+            if window.limit is not None and (each == bucket or self._visits.needed(each))
+        )
 
     def _later(self, base: datetime, step: timedelta, now: datetime, *, bulk: bool) -> datetime:
         """When to come back: whoever is looked at in the order in which they came."""
@@ -287,9 +270,7 @@ class Pace:
             return self._refused(turn, rate, now)
         if turn.epoch == self._epoch and status < _VENDORS_FAULT:
             self._strikes = 0
-            if self._slots.limit < self._slots.most:
-                self._slots.limit += 1
-                self._slots.admit()
+            self._slots.grow()
         return _believed(rate.retry, now)
 
     def _note(self, bucket: str, rate: Rate, now: datetime) -> None:
@@ -303,8 +284,11 @@ class Pace:
         if new:
             window.used = 1 + others
             window.remaining = rate.remaining - others
+            window.ended = self._visits.ended
         else:
             window.remaining = min(window.remaining, rate.remaining)
+        if (looks := self._visits.ended - window.ended) >= _ENOUGH:
+            window.price = (rate.limit - window.remaining) / looks
         window.limit, window.reset = rate.limit, min(rate.reset, now + LONGEST)
         window.length = max(window.length, window.reset - now)
         figures.BUDGET_LEFT.labels(self.name, bucket).set(rate.remaining)

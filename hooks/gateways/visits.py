@@ -7,7 +7,7 @@ A look is worth something only whole: twenty that get a third of the calls they 
 that read and cannot write. So whoever is in goes before whoever came in later, and the first of
 them has all there is; nobody is let in whose calls those inside would lack, or before whom others
 are due; and whoever is turned away is given a time, in the order in which they came, so that no
-reset is a stampede.
+reset is a stampede. Many who come for one reason leave some of it to whoever comes for another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,14 @@ if TYPE_CHECKING:
 #: that ended last counts a quarter.
 USUAL = 2.0
 _WEIGHT = 0.25
+#: Calls of a look in a bucket, on average, from which on one cannot do without it.
+_WANTED = 0.5
 #: Looks at once while nothing is wrong: more than ever run.
 _MANY = 1_000
+#: Nobody yields for longer to whose time has come: another vendor may have turned them away.
+_LATE = timedelta(seconds=10)
+#: So many within this come for one reason as a crowd. The brake's limit, for all but leavers.
+_CROWD, _GATHERS = 25, timedelta(minutes=2)
 #: Whoever does not come back within this after their time was looked at elsewhere.
 _GRACE = timedelta(minutes=1)
 
@@ -38,12 +44,16 @@ _GRACE = timedelta(minutes=1)
 class Visitor:
     """Somebody being looked at: all calls of one look, to whichever vendor.
 
-    ``since`` is when they began to wait, over all their looks and all replicas.
+    ``since`` is when they began to wait, over all their looks and all replicas, and ``reason`` for
+    what, if that is known; ``vain`` until when a vendor without whom nothing can be decided did
+    not let this look in.
     """
 
     subject: str
     since: datetime
+    reason: str = ""
     over: bool = False
+    vain: datetime | None = None
     leaving: list[Callable[[], object]] = field(default_factory=list)
 
 
@@ -52,9 +62,9 @@ visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
 
 
 @contextmanager
-def visiting(subject: str, since: datetime) -> Iterator[None]:
+def visiting(subject: str, since: datetime, reason: str = "") -> Iterator[None]:
     """Everything called inside is one look at ``subject``, who began to wait at ``since``."""
-    who = Visitor(subject, since)
+    who = Visitor(subject, since, reason)
     token = visitor.set(who)
     try:
         yield
@@ -73,20 +83,28 @@ class Short(Enum):
     WINDOW = "window"  # the window is spent
 
 
+class Rank(IntEnum):
+    """Who goes first."""
+
+    URGENT = 0
+    CROWD = 1  # urgent, and many for the same reason
+    BULK = 2
+
+
 @dataclass(slots=True)
 class _Stay:
     """A look that was let in, and what it has called so far by bucket."""
 
-    bulk: bool
+    rank: Rank
     calls: Counter[str] = field(default_factory=Counter)
     cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Somebody who was turned away until an instant; ``bulk`` unless they ever came urgently."""
+    """Somebody who was turned away until an instant."""
 
-    bulk: bool
+    rank: Rank
     since: datetime
     until: datetime
 
@@ -100,11 +118,21 @@ class Visits:
         self._away: dict[Visitor, datetime] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._usual: dict[str, float] = {}
+        self._came: dict[str, dict[str, datetime]] = {}  # by reason
         self._at_once = _MANY
+        self.ended = 0  # looks that went to their end
 
     def usual(self, bucket: str) -> float:
         """Calls a look makes in a bucket, on average."""
         return self._usual.get(bucket, USUAL)
+
+    def needed(self, bucket: str) -> bool:
+        """Whether a look cannot do without calls in a bucket, as far as looks have shown it."""
+        return self._usual.get(bucket, 0.0) >= _WANTED
+
+    def inside(self, who: Visitor) -> bool:
+        """Whether this look was let in."""
+        return who in self._inside
 
     def lacks(
         self,
@@ -128,12 +156,13 @@ class Visits:
             if ahead >= self._at_once:
                 return Short.MOMENT
             return Short.WINDOW if left is not None and left <= usual * ahead else None
-        room = left - floor if left is not None and self._bulk(who, bulk=bulk) else left
+        self._gather(who, now)
+        room = left - floor if left is not None and self.rank(who, bulk=bulk) else left
         if room is not None and room <= 0:
             return Short.WINDOW
         given = self._waiting.get(who.subject)
         if not (given and given.until <= now) and any(
-            each.until < ends for each in self._before(who, bulk=bulk)
+            now - _LATE < each.until < ends for each in self._before(who, bulk=bulk)
         ):
             return Short.TURN
         if inside >= self._at_once:
@@ -147,7 +176,7 @@ class Visits:
         """Count a call that is made; the first one of a look lets it in."""
         stay = self._inside.get(who)
         if stay is None:
-            stay = self._inside[who] = _Stay(self._bulk(who, bulk=bulk))
+            stay = self._inside[who] = _Stay(self.rank(who, bulk=bulk))
             self._waiting.pop(who.subject, None)
             who.leaving.append(partial(self._leave, who))
         stay.calls[bucket] += 1
@@ -162,7 +191,7 @@ class Visits:
             subject: each for subject, each in self._waiting.items() if each.until + _GRACE >= now
         }
         self._waiting = waiting | {
-            who.subject: _Waiting(self._bulk(who, bulk=bulk), who.since, until)
+            who.subject: _Waiting(self.rank(who, bulk=bulk), who.since, until)
         }
         if (stay := self._inside.get(who)) is not None:
             stay.cut = True
@@ -193,21 +222,33 @@ class Visits:
         stay = self._inside.pop(who)
         if stay.cut:
             return
+        self.ended += 1
         self._at_once = min(self._at_once + 1, _MANY)
         for bucket in {*self._usual, *stay.calls}:
             usual = self.usual(bucket)
             self._usual[bucket] = usual + (stay.calls[bucket] - usual) * _WEIGHT
 
-    def _bulk(self, who: Visitor, *, bulk: bool) -> bool:
+    def _gather(self, who: Visitor, now: datetime) -> None:
+        """Note that somebody came for a reason."""
+        came = self._came.setdefault(who.reason, {})
+        came.pop(who.subject, None)
+        came[who.subject] = now  # the last to come is the last there
+        while (first := next(iter(came))) and came[first] + _GATHERS < now:
+            del came[first]
+
+    def rank(self, who: Visitor, *, bulk: bool) -> Rank:
         """Whoever came urgently once stays urgent; in the line a second try is bulk work."""
         known = self._inside.get(who) or self._waiting.get(who.subject)
-        return bulk and (known is None or known.bulk)
+        if bulk and (known is None or known.rank is Rank.BULK):
+            return Rank.BULK
+        many = bool(who.reason) and len(self._came.get(who.reason, ())) > _CROWD
+        return Rank.CROWD if many else Rank.URGENT
 
     def _before(self, who: Visitor, *, bulk: bool) -> Iterator[_Waiting]:
         """Those who wait and come before: urgent before bulk, and then who came first."""
-        mine = (self._bulk(who, bulk=bulk), who.since, who.subject)
+        mine = (self.rank(who, bulk=bulk), who.since, who.subject)
         return (
             each
             for subject, each in self._waiting.items()
-            if (each.bulk, each.since, subject) < mine
+            if (each.rank, each.since, subject) < mine
         )

@@ -350,3 +350,102 @@ async def test_a_shared_read_that_was_turned_away_is_made_by_whoever_is_in(wall:
     with pytest.raises(RateLimitedError):
         await away
     assert await before
+
+
+# -- where several vendors, or windows, are needed ----------------------------------------------
+
+
+async def test_a_look_the_first_vendor_does_not_let_in_spends_nothing_elsewhere(wall: Wall) -> None:
+    first = Pace("first", wall.clock, vital=True)
+    second = Pace("second", wall.clock)
+    await call(first, headers(100, 0))
+    with visiting("a", START):
+        assert await until(first) == SOON
+        assert await until(second) == SOON
+    assert second.snapshot()["looks"]["waiting"] == 0  # nobody yields there to who cannot come
+    with visiting("b", START):
+        assert await until(second) is None  # whoever needs only that
+
+
+async def test_a_look_that_is_cut_short_goes_on_with_the_other_vendor(wall: Wall) -> None:
+    """What it may write already, it writes."""
+    first = Pace("first", wall.clock, vital=True)
+    second = Pace("second", wall.clock)
+    with visiting("a", START):
+        await call(first, headers(100, 0))
+        assert await until(first) is not None
+        assert await until(second) is None
+
+
+def test_nobody_yields_for_long_to_whose_time_has_come() -> None:
+    """They may be waiting for another vendor."""
+    room = Room(100)
+    room.wait("a", 10)
+    assert room.lacks("b", now=START + timedelta(seconds=19)) is Short.TURN
+    assert room.lacks("b", now=START + timedelta(seconds=20)) is None
+
+
+async def test_whoever_comes_for_nothing_comes_back_when_all_they_need_is_there(wall: Wall) -> None:
+    """Not in a moment, because the first of their calls could be made then."""
+    pace = Pace("vendor", wall.clock)
+    for name in ("first", "second"):
+        with visiting(name, START):
+            await call(pace, headers(100, 50), bucket="users")
+            await call(pace, headers(100, 2), bucket="apps")
+    with visiting("cut", START + timedelta(seconds=5)):
+        await call(pace, headers(100, 49), bucket="users")
+        await call(pace, headers(100, 0), bucket="apps")
+        assert await until(pace, "apps") == SOON
+    with visiting("in", START):  # one at a time now
+        await call(pace, bucket="users")
+        with visiting("late", START + timedelta(seconds=1)):
+            assert await until(pace, "users") == SOON
+
+
+async def test_a_crowd_for_one_reason_leaves_some_to_who_comes_for_another(wall: Wall) -> None:
+    pace, left = Pace("vendor", wall.clock), 100
+    came = 0
+    for number in range(99):
+        with visiting(f"crowd-{number:02}", START, "unassigned"):
+            left -= 1
+            try:
+                await call(pace, headers(100, left))
+            except RateLimitedError:
+                continue
+            came += 1
+    assert 70 < came < 80
+    with visiting("leaver", START + timedelta(seconds=1), "deactivated"):
+        assert await until(pace) is None
+    lane.set(Lane.BULK)
+    with visiting("audited", START - timedelta(days=1)):  # before the crowd goes no bulk work
+        bulk = await until(pace)
+    with visiting("crowd-98", START, "unassigned"):
+        crowd = await until(pace)
+    assert bulk
+    assert crowd
+    assert crowd < bulk
+
+
+async def test_times_are_as_far_apart_as_looks_cost_whatever_is_counted_together(
+    wall: Wall,
+) -> None:
+    """Here two calls of each look are counted that we do not know to be the same window's."""
+    pace = Pace("vendor", wall.clock)
+    left = 60
+    for number in range(15):
+        with visiting(f"in-{number}", START):
+            for bucket in ("groups", "links", "apps", "users"):
+                left -= 1
+                await call(pace, headers(60, left), bucket=bucket)
+    given = []
+    for name in "abc":
+        with visiting(name, START + timedelta(seconds=ord(name))):
+            at = await until(pace, "users")
+            assert at is not None
+            given.append(at)
+    look = timedelta(seconds=2)  # four of sixty calls in thirty seconds
+    assert [each - given[0] for each in given] == [
+        0 * look,
+        pytest.approx(look, abs=look / 5),
+        pytest.approx(2 * look, abs=look / 5),
+    ]
