@@ -16,7 +16,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         found doors                       how findings look; the vendors alone, for a check
         decisions holding dead            what waits for somebody; how it reads; is given up on
         register hook                     writes the event hook; how it is
-        keys recovery                     seals; catching up, pausing
+        keys chains recovery              seals; which key proves what; catching up, pausing
         demo stage sandbox                the story; how it is played; both stand-ins
         purge forget                      what has outlived its use; a person
         opening choosing ends text        what commands open, and mean; how they end; how lists look
@@ -76,6 +76,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         excuses                           absences that count for nothing: somebody rejected that
         seals erasure                     which key sealed what; everything of a person
         chain proof heads                 rows that prove themselves; whether all do; old log lines
+        anew pruning                      chains whose key is lost; what may be deleted of them
         line                              who is due, leases and their fences
         retention taken                   what is over, and what never is; what could be undone
         audits                            readings of everybody, and what they found

@@ -17,7 +17,8 @@ import structlog
 
 from hooks import figures
 from hooks.clock import elapsed, moment
-from hooks.core.alarm import GONE, WAY_OUT, WORDS, Phase, kind_of, public
+from hooks.core import alarm
+from hooks.core.alarm import GONE, WAY_OUT, WORDS, Kind, Phase, kind_of, public
 from hooks.core.errors import HooksError, LeaseLostError, RejectedError, StoreError
 from hooks.release import release
 from hooks.store import alarms
@@ -51,8 +52,9 @@ class Alarms:
     """What is alarming, found and told by this process and all others on its store.
 
     ``here`` gives what only this process knows of; ``organization`` tells a receiver of several
-    which one it is; ``every`` is how often the System Log is read. Without ``notify`` everything
-    is found and nobody is told.
+    which one it is; ``every`` is how often the System Log is read; ``strange`` names the key of
+    the journal's chains if it is not this process's. Without ``notify`` everything is found and
+    nobody is told.
     """
 
     database: Database
@@ -62,6 +64,7 @@ class Alarms:
     organization: str
     every: timedelta
     jitter: Callable[[], float]
+    strange: Callable[[Tx], str | None] | None = None
     pause: float = TICK
     _since: datetime | None = None
     _last: datetime | None = None
@@ -90,9 +93,7 @@ class Alarms:
 
         Raises: StoreError; what could not be done is done at the next tick.
         """
-        found, pending = await self.database.read(
-            lambda tx: (alarms.found(tx, every=self.every), alarms.pending(tx))
-        )
+        found, pending = await self.database.read(lambda tx: (self._found(tx), alarms.pending(tx)))
         alarming = found | {name: count for name, count in self.here().items() if count}
         deadline = elapsed() + alarms.CLAIM.total_seconds()
         notices = []
@@ -104,6 +105,11 @@ class Alarms:
             self._since = now
         self._last = now
         await asyncio.gather(*(self._tell(each, alarming, deadline) for each in notices))
+
+    def _found(self, tx: Tx) -> dict[str, int]:
+        found = alarms.found(tx, every=self.every)
+        key = self.strange(tx) if self.strange else None
+        return found | ({alarm.name(Kind.CHAIN_KEY, key): 1} if key else {})
 
     def _attentive(self, now: datetime) -> bool:
         """Whether this process has looked on until now."""

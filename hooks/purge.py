@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from hooks.store import retention
+from hooks.store import pruning, retention
 from hooks.store.retention import Kind
 
 if TYPE_CHECKING:
@@ -92,7 +92,13 @@ class Purge:
             await run.delete_steps(users)
             if run.done.more:
                 break
+        if run.done.unproved or not run.done.more:
+            await run.note()
         return run.done
+
+    def doubted(self, tx: Tx) -> bool:
+        """Whether the last run left something that this key may prove."""
+        return pruning.doubted(tx, self._signer)
 
     async def count(self) -> Purged:
         """What would be deleted now."""
@@ -166,6 +172,16 @@ class _Run:
             steps, outcomes = await self._portion(delete, nothing=(0, 0))
             self.done.steps += steps
             self.done.outcomes += outcomes
+
+    async def note(self) -> None:
+        """Remember what was left."""
+        many = self.done.unproved
+
+        def fenced(tx: Tx) -> None:
+            self.fence(tx)
+            pruning.note(tx, many, self.signer)
+
+        await self.database.write(fenced)
 
     async def _portion(self, delete: Callable[[Tx], T], *, nothing: T) -> T:
         if self.left <= 0:

@@ -74,6 +74,8 @@ class Rounds:
         cursor.name_apps(tx, {each.name: each.app for each in directories})
         line.enroll(tx, "purge", "purge")
         line.enroll(tx, "audit", "audit", after=_FIRST_AUDIT)
+        if self._purging.doubted(tx):
+            line.hasten(tx, "purge")
         for each in directories:
             line.enroll(tx, each.app, "census")
 

@@ -78,6 +78,7 @@ class House:
             organization=urlsplit(self.settings.okta.org_url).netloc,
             every=self.settings.catch_up.every,
             jitter=random.SystemRandom().random,
+            strange=self.worker.strange_key if self.worker else None,
         )
 
     def refused(self) -> list[str]:
@@ -128,8 +129,7 @@ async def opened(
             yield house
             return
         http = await stack.enter_async_context(open_client())
-        if url:
-            house = replace(house, notify=Notify(client=http, url=url))
+        house = replace(house, notify=Notify(client=http, url=url) if url else None)
         if not vendors:
             yield house
             return

@@ -121,6 +121,10 @@ class Worker:
             observed.hasten(tx)
         chain.begin(tx, self.signer)
 
+    def strange_key(self, tx: Tx) -> str | None:
+        """The key of the journal's chains, if it is not ours."""
+        return chain.strange_key(tx, self.signer)
+
     async def drain(self, patience: float = 20.0) -> None:
         """Let running looks end; what does not is left to its lease."""
         running = list(self._active.values())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hooks.cli import opening, text
 from hooks.cli.opening import Json
-from hooks.core.alarm import OF_PROCESSES, WAY_OUT, WORDS, Kind, kind_of
+from hooks.core.alarm import GONE, OF_PROCESSES, WAY_OUT, WORDS, Kind, kind_of
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -23,7 +23,7 @@ def alarms(*, as_json: Json = False) -> None:
 
     What only a process knows, such as a refused credential, is listed while `hooks serve` runs.
     """
-    records = opening.with_house(
+    records, looked = opening.with_house(
         lambda house: house.database.read_now(
             lambda tx: _alarms(tx, every=house.settings.catch_up.every)
         )
@@ -31,7 +31,11 @@ def alarms(*, as_json: Json = False) -> None:
     if as_json:
         text.as_json(records)
         return
-    text.table(records, _ALARM)
+    if records:
+        text.table(records, _ALARM)
+    else:
+        print("nothing is amiss, by what is stored")
+    print(("\n" if records else "") + looked)
     kinds = {kind_of(str(record["name"])) for record in records}
     for kind in (each for each in Kind if each in kinds):
         print()
@@ -39,15 +43,33 @@ def alarms(*, as_json: Json = False) -> None:
         text.tell(f"  {WAY_OUT[kind]}")
 
 
-def _alarms(tx: Tx, *, every: timedelta) -> list[Record]:
+def _alarms(tx: Tx, *, every: timedelta) -> tuple[list[Record], str]:
     from hooks.store import alarms as known
 
     found = known.found(tx, every=every)
     standing = {each.name: each for each in known.standing(tx)}
     elsewhere = {name for name in standing if kind_of(name) in OF_PROCESSES}
-    return [
-        _alarm(name, found.get(name), standing.get(name)) for name in sorted({*found, *elsewhere})
-    ]
+    names = sorted({*found, *elsewhere})
+    records = [_alarm(name, found.get(name), standing.get(name)) for name in names]
+    return records, _looked(tx, every)
+
+
+def _looked(tx: Tx, every: timedelta) -> str:
+    """Whether a process has looked lately: who reads the System Log looks for alarms too."""
+    from hooks.clock import moment
+    from hooks.store import cursor
+
+    reached = cursor.at(tx, cursor.LOG_REACHED)
+    if reached is None:
+        return "No worker has read the System Log yet: run hooks serve, which finds the rest."
+    ago = moment(tx.now) - reached
+    told = f"{round(ago.total_seconds())} s ago"
+    if ago <= every + GONE:
+        return f"A worker looked {told}, so what only a process knows is listed too."
+    return (
+        f"No worker has looked since {text.instant(round(reached.timestamp() * 1e6))}: what only a"
+        " process knows is not known; see that hooks serve runs."
+    )
 
 
 def _alarm(name: str, count: int | None, standing: Standing | None) -> Record:

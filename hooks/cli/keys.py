@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from hooks.cli import opening, text
+from hooks.cli import chains, opening, text
 from hooks.cli.ends import FAILED
 from hooks.cli.opening import DryRun, Json, Why
 from hooks.cli.progress import Progress
@@ -218,6 +218,9 @@ def _show(found: _Sealed, *, dry_run: bool) -> None:
     if found.broken:
         named = ", ".join(found.broken[:_NAMED])
         print(f"{counted(len(found.broken), 'value', 'values')} changed or moved: {named}")
+
+
+keys.command("chain", short_help="With which keys the journal is chained.")(chains.chain)
 
 
 # -- the schema --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import opening, text
+from hooks.cli import chains, opening, text
 from hooks.cli.ends import FAILED, FailedError, UsageError
 from hooks.cli.opening import Json
 from hooks.cli.progress import Progress
@@ -47,8 +47,8 @@ WAY_OUT = {
     "reordered": "these changed places: compare with the log's `step` lines and a backup",
     "missing": "taken out: the log's `step` lines and a backup have them",
     "cut": "taken out, or put back, after a purge: compare with a backup",
-    "key": "proved with another key: give that one as HOOKS_CHAIN_KEY; if it is lost, these"
-    " cannot be proved",
+    "key": "proved with another key: give that one as HOOKS_CHAIN_KEY; if it is lost, begin anew:"
+    " hooks keys chain --begin-anew",
 }
 
 
@@ -138,6 +138,8 @@ class _Found:
     people: Counter[str] = field(default_factory=Counter)
     links: int = 0
     before: int = 0
+    others: Counter[str] = field(default_factory=Counter)
+    anew: list[Record] = field(default_factory=list)
     heads: int = 0
     purged: int = 0
     more: int = 0
@@ -150,6 +152,7 @@ class _Found:
         self.people[every[0].verdict if every else proof.verdict] += 1
         self.links += proof.links
         self.before += proof.before
+        self.others.update(proof.others)
         self.blame(proof.user, every)
 
     def blame(self, user: str, faults: Iterable[Fault]) -> None:
@@ -167,6 +170,8 @@ class _Found:
             "people": dict(sorted(self.people.items())),
             "links": self.links,
             "before": self.before,
+            "others": dict(sorted(self.others.items())),
+            "anew": self.anew,
             "heads": self.heads,
             "heads_purged": self.purged,
             "wrong": [
@@ -184,10 +189,16 @@ class _Found:
         print(f"{counted(self.links, 'row', 'rows')} of {people} looked through")
         if self.before:
             print(f"{counted(self.before, 'row', 'rows')} older than chaining: nothing proves them")
+        for key, many in sorted(self.others.items()):
+            print(f"{counted(many, 'row', 'rows')} chained with key {key}, not given: not proved")
+        for each in self.anew:
+            words = f"begun anew {each['at']} by {each['who'] or 'unknown'}: {each['why']}"
+            text.tell(f"chained with key {each['before']} before, {words}", below=2)
         if self.heads:
             print(f"{counted(self.heads, 'head', 'heads')} of the log compared")
         if self.purged:
-            print(f"{counted(self.purged, 'head', 'heads')} of what was purged: not compared")
+            heads = counted(self.purged, "head", "heads")
+            print(f"{heads} of what was purged, or of another key: not compared")
         print("something is wrong" if self.wrong else "nothing is wrong")
 
     def _show_wrong(self) -> None:
@@ -222,6 +233,7 @@ def _verified(house: House, chosen: OktaUserId | None, wanted: _Heads) -> _Found
                 )
             people = counted(found.people.total(), "person", "people")
             progress.say(f"{counted(found.links, 'row', 'rows')} of {people}")
+        found.anew = house.database.read_now(chains.begun)
         if whole := house.database.read_now(partial(proof.beginning, signer=house.signer)):
             found.blame("", [whole])
         if chosen is None:

@@ -32,10 +32,12 @@ class Kind(StrEnum):
     UNSETTLED = "unsettled"
     DRIFT = "drift"
     EXPIRY = "expiry"
+    CHAIN_KEY = "chain_key"
+    UNPROVED = "unproved"
 
 
 #: What only the process knows in which it is so; all else is in the store.
-OF_PROCESSES = frozenset({Kind.BREAKER, Kind.NO_SECRET, Kind.EXPIRY})
+OF_PROCESSES = frozenset({Kind.BREAKER, Kind.NO_SECRET, Kind.EXPIRY, Kind.CHAIN_KEY})
 #: Days before a key's end at which somebody is told.
 WARN_DAYS = 30
 
@@ -59,6 +61,8 @@ WORDS = {
     Kind.UNSETTLED: "Events have waited for over 15 minutes until their people are looked at.",
     Kind.DRIFT: "The last audit found people with memberships they should not have.",
     Kind.EXPIRY: "A key ends within 30 days, or has ended, as [expiry] in hooks.toml says.",
+    Kind.CHAIN_KEY: "The journal is chained with this key, and a worker has another one or none.",
+    Kind.UNPROVED: "The last purge left steps of people whose chain it could not prove.",
 }
 
 WAY_OUT = {
@@ -72,6 +76,8 @@ WAY_OUT = {
     Kind.UNSETTLED: "See that a worker runs; hooks events --waiting lists them, the log says why.",
     Kind.DRIFT: "hooks audit --last shows whom; hooks audit --last --apply has them looked at.",
     Kind.EXPIRY: "Make a new key, give it to whoever uses it, and write its date into [expiry].",
+    Kind.CHAIN_KEY: "Give it as HOOKS_CHAIN_KEY and restart; lost: hooks keys chain --begin-anew.",
+    Kind.UNPROVED: "hooks steps verify tells what is wrong; once mended, hooks purge ends it.",
 }
 
 

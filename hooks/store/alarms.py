@@ -20,7 +20,7 @@ from hooks.clock import moment
 from hooks.core.alarm import GONE, LATE, REMIND, Kind, Phase, name, telling
 from hooks.core.attempt import backoff
 from hooks.core.refusal import Cause
-from hooks.store import audits, cursor, holds, inbox, pause, refusals
+from hooks.store import audits, cursor, holds, inbox, pause, pruning, refusals
 from hooks.store.tables import Alarm
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def found(tx: Tx, *, every: timedelta) -> dict[str, int]:
         name(Kind.BEHIND): int(reached is not None and moment(tx.now) - reached > LATE + every),
         name(Kind.DRIFT): audits.drifted(tx),
         name(Kind.UNSETTLED): inbox.late(tx, before=tx.now - _us(LATE)),
+        name(Kind.UNPROVED): pruning.unproved(tx),
     }
     return {each: count for each, count in alarming.items() if count}
 

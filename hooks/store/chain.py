@@ -123,9 +123,16 @@ def fold(signer: Signer, user: str, end: tuple[int, str], macs: Iterable[str]) -
     return head
 
 
-def kept(signer: Signer, user: str, cut: int, links: Iterable[tuple[int, str]]) -> str:
-    """What stands for the links that purges left of the first ``cut``."""
-    return signer.sign("kept", user, cut, [list(each) for each in sorted(links)])
+def kept(
+    signer: Signer,
+    user: str,
+    cut: int,
+    links: Iterable[tuple[int, str]],
+    past: Sequence[object] = (),
+) -> str:
+    """What stands for the links that purges left of the first ``cut``, and for ends left behind."""
+    told = [list(each) for each in sorted(links)]
+    return signer.sign("kept", user, cut, told, *([past] if past else []))
 
 
 def short(number: int, head: str) -> str:

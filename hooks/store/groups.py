@@ -13,7 +13,7 @@ from hooks.core.ids import OktaUserId, OrganizationGroupId
 from hooks.core.log_event import clean
 from hooks.core.refusal import Cause
 from hooks.store import line
-from hooks.store.tables import Order, OrganizationGroup, Refused
+from hooks.store.tables import Mapping, Order, OrganizationGroup, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hooks.store.database import Tx
 
 _group = OrganizationGroup.__table__  # type: ignore[attr-defined]
+_mapping = Mapping.__table__  # type: ignore[attr-defined]
 _refused = Refused.__table__  # type: ignore[attr-defined]
 _order = Order.__table__  # type: ignore[attr-defined]
 
@@ -44,6 +45,18 @@ def recall(
             )
         )
         found |= {OrganizationGroupId(row.id): (row.name, row.synced) for row in rows}
+    return found
+
+
+def names(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
+    """What groups of the organization or of a directory are called, as far as is remembered."""
+    wanted = sorted(ids)
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        for group, name in ((_mapping.c.group, _mapping.c.name), (_group.c.id, _group.c.name)):
+            rows = tx.execute(select(group.label("id"), name).where(group.in_(some)))
+            found |= {row.id: row.name for row in rows}
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hooks.store import chain
+from hooks.store import anew, chain
 from hooks.store.proof import Fault, Verdict
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def compare(
     faults: list[Fault] = []
     purged: list[Head] = []
     if end and not end.proved(signer):
-        return faults, purged
+        past = anew.past(tx, [user]).get(user, ())
+        return faults, [each for each in heads for one in past if one.end.proved(signer)]
     last, cut = (end.length, end.cut) if end else (0, 0)
     known = dict(_heads(tx, end, signer)) if end else {}
     for each in heads:

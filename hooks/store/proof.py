@@ -8,20 +8,21 @@ is found by a head from a log line alone.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby, permutations, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import select, union
+from sqlalchemy import select
 
-from hooks.store import chain
+from hooks.store import anew, chain
 from hooks.store.chain import NOBODY, End, Row, Signer, rows
 from hooks.store.tables import Chain, Outcome, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    from hooks.store.anew import Past
     from hooks.store.database import Tx
 
 _step = Step.__table__  # type: ignore[attr-defined]
@@ -37,10 +38,15 @@ _PAGE = 5_000
 
 
 class Verdict(StrEnum):
-    """What is wrong with a chain; or ``before``, with nothing, though not all of it is chained."""
+    """What is wrong with a chain.
+
+    Or that nothing is, though not all of it is chained (``before``), or not with the key that is
+    given (``anew``).
+    """
 
     OK = "ok"
     BEFORE = "before"
+    ANEW = "anew"
     UNCHAINED = "unchained"
     ALTERED = "altered"
     REORDERED = "reordered"
@@ -59,20 +65,35 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is found of one person; ``before`` counts rows that are older than all chains."""
+    """What is found of one person.
+
+    ``before`` counts rows that are older than all chains, ``others`` by key those that one proves
+    which is not given, because chains were begun anew. ``goes_on``: with this key it would.
+    """
 
     user: str
     faults: tuple[Fault, ...] = ()
     links: int = 0
     before: int = 0
-    end: End | None = None
+    others: Mapping[str, int] = field(default_factory=dict)
+    goes_on: bool = True
 
     @property
     def verdict(self) -> Verdict:
         """The first thing that is wrong."""
         if self.faults:
             return self.faults[0].verdict
+        if self.others:
+            return Verdict.ANEW
         return Verdict.BEFORE if self.before else Verdict.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """Where chaining began as this key proves it; and the ``keys`` with which it was begun anew."""
+
+    mark: End | None = None
+    keys: frozenset[str] = frozenset()
 
 
 # -- reading -----------------------------------------------------------------------------------
@@ -97,26 +118,47 @@ def prove(tx: Tx, users: Collection[str], signer: Signer) -> dict[str, Proof]:
     found: dict[str, Proof] = {}
     left = set(users)
     for number in range(_TRIES):
-        before = chain.ends(tx, {*left, NOBODY})
-        read = rows(tx, left)
+        before = chain.ends(tx, left)
+        read, past, start = rows(tx, left), anew.past(tx, left), began(tx, signer)
         after = chain.ends(tx, left)
         last = number == _TRIES - 1
         stable = {user for user in left if last or before.get(user) == after.get(user)}
-        mark = before.get(NOBODY)
-        found |= {user: judge(signer, user, after.get(user), read[user], mark) for user in stable}
+        found |= {
+            user: judge(signer, user, after.get(user), read[user], start, past=past.get(user, ()))
+            for user in stable
+        }
         left -= stable
         if not left:
             break
     return found
 
 
+def began(tx: Tx, signer: Signer) -> Began:
+    """Where chaining began, by what is stored of it under this key or one of before."""
+    mark = chain.ends(tx, [NOBODY]).get(NOBODY)
+    if mark is None or mark.proved(signer):
+        return Began(mark)
+    every = anew.past(tx, [NOBODY]).get(NOBODY, ())
+    for number, each in enumerate(every):
+        if each.end.proved(signer):
+            later = {one.key for one in every[number + 1 :]} | {chain.key_of(mark.mac)}
+            return Began(each.end, frozenset(later))
+    return Began()
+
+
 def beginning(tx: Tx, signer: Signer) -> Fault | None:
     """What is wrong with the row that tells where chaining began, in a store where it did."""
     mark = chain.ends(tx, [NOBODY]).get(NOBODY)
-    if mark:
-        return None if mark.proved(signer) else _fault(signer, mark.mac, "where chaining began")
-    if tx.execute(select(_chain.c.user).limit(1)).first():
-        return Fault(Verdict.MISSING, "the row that tells where chaining began")
+    if mark is None:
+        if tx.execute(select(_chain.c.user).limit(1)).first():
+            return Fault(Verdict.MISSING, "the row that tells where chaining began")
+        return None
+    if not mark.proved(signer):
+        known = began(tx, signer).mark
+        return None if known else _fault(signer, mark.mac, "where chaining began")
+    told = anew.covers(anew.past(tx, [NOBODY]).get(NOBODY, ()))
+    if (told or mark.kept) and mark.kept != chain.kept(signer, NOBODY, 0, (), told):
+        return Fault(Verdict.ALTERED, "who began the chains anew, and when")
     return None
 
 
@@ -135,28 +177,83 @@ def strays(tx: Tx, after: int) -> tuple[list[Fault], int | None]:
 
 
 def judge(
-    signer: Signer, user: str, end: End | None, found: Iterable[Row], mark: End | None
+    signer: Signer,
+    user: str,
+    end: End | None,
+    found: Iterable[Row],
+    start: Began,
+    *,
+    past: Sequence[Past] = (),
 ) -> Proof:
-    """Everything that is wrong with one person's rows, as they are, under the end as it is."""
+    """Everything that is wrong with one person's rows, as they are, under the end as it is.
+
+    ``past`` are the ends that were left behind; under the key of one of them it is judged as it
+    was then, and what other keys prove is counted.
+    """
     every = list(found)
     linked = sorted((row for row in every if row.linked), key=lambda row: (row.link or 0, row.id))
     loose = [row for row in every if not row.linked]
-    older = [row for row in loose if _older(signer, row, mark)]
+    older = [row for row in loose if _older(row, start.mark)]
+    proved = end is not None and end.proved(signer)
+    then = next((each for each in past if not proved and each.end.proved(signer)), None)
+    gone = end is not None and not proved and chain.key_of(end.mac) in start.keys
+    others = [row for row in linked if _another(signer, row, past, then, gone=gone, start=start)]
+    mine = [row for row in linked if row not in others] if others else linked
     late = [row.name for row in loose if row not in older]
     faults = [
-        *_end(signer, end, linked),
-        *_broken(signer, user, linked),
+        *(() if gone and (then or not mine) else _end(signer, end, linked)),
+        *_broken(signer, user, mine),
         *([Fault(Verdict.UNCHAINED, ", ".join(late))] if late else []),
+        *_left(signer, past),
     ]
-    if end and end.proved(signer):
-        altered = any(each.verdict is not Verdict.UNCHAINED for each in faults)
-        faults += _gaps(signer, end, linked, altered=altered)
-    return Proof(user, tuple(faults), len(linked), len(older), end)
+    altered = any(each.verdict is not Verdict.UNCHAINED for each in faults)
+    if end and proved:
+        faults += _gaps(signer, end, linked, past, altered=altered)
+    elif then and not altered:
+        faults += _unlike(signer, then.end, linked)
+    counted = Counter(chain.key_of(row.mac) for row in others)
+    return Proof(user, tuple(faults), len(linked), len(older), counted, end is None or proved)
 
 
-def _older(signer: Signer, row: Row, mark: End | None) -> bool:
+def _another(
+    signer: Signer, row: Row, past: Sequence[Past], then: Past | None, *, gone: bool, start: Began
+) -> bool:
+    """Whether a row is of the time of another key, and says so."""
+    key, link = chain.key_of(row.mac), row.link or 0
+    if key == signer.id:
+        return False
+    before = past if then is None else past[: past.index(then)]
+    first = before[-1].end.length if before else 0
+    if then is None:
+        return key in start.keys if gone else 0 < link <= first
+    return link <= first or (link > then.end.length and key in start.keys)
+
+
+def _left(signer: Signer, past: Iterable[Past]) -> Iterator[Fault]:
+    """What is wrong with ends that were left behind."""
+    for each in past:
+        if each.key == signer.id and not each.end.proved(signer):
+            yield Fault(Verdict.ALTERED, "the end left behind when the chain was begun anew")
+        if each.missing:
+            which = ", ".join(f"{first} to {last}" for first, last in _ranges(each.missing))
+            where = f"links {which}: missing when the chain was begun anew"
+            yield Fault(Verdict.MISSING, where)
+
+
+def _unlike(signer: Signer, end: End, linked: Sequence[Row]) -> Iterator[Fault]:
+    """Whether what is left of an end left behind is what it was made of, if all of it is left."""
+    macs = {row.link: str(row.mac) for row in linked}
+    numbers = range(end.cut + 1, end.length + 1)
+    if not all(each in macs for each in numbers):
+        return
+    head = chain.fold(signer, end.user, (end.cut, end.cut_head), [macs[each] for each in numbers])
+    if head != end.head:
+        yield Fault(Verdict.ALTERED, f"links after {end.cut} are of another time than the end")
+
+
+def _older(row: Row, mark: End | None) -> bool:
     """Whether it was there before chaining began."""
-    if mark is None or not mark.proved(signer):
+    if mark is None:
         return False
     return row.id <= (mark.length if row.kind == "step" else mark.cut)
 
@@ -204,7 +301,9 @@ def _exchanged(signer: Signer, user: str, one: Row, other: Row) -> bool:
     return bool(signed & {one.mac, other.mac})
 
 
-def _gaps(signer: Signer, end: End, linked: Sequence[Row], *, altered: bool) -> Iterator[Fault]:
+def _gaps(
+    signer: Signer, end: End, linked: Sequence[Row], past: Sequence[Past], *, altered: bool
+) -> Iterator[Fault]:
     """What is missing, or there twice, under an end that is proved."""
     numbers = [row.link or 0 for row in linked]
     there = set(numbers)
@@ -218,7 +317,8 @@ def _gaps(signer: Signer, end: End, linked: Sequence[Row], *, altered: bool) -> 
     if beyond := sorted(each for each in there if each > end.length or each < 1):
         yield Fault(Verdict.ALTERED, f"the end is older than link {beyond[-1]}")
     left = [(row.link or 0, str(row.mac)) for row in linked if (row.link or 0) <= end.cut]
-    if end.cut and end.kept != chain.kept(signer, end.user, end.cut, left):
+    kept = chain.kept(signer, end.user, end.cut, left, anew.covers(past))
+    if end.cut and end.kept != kept:
         yield Fault(Verdict.CUT, f"links 1 to {end.cut} are not those that purges left")
     if altered or missing or beyond:
         return
@@ -241,72 +341,3 @@ def _words(first: int, last: int, end: End) -> str:
     if last == end.length:
         return f"{which}: the last"
     return f"{which}: the first" if first == end.cut + 1 else f"{which}: from the middle"
-
-
-# -- cutting -----------------------------------------------------------------------------------
-
-
-def may_purge(tx: Tx, users: Collection[str], signer: Signer | None) -> set[str]:
-    """Of these people those whose steps may be deleted.
-
-    Deleting from a chain that cannot be proved would take the traces of what was done to it away.
-    """
-    if signer is None:
-        return set(users) - _chained(tx, users)
-    return {user for user, each in prove(tx, users, signer).items() if _whole(each)}
-
-
-def whole(tx: Tx, users: Collection[str], signer: Signer | None) -> dict[str, list[Row]]:
-    """The same, each with their rows if they have a key; nobody writes to them meanwhile."""
-    if signer is None:
-        return {user: [] for user in set(users) - _chained(tx, users)}
-    ends, found = chain.ends(tx, {*users, NOBODY}), rows(tx, users)
-    mark = ends.get(NOBODY)
-    return {
-        user: found[user]
-        for user in users
-        if _whole(judge(signer, user, ends.get(user), found[user], mark))
-    }
-
-
-def _whole(proof: Proof) -> bool:
-    """Rows that were never chained are no part of it, whoever wrote them."""
-    return all(each.verdict is Verdict.UNCHAINED for each in proof.faults)
-
-
-def _chained(tx: Tx, users: Collection[str]) -> set[str]:
-    theirs = _step.c.user.in_(sorted(users))
-    linked = (
-        select(_step.c.user).where(theirs, _step.c.link.is_not(None)),
-        select(_step.c.user)
-        .join(_outcome, _outcome.c.step == _step.c.id)
-        .where(theirs, _outcome.c.link.is_not(None)),
-        select(_chain.c.user).where(_chain.c.user.in_(sorted(users))),
-    )
-    return set(tx.execute(union(*linked)).scalars())
-
-
-def cut(tx: Tx, before: Mapping[str, list[Row]], steps: Collection[int], signer: Signer) -> None:
-    """Mark that these steps and their outcomes were deleted; ``before`` is what there was.
-
-    Chains are known to be whole, and nobody writes to them meanwhile.
-    """
-    for user, end in sorted(chain.ends(tx, before, lock=True).items()):
-        theirs = [row for row in before[user] if row.link is not None]
-        gone = [row.link or 0 for row in theirs if _of(row) in steps]
-        if not gone:
-            continue
-        upto = max(end.cut, *gone)
-        passed = sorted((row.link or 0, str(row.mac)) for row in theirs
-                        if end.cut < (row.link or 0) <= upto)  # fmt: skip
-        left = [(row.link or 0, str(row.mac)) for row in theirs
-                if (row.link or 0) <= upto and _of(row) not in steps]  # fmt: skip
-        head = chain.fold(signer, user, (end.cut, end.cut_head), [mac for _, mac in passed])
-        mark = End(user, end.length, end.head, upto, head,
-                   chain.kept(signer, user, upto, left))  # fmt: skip
-        chain.write(tx, mark.proven(signer))
-
-
-def _of(row: Row) -> Any:
-    """The step a row is, or is about."""
-    return row.id if row.kind == "step" else row.told[0]

@@ -19,7 +19,7 @@ from hooks.core.ledger import settle
 from hooks.core.local import RECENT
 from hooks.core.membership import Action, State
 from hooks.core.memory import PastStep
-from hooks.store import proof
+from hooks.store import pruning
 from hooks.store.tables import Due, Event, Hold, Outcome, Refused, Step
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def count_steps(tx: Tx, before: int, users: Collection[str]) -> tuple[int, int]:
 
 def provable(tx: Tx, users: Collection[str], signer: Signer | None) -> set[str]:
     """Those of these people whose steps may be deleted: their chain is whole, or they have none."""
-    return proof.may_purge(tx, users, signer)
+    return pruning.may_purge(tx, users, signer)
 
 
 def delete_steps(
@@ -177,11 +177,11 @@ def delete_steps(
     found = list(_outlived(tx, before, set(free.scalars())))
     portion, _ = _portion(each for _, steps in found for each in steps)
     owners = {user for user, steps in found if steps[0][0] in portion}
-    theirs = proof.whole(tx, owners, signer)
+    theirs = pruning.whole(tx, owners, signer)
     chosen, outcomes = _portion(each for user, steps in found if user in theirs for each in steps)
     _delete(tx, chosen)
     if signer:
-        proof.cut(tx, theirs, frozenset(chosen), signer)
+        pruning.cut(tx, theirs, frozenset(chosen), signer)
     return len(chosen), outcomes
 
 

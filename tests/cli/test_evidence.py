@@ -17,6 +17,7 @@ from hooks.cli.evidence import COLUMNS, Format, line_of
 from hooks.cli.verify import WAY_OUT
 from hooks.core.report import CALLS
 from hooks.sandbox.story import PERSON
+from hooks.store.chain import Signer
 from hooks.store.proof import Verdict
 from hooks.store.tables import Chain, Outcome, Step
 from tests.cli.conftest import Desk
@@ -59,6 +60,8 @@ def test_what_is_as_it_was_written_is_said_to_be(chained: Desk) -> None:
         "people": {"ok": 1},
         "links": 6,
         "before": 0,
+        "others": {},
+        "anew": [],
         "heads": 0,
         "heads_purged": 0,
         "wrong": [],
@@ -87,7 +90,7 @@ def test_what_is_wrong_is_told_with_what_to_do(chained: Desk) -> None:
 
 
 def test_every_verdict_that_is_a_fault_has_its_way_out() -> None:
-    assert {*WAY_OUT} == {each.value for each in Verdict} - {"ok", "before"}
+    assert {*WAY_OUT} == {each.value for each in Verdict} - {"ok", "before", "anew"}
 
 
 def test_another_key_is_no_proof_and_no_key_is_said(
@@ -101,6 +104,45 @@ def test_another_key_is_no_proof_and_no_key_is_said(
     ran = chained("steps", "verify")
     assert (ran.code, ran.out) == (1, "")
     assert "HOOKS_CHAIN_KEY is not given" in ran.err
+
+
+def test_a_lost_key_is_gone_on_without_and_nothing_is_hidden_by_it(
+    chained: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (Signer(base64.urlsafe_b64decode(each)).id for each in (KEY, OTHER))
+    monkeypatch.setenv("HOOKS_CHAIN_KEY", OTHER)
+    before = chained.dump()
+    ran = chained("keys", "chain", "--begin-anew", "--dry-run")
+    assert (ran.code, chained.dump()) == (0, before)
+    assert f"1 chain would go on with {new}; nothing was changed" in ran.out
+    ran = chained("keys", "chain", "--begin-anew", "--reason", "the vault burnt down")
+    assert (ran.code, ran.err) == (0, "")
+    assert f"begun anew with {new}: 1 chain" in ran.out
+    ran = chained("steps", "verify")
+    said = " ".join(ran.out.split())
+    assert ran.code == 0
+    assert f"6 rows chained with key {old}, not given: not proved" in said
+    assert f"chained with key {old} before, begun anew" in said
+    assert said.endswith("the vault burnt down nothing is wrong")
+    (told,) = chained("steps", "verify", "--json").json()["anew"]
+    assert (told["before"], told["why"]) == (old, "the vault burnt down")
+    (row,) = chained("keys", "chain", "--json").json()["keys"]
+    assert row == {"key": new, "given": True, "people": 1}
+    monkeypatch.setenv("HOOKS_CHAIN_KEY", KEY)
+    ran = chained("steps", "verify", "--json")
+    assert (ran.code, ran.json()["wrong"], ran.json()["others"]) == (0, [], {})
+
+
+def test_nothing_is_begun_anew_with_the_key_it_has_or_without_a_reason(chained: Desk) -> None:
+    before = chained.dump()
+    for more, code in (
+        (("--begin-anew",), 2),
+        (("--begin-anew", "--dry-run", "--reason", "x"), 2),
+        (("--reason", "x"), 2),
+        (("--begin-anew", "--reason", "x"), 1),
+        (("--begin-anew", "--dry-run"), 1),
+    ):
+        assert (chained("keys", "chain", *more).code, chained.dump()) == (code, before)
 
 
 def test_many_people_are_looked_through_by_pages(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from structlog.testing import capture_logs
 from hooks.clock import moment
 from hooks.core.membership import Action, Via
 from hooks.core.report import CALLS
-from hooks.store import journal, proof
+from hooks.store import alarms, journal, line, proof
 from hooks.store.chain import Signer
 from hooks.store.heads import Head, compare
 from hooks.store.tables import Chain
@@ -124,3 +125,54 @@ async def test_work_goes_on_where_the_chain_cannot_be_proved_and_nothing_is_made
         ]
         assert proved[run.id(bob)].faults == ()
         assert before["link"] == 1
+
+
+# -- alarms ------------------------------------------------------------------------------------
+
+OTHER = {"HOOKS_CHAIN_KEY": base64.urlsafe_b64encode(bytes(range(8, 40))).decode()}
+
+
+async def amiss(run: Running) -> list[str]:
+    """What stands once a process has looked."""
+    await run.house.alarms(loaded=lambda: True).tick()
+    return [each.name for each in await run.house.database.read(alarms.standing)]
+
+
+async def test_another_key_is_an_alarm_until_the_right_one_is_given(
+    time: Time, company: Company, database_url: str, tmp_path: Path
+) -> None:
+    ann = company.hire("ann", "red")
+    async with company.service(database_url, tmp_path, given=GIVEN) as run:
+        company.world.remove_from_group(ann, STAFF)
+        await run.settle()
+        assert await amiss(run) == []
+    for given in (OTHER, {}):
+        async with company.service(database_url, tmp_path, given=given) as run:
+            assert await amiss(run) == [f"chain_key {SIGNER.id}"]
+    async with company.service(database_url, tmp_path, given=GIVEN) as run:
+        time.push(timedelta(minutes=5))
+        assert await amiss(run) == []
+
+
+async def test_what_a_purge_cannot_prove_is_an_alarm_until_it_can(
+    time: Time, company: Company, database_url: str, tmp_path: Path
+) -> None:
+    """With the right key it ends by itself, long before the next purge would have come."""
+    ann, bob = company.hire("ann", "red"), company.hire("bob", "red")
+    async with company.service(database_url, tmp_path, given=GIVEN) as run:
+        for change in (company.world.remove_from_group, company.world.add_to_group):
+            change(ann, STAFF)
+            await run.settle()
+    time.push(timedelta(days=100))
+    async with company.service(database_url, tmp_path, given=OTHER) as run:
+        company.world.remove_from_group(bob, STAFF)
+        await run.settle(timedelta(minutes=1))
+        await run.house.database.write(lambda tx: line.hasten(tx, "purge"))
+        await run.work()
+        before = await steps(run)
+        assert await amiss(run) == [f"chain_key {SIGNER.id}", "unproved"]
+    async with company.service(database_url, tmp_path, given=GIVEN) as run:
+        await run.work()
+        time.push(timedelta(minutes=5))
+        assert await amiss(run) == []
+        assert len(await steps(run)) < len(before)
