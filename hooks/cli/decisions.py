@@ -185,6 +185,7 @@ def approve(
     print(f"approved; {counted(done.people)} looked at again with fresh readings")
     print("What is still wanted is removed then; the limits stay as they are.")
     print("`hooks serve` does it within seconds; see: hooks steps")
+    opening.with_house(lambda house: opening.say_if_paused(house.database))
 
 
 @held.command("reject")

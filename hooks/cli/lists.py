@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hooks.cli.text import Record
+    from hooks.store.database import Tx
 
 events = typer.Typer(help="Stored events: list them, or show one.", invoke_without_command=True)
 
@@ -270,15 +271,14 @@ def _with_evidence(records: Iterable[Record]) -> None:
 
 def _refused(subject: str | None, *, limit: int, as_json: bool) -> None:
     """What is left alone now, since when, and the way out; oldest first."""
-    from hooks.store import refusals
-
-    rows = opening.ask(lambda tx: refusals.listed(tx, user=subject, limit=limit))
+    rows, names = opening.ask(lambda tx: _left_alone(tx, subject, limit))
     keep = ("id", "user", "directory", "cause", "detail")
     records: list[Record] = [
         {
             **{key: row[key] for key in keep},
             "at": text.instant(row["at"]),
             "group": row["group"] or None,
+            "name": names.get(str(row["group"])),
             "way_out": way_out(row),
         }
         for row in rows
@@ -286,12 +286,26 @@ def _refused(subject: str | None, *, limit: int, as_json: bool) -> None:
     if as_json:
         text.as_json(records)
         return
-    text.table(records, _REFUSED)
+    shown = [
+        {**each, "group": f"{each['name']} {each['group']}" if each["name"] else each["group"]}
+        for each in records
+    ]
+    text.table(shown, _REFUSED)
     for cause, way in dict.fromkeys((record["cause"], record["way_out"]) for record in records):
         print()
         text.tell(f"{cause}: {way}", below=2)
     if len(records) == limit:
         print("\nThere may be more: --limit")
+
+
+def _left_alone(
+    tx: Tx, subject: str | None, limit: int
+) -> tuple[list[dict[str, object]], dict[str, str]]:
+    """What is left alone, and what its groups are called, as far as that is remembered."""
+    from hooks.store import groups, refusals
+
+    rows = refusals.listed(tx, user=subject, limit=limit)
+    return rows, groups.names(tx, {str(row["group"]) for row in rows if row["group"]})
 
 
 def way_out(row: Mapping[str, object]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from hooks.settings import Settings
-    from hooks.store.database import Tx
+    from hooks.store.database import Database, Tx
     from hooks.wiring import House
 
 T = TypeVar("T")
@@ -163,6 +163,14 @@ def with_house(work: Callable[[House], T]) -> T:
                 return work(house)
 
     return asyncio.run(run())
+
+
+def say_if_paused(database: Database) -> None:
+    """Where something was ordered that leads to writes: that it waits, if it does."""
+    from hooks.store import pause
+
+    if database.read_now(pause.paused):
+        print("Writing is paused: nothing of it is done until hooks resume --reason TEXT")
 
 
 @contextmanager

@@ -71,6 +71,12 @@ _NOT_OFFLINE = (
     Finding(Verdict.UNCHECKED, "hooks.toml", "what rules and names reach: --offline asks nobody"),
     Finding(Verdict.UNCHECKED, "environment", "what the credentials open"),
 )
+_GIVEN = Finding(
+    Verdict.UNCHECKED, "[notify] url", "whether anybody takes a notification: none is sent"
+)
+_NOT_GIVEN = Finding(
+    Verdict.OK, "[notify] url", "is not given: nobody is told of an alarm; hooks alarms lists them"
+)
 
 
 def never_checked(settings: Settings) -> list[Finding]:
@@ -82,7 +88,11 @@ def never_checked(settings: Settings) -> list[Finding]:
         "names of Okta groups that meant another group when they were first resolved",
     )
     told = any(each.names for each in named(settings))
-    return [*([users] if settings.protect.users else []), *([names] if told else [])]
+    return [
+        _GIVEN if settings.notify.url else _NOT_GIVEN,
+        *([users] if settings.protect.users else []),
+        *([names] if told else []),
+    ]
 
 
 def named(settings: Settings) -> list[Named]:

@@ -133,6 +133,8 @@ async def _replay(asked: _Asked) -> bool:
         whole = not told.broken
         if not asked.reads:
             _tell(asked, told, said, {})
+            if not asked.dry and not asked.as_json:
+                opening.say_if_paused(house.database)
             return whole
         return await _foresee(house, asked, other, said, told) and whole
 

@@ -113,6 +113,8 @@ async def _restore(asked: _Asked) -> bool:
         if asked.why is not None:
             _order(house, gone, asked.meant, asked.why)
             _tell_ordered(gone, asked)
+            if not asked.as_json:
+                opening.say_if_paused(house.database)
             return True
         return await _foresee(house, gone, asked)
 

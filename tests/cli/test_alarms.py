@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sqlalchemy import update
+
 from hooks.core.alarm import WAY_OUT, WORDS, Kind
-from hooks.store import alarms, holds, line, pause
+from hooks.store import alarms, cursor, holds, line, pause
 from hooks.store.database import Tx
-from hooks.store.tables import Hold
+from hooks.store.tables import Cursor, Hold
 from tests.cli.conftest import Desk
 
 NOBODY = "00u00000000000000000"
@@ -53,3 +55,18 @@ def test_what_was_decided_is_gone_at_once(desk: Desk) -> None:
     desk.write(line.retry_dead)
     desk.write(lambda tx: holds.decide(tx, [1], approve=False, who="me", why="a test"))
     assert desk("alarms", "--json").json() == []
+
+
+def test_where_nothing_is_amiss_it_is_said_whether_anybody_has_looked(desk: Desk) -> None:
+    desk.bury(NOBODY)
+    desk.write(line.retry_dead)
+    said = desk("alarms").out
+    assert said.startswith("nothing is amiss, by what is stored\n")
+    assert "No worker has read the System Log yet" in said
+    desk.write(lambda tx: cursor.put(tx, cursor.LOG_REACHED, ""))
+    assert "A worker looked 0 s ago" in desk("alarms").out
+    hours = 3600 * 1_000_000
+    log = Cursor.__table__  # type: ignore[attr-defined]
+    old = update(log).where(log.c.name == cursor.LOG_REACHED)
+    desk.write(lambda tx: tx.execute(old.values(at=tx.now - hours // 6)))
+    assert "No worker has looked since" in " ".join(desk("alarms").out.split())

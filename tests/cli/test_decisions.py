@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hooks.sandbox.story import CONFLUENCE, PERSON
+from hooks.store import holds
 from hooks.store.tables import Order, Tie
 from tests.cli.conftest import Desk
 
@@ -54,6 +55,17 @@ def test_an_approved_hold_goes_out_at_the_next_look(held: Desk, chosen: list[str
     assert held.story.world.groups_of(held.story.directory, OTHER) == set()
     assert held("held", "--json").json() == []
     assert [each["state"] for each in held("held", "--all", "--json").json()] == ["over"]
+
+
+def test_an_approval_in_a_pause_says_that_it_waits(held: Desk) -> None:
+    assert held("pause", "--reason", "a test").code == 0
+    ran = held("held", "approve", "1", "--reason", "a planned move")
+    assert ran.out.endswith(
+        "Writing is paused: nothing of it is done until hooks resume --reason TEXT\n"
+    )
+    assert held("resume", "--reason", "a test").code == 0
+    held.write(lambda tx: holds.decide(tx, [1], approve=False, who="me", why="a test"))
+    assert "paused" not in held("held", "approve", "1", "--reason", "a planned move").out
 
 
 def test_a_rejected_hold_stays_until_it_is_approved(held: Desk) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hooks.core.reading import Why
 from hooks.core.refusal import UNREAD_WAY_OUT, WAY_OUT, Cause
 from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, JIRA_USERS, PERSON
+from hooks.store.tables import OrganizationGroup, Refused
 from tests.cli.conftest import Desk
 
 NOBODY = "00u00000000000000000"
@@ -138,6 +139,23 @@ def test_refusals_come_with_their_way_out(desk: Desk) -> None:
     assert refused["cause"] == Cause.APP_NOT_ACTIVE
     assert refused["way_out"] == WAY_OUT[Cause.APP_NOT_ACTIVE]
     assert WAY_OUT[Cause.APP_NOT_ACTIVE] in desk("steps", "--refused", desk.story.person.id).out
+
+
+def test_a_group_that_is_left_alone_is_called_by_its_name(desk: Desk) -> None:
+    group = "11111111-2222-4333-8444-555555555555"
+    seen = OrganizationGroup.__table__  # type: ignore[attr-defined]
+    left = Refused.__table__  # type: ignore[attr-defined]
+    row = {"user": NOBODY, "directory": "organization", "group": group, "at": 1}
+    desk.write(
+        lambda tx: tx.execute(left.insert(), [row | {"cause": "group_changed", "detail": ""}])
+    )
+    (unnamed,) = desk("steps", "--refused", "--json").json()
+    assert unnamed["name"] is None
+    known = {"id": group, "name": "jira-software-users", "synced": False, "accept": True, "at": 1}
+    desk.write(lambda tx: tx.execute(seen.insert(), [known]))
+    (named,) = desk("steps", "--refused", "--json").json()
+    assert (named["group"], named["name"]) == (group, "jira-software-users")
+    assert f"jira-software-users {group}" in desk("steps", "--refused").out
 
 
 def test_a_refused_credential_is_told_as_the_look_told_it(desk: Desk) -> None:

@@ -37,7 +37,7 @@ def test_a_good_file_is_good(desk: Desk) -> None:
     assert f"ok    [[local_group]] 1 name: reaches 1 group: {JIRA_USERS}" in ran.out
     assert f"{JIRA_USERS} gives atlassian/user" in ran.out
     assert f"[protect] groups 1: protects 1 group: {JIRA_ADMINS}" in ran.out
-    assert ran.out.endswith("7 ok, 0 to look at, 0 to put right, 1 not checked\n")
+    assert ran.out.endswith("8 ok, 0 to look at, 0 to put right, 1 not checked\n")
     assert not (desk.folder / "hooks.db").exists(), "no database is opened"
     assert desk.story.world.snapshot() == world
     assert desk.story.world.violations == []

@@ -69,6 +69,17 @@ def test_stored_events_are_put_back_under_one_order(settled: Desk) -> None:
     assert result.endswith(f"; user {user}")
 
 
+def test_in_a_pause_it_is_said_that_nothing_is_written(settled: Desk) -> None:
+    words = "Writing is paused: nothing of it is done until hooks resume"
+    user = settled.story.person.id
+    assert settled("pause", "--reason", "x").code == 0
+    assert words in settled("replay", "--user", user, "--reason", "x").out
+    assert words not in settled("replay", "--user", user, "--dry-run", "--offline").out
+    json.loads(settled("replay", "--user", user, "--reason", "x", "--json").out)
+    assert settled("resume", "--reason", "x").code == 0
+    assert words not in settled("replay", "--user", user, "--reason", "x").out
+
+
 def test_events_say_that_they_were_replayed(settled: Desk) -> None:
     user = settled.story.person.id
     assert "replayed" not in settled("events").out
