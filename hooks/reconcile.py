@@ -19,6 +19,7 @@ from hooks.core.plan import DirectoryPlan, LocalPlan
 from hooks.core.reading import Account, Why
 from hooks.core.refusal import Cause, Refusal
 from hooks.core.returning import derived
+from hooks.gateways.visits import hurries
 from hooks.measure import Measure
 from hooks.store import cursor, groups, journal, line, looks, mappings, orders, people
 from hooks.store.journal import Wish
@@ -143,6 +144,7 @@ class Reconciler:
         given = ordered.results(plan, ((wish.step, became) for wish, became in proved))
         accounts = [each for each in reading.answers.values() if isinstance(each, Account)]
         account = accounts[0] if len(accounts) == 1 else None
+        hurry = hurries()
 
         def finish(tx: Tx) -> str:
             head = journal.record(tx, held, [became for _, became in proved], self._signer)
@@ -163,7 +165,7 @@ class Reconciler:
             others = plan.others if held.uuids else ()
             line.mark(tx, others, "user", lane=held.lane, due_at=tx.now, events=False)
             waiting = {uuid for each in plan.contradictions for uuid in each.uuids}
-            line.settle(tx, held, then, keep=waiting)
+            line.settle(tx, held, then, keep=waiting, hurry=hurry)
             return head or admission.head
 
         head = await self._database.write(finish)

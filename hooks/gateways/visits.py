@@ -46,7 +46,7 @@ class Visitor:
 
     ``since`` is when they began to wait, over all their looks and all replicas, and ``reason`` for
     what, if that is known; ``vain`` until when a vendor without whom nothing can be decided did
-    not let this look in.
+    not let this look in; ``hurry``: it was turned away, is urgent, and none of a crowd.
     """
 
     subject: str
@@ -54,6 +54,7 @@ class Visitor:
     reason: str = ""
     over: bool = False
     vain: datetime | None = None
+    hurry: bool = False
     leaving: list[Callable[[], object]] = field(default_factory=list)
 
 
@@ -73,6 +74,12 @@ def visiting(subject: str, since: datetime, reason: str = "") -> Iterator[None]:
         who.over = True
         for leave in who.leaving:
             leave()
+
+
+def hurries() -> bool:
+    """Whether the look of the running task was turned away, and goes before others all the same."""
+    who = visitor.get()
+    return who is not None and who.hurry
 
 
 class Short(Enum):
@@ -187,12 +194,12 @@ class Visits:
 
     def turn_away(self, who: Visitor, until: datetime, now: datetime, *, bulk: bool) -> None:
         """This look cannot be made now; if it was in, it was cut short."""
+        rank = self.rank(who, bulk=bulk)
+        who.hurry = rank is Rank.URGENT
         waiting = {
             subject: each for subject, each in self._waiting.items() if each.until + _GRACE >= now
         }
-        self._waiting = waiting | {
-            who.subject: _Waiting(self.rank(who, bulk=bulk), who.since, until)
-        }
+        self._waiting = waiting | {who.subject: _Waiting(rank, who.since, until)}
         if (stay := self._inside.get(who)) is not None:
             stay.cut = True
             self.one_at_a_time()

@@ -244,10 +244,13 @@ def extend(tx: Tx, held: Lease) -> int:
     return until
 
 
-def settle(tx: Tx, held: Lease, then: Next, *, keep: Collection[str] = ()) -> None:
+def settle(
+    tx: Tx, held: Lease, then: Next, *, keep: Collection[str] = (), hurry: bool = False
+) -> None:
     """t4: end the lease, settle its events and put the subject where it belongs.
 
-    Looks by ourselves are bulk work, so that a leaver is never behind a crowd's second looks.
+    Looks by ourselves are bulk work, so that a leaver is never behind a crowd's second looks; who
+    is in a ``hurry`` and was only turned away stays where they were.
     Events in ``keep`` go on waiting, as all do for a failure. What arrived meanwhile raised the
     generation; then the subject is due at once.
     """
@@ -261,7 +264,7 @@ def settle(tx: Tx, held: Lease, then: Next, *, keep: Collection[str] = ()) -> No
         case Retry(at, counted, base):
             attempts = row.attempts if counted else max(0, row.attempts - 1)
             values |= {"due_at": _at(at), "attempts": attempts, "base": base and _at(base)}
-            values |= {"lane": BULK}
+            values |= {"lane": BULK if counted or not hurry else held.lane}
         case DeadLetter(reason):
             values |= {"due_at": None, "dead": reason, "dead_at": tx.now}
     if row.generation != held.generation:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hooks.core.errors import RateLimitedError
 from hooks.gateways.pace import Lane, Pace, lane
 from hooks.gateways.together import Together
-from hooks.gateways.visits import Short, Visitor, Visits, visiting, visitor
+from hooks.gateways.visits import Short, Visitor, Visits, hurries, visiting, visitor
 from tests.gateways.scarce import WINDOW, Person, Vendor, play
 from tests.gateways.stage import START, Wall
 
@@ -410,12 +410,16 @@ async def test_a_crowd_for_one_reason_leaves_some_to_who_comes_for_another(wall:
             left -= 1
             try:
                 await call(pace, headers(100, left))
+                came += 1
             except RateLimitedError:
-                continue
-            came += 1
+                assert not hurries()
     assert 70 < came < 80
     with visiting("leaver", START + timedelta(seconds=1), "deactivated"):
         assert await until(pace) is None
+        await call(pace, headers(100, 0))
+    with visiting("another", START + timedelta(seconds=2), "deactivated"):
+        assert await until(pace) == SOON
+        assert hurries()
     lane.set(Lane.BULK)
     with visiting("audited", START - timedelta(days=1)):  # before the crowd goes no bulk work
         bulk = await until(pace)

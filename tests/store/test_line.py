@@ -351,3 +351,17 @@ def test_standing_work_apart_is_leased_only_by_its_name(database: Database) -> N
     assert lease(database) == []
     assert [each.subject for each in lease(database, only=subject)] == [subject]
     assert lease(database, only=subject) == [], "one at a time"
+
+
+@pytest.mark.parametrize(
+    ("counted", "hurry", "lane"),
+    [(False, True, line.URGENT), (False, False, line.BULK), (True, True, line.BULK)],
+)
+def test_who_is_in_a_hurry_and_was_only_turned_away_stays_urgent(
+    database: Database, wall: Wall, *, counted: bool, hurry: bool, lane: int
+) -> None:
+    mark(database, ANN)
+    held = lease_one(database, ANN)
+    then = Retry(wall.clock.now(), counted=counted)
+    database.write_now(lambda tx: line.settle(tx, held, then, hurry=hurry))
+    assert due(database, ANN).lane == lane
