@@ -199,7 +199,8 @@ class _Found:
         if self.purged:
             heads = counted(self.purged, "head", "heads")
             print(f"{heads} of what was purged, or of another key: not compared")
-        print("something is wrong" if self.wrong else "nothing is wrong")
+        rest = " with what this key proves" if self.others else ""
+        print("something is wrong" if self.wrong else f"nothing is wrong{rest}")
 
     def _show_wrong(self) -> None:
         for user, faults in sorted(self.wrong.items()):
