@@ -35,12 +35,14 @@ _brake = Brake.__table__  # type: ignore[attr-defined]
 class Judged:
     """Which removals of a plan wait, each under its classes; and approvals the plan used up.
 
-    ``full`` are the classes over their limit, and how far back their people were counted.
+    ``groups`` are those of all its removals, ``full`` the classes over their limit, and how far
+    back their people were counted.
     """
 
     withheld: Mapping[Planned, tuple[str, ...]]
     used: frozenset[str]
     full: Mapping[str, timedelta]
+    groups: frozenset[str] = frozenset()
 
 
 def judge(tx: Tx, user: str, removals: Sequence[Planned], limits: Limits) -> Judged:
@@ -63,7 +65,8 @@ def judge(tx: Tx, user: str, removals: Sequence[Planned], limits: Limits) -> Jud
     }
     wanted = {each for all_ in passes.values() for each in all_}
     used = {each for each in wanted if each in kept and kept[each].state is Held.APPROVED}
-    return Judged({each: under for each, under in withheld.items() if under}, frozenset(used), full)
+    waits = {each: under for each, under in withheld.items() if under}
+    return Judged(waits, frozenset(used), full, frozenset(each.group.id for each in removals))
 
 
 def lock(tx: Tx, classes: Iterable[str]) -> None:
@@ -161,9 +164,9 @@ def _count(tx: Tx, user: str, brake_class: str) -> brake.Count:
 def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
     """Keep one hold per person and class, with what it withholds now; end those without need.
 
-    An approval is for once: it ends with the plan that used it. Any other hold lasts until a plan
-    in one of the ``places`` that were judged no longer wants the removals: a look that could not
-    read ends nobody's no. Locked are the classes of all.
+    An approval is for once: it ends with the plan that used it, but for what that could not judge.
+    Any other hold lasts until a plan in one of the ``places`` that were judged no longer wants the
+    removals: a look that could not read ends nobody's no. Locked are the classes of all.
     """
     wanted: dict[str, list[Planned]] = {}
     for step, under in judged.withheld.items():
@@ -178,6 +181,7 @@ def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
         if row.state == Held.REJECTED
     }
     needless = {row.brake_class for row in rows if row.directory in places} | judged.used
+    needless -= _spare(tx, rows, judged, places)
     for brake_class, steps in sorted(wanted.items()):
         diff = json.dumps([[each.group.id, each.group.display, each.reason] for each in steps])
         if brake_class in known:
@@ -205,6 +209,17 @@ def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
         ids = _hold.c.id.in_(over.values())
         tx.execute(update(_hold).where(ids).values(state=Held.OVER, decided=tx.now))
         incidents.end(tx, over)
+
+
+def _spare(tx: Tx, rows: Iterable[Row[Any]], judged: Judged, places: Collection[str]) -> set[str]:
+    """Classes in which a yes goes on, for what the plan that used it could not judge."""
+    found = set()
+    for row in rows:
+        left = [each for each in json.loads(row.steps) if each[0] not in judged.groups]
+        if row.brake_class in judged.used and row.directory not in places and left:
+            tx.execute(update(_hold).where(_hold.c.id == row.id).values(steps=json.dumps(left)))
+            found.add(row.brake_class)
+    return found
 
 
 # -- what people ask ---------------------------------------------------------------------------

@@ -315,3 +315,15 @@ def test_a_look_that_could_not_judge_ends_no_hold(
     assert states(database) == before
     look(database, CAT)
     assert states(database) == [(CAT, "over")]
+
+
+def test_an_approval_goes_on_for_what_a_look_could_not_judge(database: Database) -> None:
+    """Say because the organization was not read; else half of a yes would wait for another."""
+    fill(database)
+    assert look(database, CAT, step(1), step(2)) == 2
+    decide(database, 1, approve=True)
+    assert look(database, CAT, step(1), judged=()) == 0
+    assert states(database, every=False) == [(CAT, "approved")]
+    assert look(database, CAT, step(2)) == 0
+    assert states(database, every=False) == []
+    assert look(database, CAT, step(1)) == 1, "it was for once"
