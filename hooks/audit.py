@@ -172,7 +172,9 @@ class Audit:
         while await self._database.write(anew):
             pass
         common = await self._database.read(lambda tx: shared(tx, policy.modes))
-        moved = await self._database.read(lambda tx: inbox.subjects_since(tx, run.began))
+        moved = await self._database.read(
+            lambda tx: inbox.subjects_since(tx, run.began) | known.looked_at_since(tx, run.began)
+        )
         people = [each for each in everyone.people() if each not in moved]
         for start in range(0, len(people), _TOGETHER):
             told(f"{start} of {len(people)} people judged so far")

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
 
+from hooks.core.brake import Held
 from hooks.core.drift import Kind
 from hooks.store.audit_tables import Audit, AuditPage, Drift
+from hooks.store.tables import Hold, Tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from hooks.store.sealing import Sealer
 
 _audit = Audit.__table__  # type: ignore[attr-defined]
+_hold = Hold.__table__  # type: ignore[attr-defined]
+_tie = Tie.__table__  # type: ignore[attr-defined]
 _page = AuditPage.__table__  # type: ignore[attr-defined]
 _drift = Drift.__table__  # type: ignore[attr-defined]
 
@@ -213,12 +217,21 @@ def last(tx: Tx) -> Run | None:
 
 
 def drifted(tx: Tx) -> int:
-    """How many people have what they should not, as the newest audit that is done found."""
+    """How many people have what they should not, as the newest audit that is done found.
+
+    Those the brake holds, or somebody decided about, are told of as that, and whoever was looked
+    at since is no longer as they were.
+    """
     run = last(tx)
     if run is None:
         return 0
     mine = (_drift.c.audit == run.id) & (_drift.c.kind == Kind.SURPLUS)
-    query = select(func.count(_drift.c.user.distinct())).where(mine)
+    held = select(_hold.c.user).where(_hold.c.state != Held.OVER)
+    since = (_tie.c.user == _drift.c.user) & (_tie.c.directory == _drift.c.directory)
+    seen = select(_tie.c.user).where(since, _tie.c.standing_at >= run.began).correlate(_drift)
+    query = select(func.count(_drift.c.user.distinct())).where(
+        mine, _drift.c.user.not_in(held), ~seen.exists()
+    )
     return int(tx.execute(query).scalar_one())
 
 

@@ -37,6 +37,11 @@ def users(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
     return found
 
 
+def looked_at_since(tx: Tx, since: int) -> set[str]:
+    """Whom a look settled since then."""
+    return set(tx.execute(select(_tie.c.user).where(_tie.c.standing_at >= since)).scalars())
+
+
 def holders(tx: Tx, account: AccountId, *, other_than: OktaUserId) -> tuple[OktaUserId, ...]:
     """Other people in force whose SCIM records name the account, in whatever directory."""
     others = (

@@ -10,13 +10,18 @@ from sqlalchemy import func, select
 from hooks.core.drift import Drift, Kind
 from hooks.core.errors import UnsealedError
 from hooks.core.ids import OktaUserId
-from hooks.store import alarms, audits
+from hooks.core.membership import Standing
+from hooks.core.policy import Limits
+from hooks.core.returning import Standed
+from hooks.store import alarms, audits, people
 from hooks.store.audit_tables import Audit, AuditPage
 from hooks.store.audit_tables import Drift as Row
 from hooks.store.audits import Place, Run
-from hooks.store.database import Database
+from hooks.store.database import Database, Tx
+from hooks.store.people import Stood
 from hooks.store.sealing import Sealer
-from tests.store.builders import MAIN, SEALER, Wall, scim_group, user
+from tests.store.builders import MAIN, SEALER, Wall, scim_group, step, user
+from tests.store.test_holds import look
 
 YOUNG = timedelta(hours=6)
 ANN, BOB = user(1), user(2)
@@ -180,3 +185,20 @@ def test_the_alarm_stands_by_the_newest_that_is_done(database: Database) -> None
     assert alarming() == 2
     done(database, begin(database))
     assert alarming() == 0
+
+
+def test_whoever_is_held_or_was_looked_at_since_is_told_of_otherwise(database: Database) -> None:
+    run = begin(database)
+    found(database, run, line(ANN), line(BOB), line(user(3)))
+    done(database, run)
+    assert database.read_now(audits.drifted) == 3
+    for who in (user(3), user(4), user(5)):
+        look(database, who, step(), limits=Limits(other_per_hour=0))
+    assert database.read_now(audits.drifted) == 2, "one of them is held"
+
+    def looked(tx: Tx) -> None:
+        stood = Stood(MAIN, Standed(Standing.PRESENT), None)
+        people.remember(tx, ANN, [stood], SEALER, protected=False)
+
+    database.write_now(looked)
+    assert database.read_now(audits.drifted) == 1
