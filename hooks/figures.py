@@ -5,6 +5,8 @@ Labels are operation names, lanes and the operator's own words; never an id, nev
 
 from __future__ import annotations
 
+from itertools import product
+
 from prometheus_client import Counter, Gauge, Histogram
 
 # -- calls to vendors --------------------------------------------------------------------------
@@ -84,10 +86,19 @@ STEPS = Counter(
     "Steps that came to something, by interface, change and what became of them.",
     ["via", "action", "state"],
 )
+for _step in product(
+    ("scim", "organization"),
+    ("remove", "add"),
+    ("settled", "failed", "parked", "abandoned", "observed"),
+):
+    STEPS.labels(*_step)
 
 # -- deliveries --------------------------------------------------------------------------------
 
 DELIVERIES = Counter("hooks_deliveries", "POSTs to the hook by the status answered.", ["answer"])
+# All are there from the start, or nobody would see the first as a rise.
+for _answer in ("204", "400", "401", "408", "413", "415", "503"):
+    DELIVERIES.labels(_answer)
 ACKNOWLEDGE_SECONDS = Histogram(
     "hooks_acknowledge_seconds",
     "Seconds from a delivery's head to its 204; Okta waits three.",
