@@ -8,6 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -78,7 +79,7 @@ def create_scim(world: World) -> Door:
         ]
     )
     app.router.redirect_slashes = False
-    return Door(app, world, "scim", vendor_error, broken)
+    return Door(app, world, "scim", vendor_error, partial(broken, announced=world.announced))
 
 
 def vendor_error(status: int) -> Any:

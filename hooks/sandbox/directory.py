@@ -57,7 +57,7 @@ class Follower(Protocol):
 
     def user_changed(self, directory: "Directory", user: ScimUser, now: datetime) -> None: ...
     def user_switched(self, user: ScimUser, now: datetime) -> None: ...
-    def user_deleted(self, user: ScimUser, now: datetime) -> None: ...
+    def user_deleted(self, user: ScimUser, groups: Iterable[ScimGroup], now: datetime) -> None: ...
     def group_added(self, directory: "Directory", group: ScimGroup, now: datetime) -> None: ...
     def group_deleted(self, group: ScimGroup) -> None: ...
     def member_changed(
@@ -118,12 +118,13 @@ class Directory:
         self._by_user_name.setdefault(user_name.lower(), []).append(user.id)
 
     def delete_user(self, user: ScimUser, now: datetime) -> None:
-        for group_id in list(self._groups_of[user.id]):
-            self.leave(self.groups[group_id], [user.id], now)
+        groups = self.groups_of(user)
+        for group in groups:
+            self.leave(group, [user.id], now)
         self._by_user_name[user.user_name.lower()].remove(user.id)
         del self.users[user.id], self._groups_of[user.id]
         if self.follower is not None:
-            self.follower.user_deleted(user, now)
+            self.follower.user_deleted(user, groups, now)
 
     def named(self, user_name: str) -> list[ScimUser]:
         """``userName`` does not distinguish case. Source: RFC 7643 section 4.1.1."""

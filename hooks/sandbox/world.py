@@ -33,6 +33,7 @@ class World(LocalGroups):
         self.traffic = Traffic()
         self.credentials = Credentials(self.ids, self.noise)
         self.hidden: dict[str, Literal["403", "404", "empty"]] = {}
+        self.announced: set[str] = set()
         self.everyone = self._new_group("Everyone", "BUILT_IN")
 
     # --- what the tests look at -------------------------------------------------------------
@@ -310,6 +311,12 @@ class World(LocalGroups):
         for group in directory.groups_of(record):
             directory.leave(group, [record.id], self.now())
         record.account_id = None
+
+    def announce_unlink(self, directory: Directory | str, login: str) -> ScimUser:
+        """Let one DELETE of this record be no violation."""
+        record = self.record(directory, login)
+        self.announced.add(record.id)
+        return record
 
     def record(self, directory: Directory | str, login: str) -> ScimUser:
         """The (first) SCIM record with this ``userName``."""

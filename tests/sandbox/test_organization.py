@@ -150,6 +150,45 @@ async def test_a_scim_user_deleted_leaves_an_account_without_its_synced_groups(
     }
 
 
+@pytest.mark.parametrize("claim", ["managed", "unmanaged"])
+@pytest.mark.parametrize("does", ["deactivated", "unchanged"])
+async def test_what_deleting_a_scim_user_does_to_its_account_is_a_switch(
+    story: Story0, scim: httpx.AsyncClient, claim: str, does: Any
+) -> None:
+    world = story.world
+    account = world.set_account(PERSON, claim=claim)
+    setattr(world.switches, f"unlinked_{claim}", does)
+    await scim.delete(f"/Users/{world.record(story.directory, PERSON).id}")
+    assert account.status == ("inactive" if does == "deactivated" else "active")
+
+
+async def test_synced_groups_may_stay_out_of_reach_of_scim(
+    story: Story0, scim: httpx.AsyncClient
+) -> None:
+    world = story.world
+    account = world.account(PERSON)
+    world.switches.unlinked_groups = "kept"
+    await scim.delete(f"/Users/{world.record(story.directory, PERSON).id}")
+    assert world.organization_groups_of(account) == {CONFLUENCE, JIRA_USERS}
+    mirror = next(g for g in world.organization.groups.values() if g.name == CONFLUENCE)
+    assert account.id in world.organization.members_at(mirror, world.now())
+    assert world.members(story.directory, CONFLUENCE) == {COLLEAGUE}
+
+
+async def test_an_account_that_scim_holds_is_not_reactivated_by_hand(
+    story: Story0, scim: httpx.AsyncClient
+) -> None:
+    """Source: neteye-blog.com 2025-03."""
+    world = story.world
+    account = world.account(PERSON)
+    world.set_scim_active(story.directory, PERSON, active=False)
+    with pytest.raises(WorldError, match="identity provider"):
+        world.reactivate(PERSON)
+    await scim.delete(f"/Users/{world.record(story.directory, PERSON).id}")
+    world.reactivate(account)
+    assert account.status == "active"
+
+
 async def test_a_scim_group_deleted_is_gone_from_the_organization(
     story: Story0, scim: httpx.AsyncClient
 ) -> None:

@@ -318,6 +318,18 @@ async def test_deleting_a_user_ends_the_record(group: Group) -> None:
     assert len(group.world.violations) == 1
 
 
+async def test_only_an_announced_record_may_be_deleted_and_once(group: Group) -> None:
+    world = group.world
+    world.announce_unlink("main", group.story.person.login)
+    await group.scim.delete(f"/Users/{group.person}")
+    assert world.violations == []
+    await group.scim.delete(f"/Users/{group.person}")
+    await group.scim.delete(f"/Users/{group.colleague}")
+    assert [each.partition(":")[2] for each in world.violations] == [
+        " destroys what it does not name"
+    ] * 2
+
+
 async def test_a_second_user_of_the_name_is_a_conflict(
     story: Story0, scim: httpx.AsyncClient
 ) -> None:

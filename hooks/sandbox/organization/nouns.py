@@ -55,9 +55,9 @@ class Source:
 
 @dataclass(eq=False)
 class OrgGroup:
-    """``members``: account ids, if it is local; ``default_for``: the app it gives access to.
+    """``members``: account ids, if it is local, or kept beside those of its SCIM group.
 
-    ``grants``: further apps it was given access to.
+    ``default_for``: the app it gives access to; ``grants``: further apps it was given access to.
     """
 
     id: str

@@ -67,6 +67,16 @@ class Accounts(Groups):
             setattr(account, name, value)
         return account
 
+    def reactivate(self, key: Account | str) -> None:
+        """The administration's "Reactivate", which is not there while SCIM holds the account.
+
+        Source: neteye-blog.com 2025-03, of managed accounts that an identity provider synced.
+        """
+        account = self.account(key)
+        if any(each.linked(account.id) for each in self.organization.directories if not each.dead):
+            raise WorldError(f"managed by an identity provider: {account.email}")
+        self.organization.set_status(account, "active", self.now())
+
     def set_roles(self, key: Account | str, roles: list[str]) -> None:
         """Platform roles, such as ``atlassian/org-admin``; membership of groups is apart."""
         self.account(key).roles = list(roles)

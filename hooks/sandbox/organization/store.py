@@ -5,7 +5,7 @@ Members of a synced group are not kept here: they are those of its SCIM group, a
 """
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from hooks.sandbox.directory import Directory, ScimGroup, ScimUser
@@ -108,11 +108,19 @@ class Organization:
         if account.claim == "managed" or self.switches.unmanaged_deactivation == "deactivated":
             self.set_status(account, "active" if user.active else "inactive", now)
 
-    def user_deleted(self, user: ScimUser, now: datetime) -> None:
+    def user_deleted(self, user: ScimUser, groups: Iterable[ScimGroup], now: datetime) -> None:
         """Unlinked, and deactivated if managed. Source: spec texts of DELETE /Users."""
         account = self.accounts.get(user.account_id or "")
-        if account is not None and account.claim == "managed":
+        if account is None:
+            return
+        managed = account.claim == "managed"
+        done = self.switches.unlinked_managed if managed else self.switches.unlinked_unmanaged
+        if done == "deactivated":
             self.set_status(account, "inactive", now)
+        if self.switches.unlinked_groups == "kept":
+            for group in groups:
+                if group.id in self._mirrors:
+                    self._enter(self._mirrors[group.id], account.id)
 
     def group_added(self, directory: Directory, group: ScimGroup, now: datetime) -> None:
         """A built-in or default name stays in the directory and never comes here."""
@@ -278,7 +286,8 @@ class Organization:
     def members_at(self, group: OrgGroup, at: datetime) -> list[str]:
         """Account ids, in the order they came."""
         if group.source is not None:
-            return self._synced_members(group.source, self.synced_at(at))
+            found = self._synced_members(group.source, self.synced_at(at))
+            return list(dict.fromkeys([*found, *group.members]))
         members = dict(group.members)
         for (group_id, account_id), member in self._old_memberships(at).items():
             if group_id == group.id:

@@ -29,6 +29,14 @@ class OrganizationSwitches:
     unmanaged_deactivation: Literal["ignored", "deactivated"] = "ignored"
     """What ``active: false`` does to an account nobody claimed. Unknown."""
 
+    unlinked_managed: Literal["deactivated", "unchanged"] = "deactivated"
+    """What deleting its SCIM user does to a claimed account. Source: spec texts of 2026; the blog
+    of 2025 only says that it can be reactivated afterwards."""
+    unlinked_unmanaged: Literal["unchanged", "deactivated"] = "unchanged"
+    """The same to an account nobody claimed: "deactivates the account if managed"."""
+    unlinked_groups: Literal["left", "kept"] = "left"
+    """Whether its synced groups are gone with it, or kept, out of reach of SCIM. Unknown."""
+
     # --- Atlassian organization: writes -------------------------------------------------------
     inactive_remove: Literal["204", "400"] = "204"
     """Removing a deactivated account: done, or ADMIN-UAM-400-2 "Inactive user". Unknown."""
