@@ -10,6 +10,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         lists mappings alarms             what is stored; which group is which; what is amiss
         replay export foresight           events once more; as a file; what would come of it
         restore                           gives back what was removed
+        unlink                            frees an account; what is shown and asked before
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file
         policy doctor                     judges hooks.toml; judges everything
@@ -31,6 +32,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     worker  catchup                       leases, looks, settles; reads on in the System Log
     replay                                events once more
     register  rehearse                    makes the event hook; only pretends to
+    unlink                                deletes one SCIM record, under its owner's lease
     alarm                                 finds what is amiss, tells whoever is to be told
     doctor                                everything that can be wrong, part by part
     rounds                                work about many people
@@ -38,6 +40,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     visit_store                           what it asks of ours
     reconcile  survey  pins               one person; everyone, by pages; names of the policy
     purge  audit                          what has outlived its use; where all is as wanted
+    seek                                  one SCIM record, and all that speaks for it
     probe                                 each credential tried; what hooks.toml names, asked for
     collect  everyone                     every list, page by page; a reading of each person
     gathered                              what the lists hold, by person
@@ -48,6 +51,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     gateways/                             whom we talk to
         okta okta_key                     reads; the proof of who asks
         scim organization                 a directory; accounts and local groups
+        scim_unlink                       the one DELETE of a SCIM user
         okta_log okta_lists               the System Log; lists page by page
         okta_admin okta_hook_shapes       event hooks through the okta SDK; as our nouns
         okta_review scim_review           how Okta and a directory are set up
@@ -57,6 +61,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         scim_batch scim_patch             changes that wait for one group; the two we may ask for
         organization_writes               the two we may ask of a local group
         organization_lists                its lists, page by page
+        organization_finds                by address, by name; what a group gives
         organization_sizes                how many people are in groups
         together                          reads several people need at once
         transport                         one door out, every failure an error of ours
@@ -78,6 +83,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         chain proof heads                 rows that prove themselves; whether all do; old log lines
         anew pruning                      chains whose key is lost; what may be deleted of them
         line                              who is due, leases and their fences
+        released                          records deleted by order, and a copy of each
         retention taken                   what is over, and what never is; what could be undone
         audits                            readings of everybody, and what they found
         signs                             what a check asks for
@@ -93,6 +99,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         checkup_here                      ours: store, secrets, clock
         reach access                      what hooks.toml reaches; what a credential opens
         finding                           what a check found, and the way out
+        severance                         whether a record may be deleted
         decide report drift               a reading and a policy in, a plan out; words for it
         organization                      the groups it keeps itself
         regain ordered local              one such membership, given back, by order, or taken

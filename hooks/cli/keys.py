@@ -43,6 +43,7 @@ _KEYS = {
     "given": "IN HOOKS_SEALING_KEYS",
     "events": "EVENTS",
     "logins": "LOGINS",
+    "copies": "COPIES",
     "state": "STATE",
 }
 

@@ -149,8 +149,12 @@ def _show(house: House, told: Record) -> None:
 # -- done --------------------------------------------------------------------------------------
 
 
-async def _done(house: House, user: OktaUserId, *, as_json: bool) -> bool:
-    from hooks.store import inbox, line, mappings, pause
+async def looked(house: House, user: OktaUserId, *, quietly: bool) -> Look | Place:
+    """Look now, whoever else may be looking; our look, or where theirs has left the person.
+
+    Raises: FailedError in a pause, and for a dead letter.
+    """
+    from hooks.store import inbox, line, pause
 
     if house.worker is None:
         raise FailedError("look: no vendors are open")
@@ -162,7 +166,13 @@ async def _done(house: House, user: OktaUserId, *, as_json: bool) -> bool:
     await house.database.write(
         lambda tx: line.mark(tx, [user], "user", lane=line.URGENT, due_at=tx.now, events=False)
     )
-    seen = await _seen(house.worker, house, user, quietly=as_json)
+    return await _seen(house.worker, house, user, quietly=quietly)
+
+
+async def _done(house: House, user: OktaUserId, *, as_json: bool) -> bool:
+    from hooks.store import inbox, mappings
+
+    seen = await looked(house, user, quietly=as_json)
     if isinstance(seen, inbox.Place):
         return await _others(house, user, seen.fence, as_json=as_json)
     links = await house.database.read(mappings.remembered)

@@ -115,9 +115,15 @@ def _directory(frame: _Frame) -> _Decided:
     if isinstance(identity, Unidentified):
         if identity.cause is Cause.RECORD_NONE and _stranger(reading, directory, judged.standing):
             return _Decided(plan)
-        refused = frame.refused(plan, identity.cause, identity.unread)
+        refused = frame.refused(plan, _cause(directory, plan, identity), identity.unread)
         return replace(refused, others=identity.others)
     return _groups(frame, plan, identity)
+
+
+def _cause(directory: DirectoryReading, plan: DirectoryPlan, identity: Unidentified) -> Cause:
+    """A record that is gone because it was deleted by order is no riddle, until Okta assigns."""
+    gone = identity.cause is Cause.RECORD_GONE and plan.standing.absent
+    return Cause.RELEASED if gone and directory.memory.released else identity.cause
 
 
 def _in_force(directory: DirectoryReading, standing: Standing) -> bool:

@@ -92,3 +92,17 @@ class OrganizationGroup:
     def display(self) -> str:
         """Its name, under the word SCIM has for it."""
         return self.name
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """One app access a group gives. ``owner`` is the app, ``resource`` its place on a site."""
+
+    owner: str
+    resource: str
+    roles: tuple[str, ...] = ()
+
+    @property
+    def app(self) -> tuple[str, str]:
+        """What another group may give as well."""
+        return self.owner, self.resource

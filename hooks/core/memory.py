@@ -76,6 +76,7 @@ class Memory:
     since when we wait for the log to show one. What began before ``excused`` has none: an operator
     rejected what followed. ``missed_since`` is since when groups of before are not shown.
     ``locked``: a userName is remembered, and the key it is sealed with is lost. Design 3.3, 3.6.
+    ``released``: this record was deleted by order, or was to be, and Okta has not made another.
     """
 
     scim_id: ScimUserId | None = None
@@ -95,6 +96,7 @@ class Memory:
     excused: datetime | None = None
     missed_since: datetime | None = None
     locked: bool = False
+    released: bool = False
 
     @property
     def counted(self) -> Standing | None:

@@ -108,8 +108,9 @@ def _unclear(plan: LocalPlan, cause: Cause, unread: Unread | None = None) -> Dec
 
 
 def _stranger(plan: DirectoryPlan) -> bool:
-    """Absent, and nothing ever tied them to the directory."""
-    return plan.standing.absent and plan.record is None and not plan.refusals
+    """Absent, and nothing ever tied them to the directory; or they were released from it."""
+    released = all(each.cause is Cause.RELEASED for each in plan.refusals)
+    return plan.standing.absent and plan.record is None and released
 
 
 def _without_record(plan: DirectoryPlan) -> bool:

@@ -31,6 +31,7 @@ class Cause(StrEnum):
     RECORD_GONE = "record_gone"
     RECORD_SEVERAL = "record_several"
     RECORD_TAKEN = "record_taken"
+    RELEASED = "released"
     MEMBERSHIPS_UNREAD = "memberships_unread"
     GROUPS_MISSED = "groups_missed"
     MAPPINGS_UNREAD = "mappings_unread"
@@ -89,6 +90,7 @@ WAY_OUT = {
     Cause.RECORD_GONE: "The SCIM record is gone; Okta makes a new one when it provisions again.",
     Cause.RECORD_SEVERAL: "Several SCIM records are this user's; remove the wrong ones.",
     Cause.RECORD_TAKEN: "The SCIM record belongs to another Okta user now.",
+    Cause.RELEASED: "Freed by hooks unlink; left alone until Okta assigns the app anew.",
     Cause.MEMBERSHIPS_UNREAD: "The SCIM record came without its groups.",
     Cause.GROUPS_MISSED: "Seen in it before and not shown now; looked at again by itself.",
     Cause.MAPPINGS_UNREAD: "Grant okta.apps.read and okta.groups.read for the push mappings.",
@@ -141,6 +143,7 @@ _DECIDED = frozenset(
     {
         Cause.RECORD_NONE,
         Cause.RECORD_TAKEN,
+        Cause.RELEASED,
         Cause.MAPPING_MOVED,
         Cause.MAPPING_RENAMED,
         Cause.ORPHANED,
@@ -166,6 +169,7 @@ _DECIDED = frozenset(
 #: Causes that no later look will see otherwise, and that nobody is asked to resolve.
 _FINAL = frozenset(
     {
+        Cause.RELEASED,
         Cause.NEVER,
         Cause.PROTECTED,
         Cause.ORPHANED,

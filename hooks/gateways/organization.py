@@ -22,6 +22,14 @@ from hooks.core.errors import IncompleteError, NotFoundError, RejectedError
 from hooks.core.ids import AccountId, OrganizationGroupId, OrganizationId
 from hooks.core.reading import MISSING, Account, Missing, ScimLink
 from hooks.gateways.breaker import Breaker
+from hooks.gateways.organization_finds import (
+    Owned,
+    accounts_at,
+    grants_of,
+    groups_called,
+    members,
+    owned,
+)
 from hooks.gateways.organization_lists import OrganizationList, page_of, walk
 from hooks.gateways.organization_shapes import (
     AssignmentShape,
@@ -53,7 +61,7 @@ if TYPE_CHECKING:
 
     from hooks.clock import Clock
     from hooks.core.ids import Uuid
-    from hooks.core.membership import Group, OrganizationGroup
+    from hooks.core.membership import Grant, Group, OrganizationGroup
     from hooks.gateways.credential import Credential
 
 T = TypeVar("T")
@@ -181,6 +189,14 @@ class Organization:
         items = answer.data if isinstance(answer, Page) else answer
         return links_of(items, self._id, account)
 
+    async def accounts_at(self, email: str) -> tuple[Owned, ...]:
+        """The accounts of an address."""
+        return await accounts_at(self.door, self._path("users", "search"), email)
+
+    async def owned(self, account: AccountId) -> Owned | None:
+        """Whether an account is managed, and its address; ``None`` where that is not told."""
+        return await owned(self.door, self._path("users", "search"), account)
+
     # -- groups --------------------------------------------------------------------------------
 
     async def group(self, group: OrganizationGroupId) -> OrganizationGroup | Missing:
@@ -228,6 +244,19 @@ class Organization:
         async for page in self._all(_ROLES, target, {}):
             roles.update(*(role_names(item.roles) for item in page))
         return frozenset(roles)
+
+    async def groups_called(self, name: str) -> tuple[OrganizationGroup, ...]:
+        """All groups of a name, letter case aside."""
+        return await groups_called(self.door, self._path("groups", "search"), name)
+
+    def members(self, group: OrganizationGroupId) -> AsyncIterator[tuple[Account, ...]]:
+        """The accounts in a group, page by page, as far as deactivated ones are listed."""
+        return members(self.door, self._path("users", "search"), group)
+
+    async def grants(self, group: OrganizationGroupId) -> frozenset[Grant]:
+        """The app access a group gives, resource by resource."""
+        target = self._path("groups", OrganizationGroupId(group), "role-assignments")
+        return await grants_of(self.door, target)
 
     # -- everyone ------------------------------------------------------------------------------
 

@@ -105,6 +105,7 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
             returned=_moment(tie.returned),
             accounted=_moment(tie.accounted),
             excused=_moment(tie.excused),
+            released=tie.released is not None and tie.released == tie.scim_id,
         )
     whys = frozenset(locked - {""})
     if person is None:

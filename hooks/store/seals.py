@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, select, tuple_, update
 
 from hooks.core.errors import UnsealedError
-from hooks.store.people import row_name
+from hooks.store import people, released
 from hooks.store.sealing import ID_BYTES, key_of
 from hooks.store.tables import Event, Tie
 
@@ -37,6 +37,7 @@ class Place(StrEnum):
 
     EVENTS = "events"
     LOGINS = "logins"
+    COPIES = "copies"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,9 @@ def read(tx: Tx, place: Place, wheres: Sequence[Where]) -> list[Sealed]:
         if place is Place.EVENTS:
             found.append(Sealed((row.id,), row.uuid, bytes(row.sealed)))
         else:
-            where = (row.user, row.directory)
-            found.append(Sealed(where, row_name(*where), bytes(row.user_name)))
+            name = (people if place is Place.LOGINS else released).row_name
+            where, value = (row.user, row.directory), row[-1]
+            found.append(Sealed(where, name(*where), bytes(value)))
     return found
 
 
@@ -115,11 +117,12 @@ def replace(tx: Tx, place: Place, old: Iterable[Sealed], new: Iterable[Sealed]) 
 
 
 def lost(tx: Tx, sealer: Sealer) -> list[str]:
-    """Ids of keys that are not given, and with which the oldest event or any login is sealed."""
+    """Ids of keys that are not given, and seal the oldest event, any login or any copy."""
     oldest = select(func.substr(_event.c.sealed, 1, ID_BYTES)).where(_event.c.sealed.is_not(None))
-    logins = select(func.substr(_tie.c.user_name, 1, ID_BYTES)).distinct()
     found = tx.execute(oldest.order_by(_event.c.id).limit(1)).scalars().all()
-    found = [*found, *tx.execute(logins.where(_tie.c.user_name.is_not(None))).scalars()]
+    for column in (_tie.c.user_name, _tie.c.released_copy):
+        used = select(func.substr(column, 1, ID_BYTES)).where(column.is_not(None)).distinct()
+        found = [*found, *tx.execute(used).scalars()]
     return sorted({key_of(bytes(each)) for each in found} - set(sealer.keys))
 
 
@@ -130,3 +133,5 @@ def _columns(place: Place) -> tuple[tuple[Any, ...], Any]:
             return (_event.c.id,), _event.c.sealed
         case Place.LOGINS:
             return (_tie.c.user, _tie.c.directory), _tie.c.user_name
+        case Place.COPIES:
+            return (_tie.c.user, _tie.c.directory), _tie.c.released_copy

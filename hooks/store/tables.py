@@ -85,6 +85,8 @@ class Tie(SQLModel, table=True):
     """What ties a person to one directory or the organization, and how they last stood.
 
     ``user_name`` is sealed; ``groups`` is a JSON list of the SCIM groups of the last reading.
+    ``released`` is the SCIM id of a record deleted by order, which counts while it is also
+    ``scim_id``; ``released_copy`` is that record, sealed.
     """
 
     user: str = Field(primary_key=True, max_length=20)
@@ -103,6 +105,8 @@ class Tie(SQLModel, table=True):
     returned: int | None = maybe_instant()
     accounted: int | None = maybe_instant()
     excused: int | None = maybe_instant()
+    released: str | None = Field(default=None, max_length=36)
+    released_copy: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 class Refused(SQLModel, table=True):

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from hooks.core.reading import AppUser
-from hooks.store import inbox, people, seals
+from hooks.store import inbox, people, released, seals
 from hooks.store.database import Database
 from hooks.store.sealing import Sealer
 from hooks.store.seals import Place, Sealed, Where
@@ -22,11 +22,18 @@ ANN, BOB = user(1), user(2)
 
 
 def fill(database: Database, sealer: Sealer = BEFORE, first: int = 1, count: int = 3) -> None:
-    """Events and logins, sealed with the newest key of a sealer."""
+    """Events, logins and copies of records, sealed with the newest key of a sealer."""
     numbers = range(first, first + count)
     put(database, *(left(number, user(number)) for number in numbers), sealer=sealer)
     app_users = [AppUser(user(n), "ACTIVE", scim_user(n), f"u{n}@example.com") for n in numbers]
     database.write_now(lambda tx: people.census(tx, MAIN, app_users, sealer, began=tx.now))
+    for n in numbers:
+        copy = f"record {n}".encode()
+        database.write_now(
+            lambda tx, n=n, copy=copy: released.mark(  # type: ignore[misc]
+                tx, user(n), MAIN, scim_user(n), copy=copy, sealer=sealer
+            )
+        )
 
 
 def everything(database: Database, place: Place) -> list[tuple[Where, str]]:
@@ -60,6 +67,9 @@ def test_everything_is_sealed_anew_and_opens_where_it_did(database: Database, pl
         found = database.read_now(lambda tx: inbox.opened(tx, uuid(1), Sealer([NEW])))
         assert found
         assert found[1] == left(1, ANN).raw
+    elif place is Place.COPIES:
+        (kept,) = database.read_now(lambda tx: released.find(tx, ANN))
+        assert released.opened(kept, Sealer([NEW])) == b"record 1"
     else:
         known = database.read_now(lambda tx: people.recall(tx, ANN, Sealer([NEW])))
         assert known.memories[MAIN].user_name == "u1@example.com"
@@ -85,7 +95,11 @@ def test_what_changed_or_went_meanwhile_is_left_as_it_is(database: Database, pla
     fill(database, count=2)
     before = values(database, place)
     after, _ = seals.renewed(before, ROTATED)
-    table, column = ("event", "sealed") if place is Place.EVENTS else ("tie", "user_name")
+    table, column = {
+        Place.EVENTS: ("event", "sealed"),
+        Place.LOGINS: ("tie", "user_name"),
+        Place.COPIES: ("tie", "released_copy"),
+    }[place]
     who = "subject" if place is Place.EVENTS else '"user"'
     for statement in (
         f"UPDATE {table} SET {column} = :other WHERE {who} = :ann",  # noqa: S608
