@@ -10,6 +10,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         lists mappings alarms             what is stored; which group is which; what is amiss
         replay export foresight           events once more; as a file; what would come of it
         restore                           gives back what was removed
+        groups                            who has the name of a group before it is pushed
         unlink                            frees an account; what is shown and asked before
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file
@@ -33,6 +34,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     replay                                events once more
     register  rehearse                    makes the event hook; only pretends to
     unlink                                deletes one SCIM record, under its owner's lease
+    review                                a group's name, taken or free; who comes and goes
     alarm                                 finds what is amiss, tells whoever is to be told
     doctor                                everything that can be wrong, part by part
     rounds                                work about many people
@@ -99,7 +101,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         checkup_here                      ours: store, secrets, clock
         reach access                      what hooks.toml reaches; what a credential opens
         finding                           what a check found, and the way out
-        severance                         whether a record may be deleted
+        severance conflict                whether a record may be deleted; a group be pushed
         decide report drift               a reading and a policy in, a plan out; words for it
         organization                      the groups it keeps itself
         regain ordered local              one such membership, given back, by order, or taken

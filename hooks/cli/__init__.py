@@ -24,6 +24,7 @@ from hooks.cli import (
     explain,
     export,
     forget,
+    groups,
     hook,
     keys,
     lists,
@@ -113,6 +114,7 @@ app.add_typer(decisions.held, name="held", short_help="Holds: list, show, approv
 app.add_typer(dead.dead, name="dead", short_help="Dead letters: list, show, retry.")
 app.command(short_help="Read everybody: who has what they should not.")(audit.audit)
 app.command(short_help="What is amiss now: what it means, what to do.")(alarms.alarms)
+app.command(short_help="Okta groups before a push: who has the name.")(groups.groups)
 app.command(short_help="Free an account by deleting its SCIM record.")(unlink.unlink)
 app.command(short_help="Create the event hook in Okta, or mend it.")(register.register)
 app.command(short_help="Give the event hook another secret.")(register.rotate_secret)
