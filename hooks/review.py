@@ -87,7 +87,9 @@ class Review:
             return (found,)
         groups = await self._okta.groups_named(name)
         if not groups:
-            raise NoSuchGroupError(f"Okta shows no group {name} that no app owns; check the name")
+            raise NoSuchGroupError(
+                f"okta shows no group called {name}; check it (an app's own group goes by its id)"
+            )
         return groups
 
     async def _taken(self) -> list[OktaGroup]:

@@ -95,7 +95,7 @@ class Seek:
         for each in self.observer.directories.values():
             for record in await self._records(each, name):
                 found[record.id] = Found(each, record)
-        for account in await self._accounts(name):
+        for account in await self.accounts(name):
             for one in await self._of_account(account):
                 found[one.record.id] = one
         return tuple(found.values())
@@ -111,7 +111,8 @@ class Seek:
             return (*known, *await scim.users_by_external_id(user))
         return () if _ACCOUNT.fullmatch(name) else await scim.users_by_user_name(name)
 
-    async def _accounts(self, name: str) -> list[AccountId]:
+    async def accounts(self, name: str) -> list[AccountId]:
+        """The account this is the id of, or those of an address."""
         if _ACCOUNT.fullmatch(name):
             return [AccountId(name)]
         organization = self.observer.organization

@@ -165,12 +165,15 @@ class Unlink:
         return True
 
     async def ended(self, name: str) -> list[Released]:
-        """What was deleted under this SCIM, account or Okta id and is seen to be gone now.
+        """What was deleted under this SCIM, account or Okta id, or of the account of an address.
 
-        So ends an order of which nobody knew what came.
+        Seen to be gone now; so ends an order of which nobody knew what came.
         """
-        found = []
-        for each in await self.database.read(lambda tx: released.find(tx, name)):
+        names = {name, *await self.seek.accounts(name)}
+        found: list[Released] = []
+        for each in await self.database.read(
+            lambda tx: [one for every in sorted(names) for one in released.find(tx, every)]
+        ):
             directory = self.seek.observer.directories.get(each.directory)
             if directory and await self.conclude(directory, each.record, each.order) is Ended.GONE:
                 found.append(each)

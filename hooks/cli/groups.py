@@ -67,17 +67,27 @@ async def _groups(names: Sequence[str], *, ids: bool, as_json: bool) -> None:
         if house.observer is None:
             raise FailedError("groups: no vendors are open")
         try:
-            review = Review(house.observer, progress.say)
-            found = [each async for each in review.of(names)]
+            with opening.advising("groups"):
+                review = Review(house.observer, progress.say)
+                found = [each async for each in review.of(names)]
         finally:
             progress.end()
     if as_json:
         text.as_json([_record(each, policy, ids=ids) for each in found])
-        return
+    else:
+        _show(found, policy, ids=ids)
+
+
+# -- for people --------------------------------------------------------------------------------
+
+
+def _show(found: Sequence[Conflict], policy: Policy, *, ids: bool) -> None:
     for number, each in enumerate(found):
         print("\n" if number else "", end="")
         for words, below in _lines(each, policy, ids=ids):
             text.tell(words, below=below)
+        for line in _rule(each, policy):
+            print(f"     {text.clean(line)}")  # whole, so that it can be copied
     if not found:
         print("no Okta group has the name of a group in Atlassian that it is not pushed to")
     elif any(each.seats for each in found):
@@ -86,9 +96,6 @@ async def _groups(names: Sequence[str], *, ids: bool, as_json: bool) -> None:
     if not policy.organization:
         print()
         text.tell(_NO_ORGANIZATION)
-
-
-# -- for people --------------------------------------------------------------------------------
 
 
 def _lines(found: Conflict, policy: Policy, *, ids: bool) -> Iterator[tuple[str, int]]:
@@ -108,8 +115,6 @@ def _lines(found: Conflict, policy: Policy, *, ids: bool) -> Iterator[tuple[str,
         yield f"  -> {WAY_OUT[found.verdict]}", 5
     for each in _ruled(found, policy):
         yield f"  a [[local_group]] names {each.group.name} already", 4
-    for line in _rule(found, policy):
-        yield f"     {line}", 5
 
 
 def _kind(each: Here) -> str:

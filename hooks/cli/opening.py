@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from hooks.cli.ends import FailedError, UsageError
+from hooks.core.errors import (
+    TURNED_AWAY,
+    ForbiddenError,
+    IncompleteError,
+    NotFoundError,
+    TransientError,
+)
 from hooks.core.ids import OktaUserId
 from hooks.settings import Role, load
 
@@ -142,6 +149,20 @@ def quiet(least: int = logging.WARNING) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+@contextmanager
+def advising(command: str) -> Iterator[None]:
+    """Say beside what a vendor answered what to do about it."""
+    quiet(logging.CRITICAL)  # what fails is told at the end, in a line
+    try:
+        yield
+    except TURNED_AWAY as error:
+        raise FailedError(f"{command}: {error}; see: hooks doctor") from None
+    except TransientError as error:
+        raise FailedError(f"{command}: {error}; nothing was changed, try again later") from None
+    except (ForbiddenError, NotFoundError, IncompleteError) as error:
+        raise FailedError(f"{command}: {error}; see: hooks doctor") from None
 
 
 def ask(query: Callable[[Tx], T]) -> T:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hooks.cli.text import Record
-    from hooks.seek import Judged
+    from hooks.seek import Judged, Seek
     from hooks.store.released import Released
     from hooks.unlink import Ended, Unlink
     from hooks.wiring import House
@@ -133,20 +133,27 @@ async def _unlink(asked: _Asked) -> bool:
         )
         verb = Unlink(seek, house.database, house.sealer, house.clock)
         try:
-            found = await seek.find(asked.name)
-            if not found:
-                _tell_ended(asked, await verb.ended(asked.name))
-                return True
-            if len(found) > 1:
-                named = ", ".join(f"{each.record.id} in {each.directory.name}" for each in found)
-                raise FailedError(f"unlink: several records fit: {named}; name one by its SCIM id")
-            judged = await seek.judge(found[0])
+            with opening.advising("unlink"):
+                judged = await _judged(seek, asked.name)
+                ended = [] if judged else await verb.ended(asked.name)
         finally:
             progress.end()
+        if judged is None:
+            _tell_ended(asked, ended)
+            return True
         if asked.why is None:
             _show_dry(asked, judged)
             return True
         return await _delete(house, verb, judged, asked)
+
+
+async def _judged(seek: Seek, name: str) -> Judged | None:
+    """The one record that fits, judged; ``None`` if none does."""
+    found = await seek.find(name)
+    if len(found) > 1:
+        named = ", ".join(f"{each.record.id} in {each.directory.name}" for each in found)
+        raise FailedError(f"unlink: several records fit: {named}; name one by its SCIM id")
+    return await seek.judge(found[0]) if found else None
 
 
 async def _delete(house: House, verb: Unlink, judged: Judged, asked: _Asked) -> bool:
@@ -229,7 +236,7 @@ def _show(judged: Judged) -> None:
         f"groups    {', '.join(text.items(told['groups'])) or 'none'}",
         f"local     {', '.join(text.items(told['local_groups'])) or 'none'}",
     ]
-    if judged.staying:
+    if judged.staying and not judged.obstacles:
         lines.append(f"first     {', '.join(judged.staying)}: taken before, as far as a look may")
     for each in lines:
         text.tell(each, below=10)

@@ -201,7 +201,7 @@ def test_more_people_than_are_asked_about_are_counted(
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("nothing-here", "Okta shows no group nothing-here"), ("00g00000000000000000", "no group")],
+    [("nothing-here", "no group called nothing-here"), ("00g00000000000000000", "no group")],
 )
 def test_a_group_that_is_not_there_is_said(desk: Desk, name: str, said: str) -> None:
     ran = desk("groups", name)

@@ -185,12 +185,13 @@ def test_a_copy_is_sealed_and_opened_by_name(locked: Desk) -> None:
 
 
 def test_once_gone_it_says_so_and_what_comes_next(locked: Desk) -> None:
-    scim_id = record(locked)
+    scim_id, held = record(locked), account(locked)
     free(locked)
-    ran = locked("unlink", scim_id)
-    assert ran.code == 0
-    assert f"gone already: {scim_id} of {locked.story.person.id}" in ran.out
-    assert "Next:" in ran.out
+    for name in (scim_id, held, locked.story.person.id, PERSON):
+        ran = locked("unlink", name)
+        assert ran.code == 0, ran.err
+        assert f"gone already: {scim_id} of {locked.story.person.id}" in ran.out
+        assert "Next:" in ran.out
     assert deleted(locked) == 1
 
 
@@ -367,6 +368,27 @@ def test_nobody_fits(locked: Desk) -> None:
         ran = locked("unlink", name)
         assert (ran.code, ran.out) == (1, "")
         assert "no SCIM record fits" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("vendor", "path", "status", "said"),
+    [
+        ("scim", "/Users", 401, "see: hooks doctor"),
+        ("org", "users/search", 401, "see: hooks doctor"),
+        ("okta", "/apps/", 403, "see: hooks doctor"),
+        ("scim", "/Users", 503, "nothing was changed, try again later"),
+        ("okta", "/apps/[^/]+/users", 500, "nothing was changed, try again later"),
+    ],
+)
+def test_a_vendor_that_does_not_answer_is_one_line(
+    locked: Desk, vendor: Any, path: str, status: int, said: str
+) -> None:
+    locked.story.world.fault(vendor, path=path, status=status)
+    for more in ((), ("--yes-delete", record(locked), *WHY)):
+        ran = locked("unlink", PERSON, *more)
+        assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+        assert said in ran.err
+    assert deleted(locked) == 0
 
 
 def test_a_directory_that_ignores_filters_leads_to_nobody(locked: Desk) -> None:
