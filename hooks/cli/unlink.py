@@ -17,6 +17,7 @@ from hooks.cli import look, opening, text
 from hooks.cli.ends import FAILED, FailedError, UsageError
 from hooks.cli.opening import Json, Reason
 from hooks.cli.progress import Progress
+from hooks.core.errors import IncompleteError
 from hooks.core.ids import ScimUserId
 from hooks.core.reading import Account
 from hooks.core.report import STANDINGS, counted
@@ -149,7 +150,10 @@ async def _unlink(asked: _Asked) -> bool:
 
 async def _judged(seek: Seek, name: str) -> Judged | None:
     """The one record that fits, judged; ``None`` if none does."""
-    found = await seek.find(name)
+    try:
+        found = await seek.find(name)
+    except IncompleteError as error:  # the id of a record leads to it without any search
+        raise FailedError(f"unlink: {error}; name the record by its SCIM id") from None
     if len(found) > 1:
         named = ", ".join(f"{each.record.id} in {each.directory.name}" for each in found)
         raise FailedError(f"unlink: several records fit: {named}; name one by its SCIM id")

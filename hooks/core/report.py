@@ -33,7 +33,7 @@ STANDINGS = {
 LOCAL_STANDINGS = {
     Standing.UNCLEAR: "something could not be read or is still changing: nothing is touched",
     Standing.LEFT: "deactivated in Okta, or proved gone: no group of a rule is wanted",
-    Standing.OUTSIDE: "never in force in any app: nothing is touched",
+    Standing.OUTSIDE: "never in force in any app, or freed since: nothing is touched",
     Standing.UNASSIGNED: "assigned to no app any more: no group of a rule is wanted",
     Standing.SUSPENDED: "suspended: as policy.suspended says",
     Standing.RETURNING: "back after a proved absence: only what a rule justifies is wanted",

@@ -396,6 +396,7 @@ def test_a_directory_that_ignores_filters_leads_to_nobody(locked: Desk) -> None:
     ran = locked("unlink", PERSON)
     assert ran.code == 1
     assert "ignored the filter" in ran.err
+    assert "name the record by its SCIM id" in ran.err
 
 
 def test_a_group_nothing_takes_keeps_the_record(locked: Desk) -> None:
