@@ -231,7 +231,7 @@ def _check(before: Judged, now: Judged, leave: Iterable[str]) -> None:
     if staying := sorted(set(now.staying) - set(leave)):
         raise UnlinkRefusedError(
             f"unlink: still in {', '.join(staying)}, which nobody can take afterwards;"
-            " hooks look USER says why"
+            f" hooks look {now.owner} says why"
         )
 
 

@@ -438,6 +438,17 @@ def test_an_event_that_says_otherwise_keeps_it(locked: Desk) -> None:
     assert deleted(locked) == 0
 
 
+def test_what_the_brake_holds_keeps_the_record(locked: Desk) -> None:
+    write(locked, _ENFORCE, f"{_ENFORCE}\n[brake]\nleft_per_hour = 1")
+    locked.story.world.deactivate(COLLEAGUE)
+    locked("look", COLLEAGUE)
+    ran = free(locked)
+    assert ran.code == 1
+    assert f"still in {CONFLUENCE}, {JIRA_USERS}" in ran.err
+    assert f"hooks look {locked.story.person.id} says why" in ran.err
+    assert deleted(locked) == 0
+
+
 def test_what_atlassian_parks_keeps_the_record(locked: Desk) -> None:
     locked.story.world.switches.inactive_remove = "400"
     ran = free(locked)
