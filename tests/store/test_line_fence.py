@@ -228,6 +228,7 @@ def test_the_line_is_counted(database: Database, wall: Wall) -> None:
         "retrying": 0,
         "dead": 1,
         "oldest_us": us(7),
+        "dead_us": us(7),
         "unsettled_us": 0,
     }
 
