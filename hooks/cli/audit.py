@@ -173,7 +173,7 @@ def _apply(house: House, run: Run, asked: _Asked) -> int:
     transact = house.database.read_now if why is None else house.database.write_now
     while found := transact(some):
         people, after = people + len(found), found[-1]
-    if why is not None:
+    if why is not None and people:
         about, result = f"audit {run.id}", counted(people)
         house.database.write_now(
             lambda tx: orders.record(tx, "audit", about, who=opening.who(), why=why, result=result)
@@ -187,6 +187,9 @@ def _tell_applied(asked: _Asked, people: int | None) -> None:
     print()
     if asked.why is None:
         print(f"Dry run: {counted(people)} would be looked at; nothing was ordered.")
+        return
+    if not people:
+        print("Nobody is there whom a look would change; nothing was ordered.")
         return
     print(f"ordered: {counted(people)} will be looked at by `hooks serve`, behind the brake")
     print("what came of it: hooks steps; what waits for you: hooks held")

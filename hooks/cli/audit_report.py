@@ -64,6 +64,18 @@ class Found:
         """How many memberships of a kind there are; of orphans, records."""
         return sum(int(str(each["people"])) for each in self.groups if each["kind"] == kind)
 
+    @property
+    def asked(self) -> str:
+        """The kinds that were asked for, if not all."""
+        return ", ".join(self.kinds)
+
+    @property
+    def nothing(self) -> str:
+        """What is said where nothing was found."""
+        if self.kinds:
+            return f"Nothing of what was asked for: {self.asked}."
+        return "Nothing is otherwise than wanted."
+
 
 def of(house: House, run: Run, kinds: tuple[Kind, ...]) -> Found:
     """What one audit found."""
@@ -81,9 +93,9 @@ def of(house: House, run: Run, kinds: tuple[Kind, ...]) -> Found:
 
 def show(found: Found, limit: int) -> None:
     """By group, then the first people, then what the kinds mean."""
-    print(_heading(found.run))
+    print(_heading(found))
     if not found.groups:
-        print("\nNothing is otherwise than wanted.")
+        print(f"\n{found.nothing}")
         return
     print()
     text.table(found.groups, _GROUPS)
@@ -100,9 +112,11 @@ def show(found: Found, limit: int) -> None:
         print("\nThere are more: --limit, --kind, or --csv FILE for all")
 
 
-def _heading(run: Run) -> str:
+def _heading(found: Found) -> str:
+    run = found.run
     began, done = text.short(text.instant(run.began)), text.short(text.instant(run.done))
-    return f"audit {run.id}: {counted(run.people)}, {run.pages} pages, {began} to {done} UTC"
+    only = f"; only {found.asked}" if found.kinds else ""
+    return f"audit {run.id}: {counted(run.people)}, {run.pages} pages, {began} to {done} UTC{only}"
 
 
 # -- for programs ------------------------------------------------------------------------------
@@ -118,7 +132,7 @@ def as_json(found: Found, *, ordered: int | None, dry_run: bool) -> None:
             "done": text.instant(run.done),
             "people": run.people,
             "pages": run.pages,
-            "counts": {each.value: found.count(each) for each in Kind},
+            "counts": {each.value: found.count(each) for each in found.kinds or Kind},
             "groups": [_plain(each) for each in found.groups],
             "lines": [_plain(each) for each in found.lines()],
             **({} if ordered is None else {"looks": ordered, "dry_run": dry_run}),
@@ -152,8 +166,10 @@ def as_page(found: Found, file: IO[str]) -> None:
         "<p>Every account of the Atlassian directories was compared with what Okta implies at that"
         " time. Nothing was changed. Whoever changed while the lists were read is left out.</p>"
     )
+    if found.kinds:
+        file.write(f"<p>Only this was asked for: {found.asked}.</p>")
     if not found.groups:
-        file.write("<p class=ok>Nothing is otherwise than wanted.</p></main>")
+        file.write(f"<p class=ok>{found.nothing}</p></main>")
         return
     file.write("<h2>In short</h2>")
     short = [
