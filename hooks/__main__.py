@@ -9,6 +9,9 @@ from __future__ import annotations
 import gc
 import sys
 
+#: As `hooks.cli.ends` has it, which is not imported yet when it is needed here.
+_INTERRUPTED = 130
+
 
 def main() -> int:
     """Run the command of this process; the exit code."""
@@ -24,9 +27,12 @@ def main() -> int:
 
         sys.stdout.write(f"hooks {release()}\n")
         return 0
-    from hooks.cli import main as command
+    try:
+        from hooks.cli import main as command
 
-    return command()
+        return command()
+    except KeyboardInterrupt:  # while it is still being imported
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def _misused(error: typer.TyperException) -> int:
     """A command line that is none: what is wrong, and where to read on."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "hooks"
-    message = error.format_message().rstrip(".")
+    message = error.format_message().rstrip(".").replace("Value error, ", "")
     if not message or type(error).__name__ == "NoArgsIsHelpError":
         print(context.get_help() if context else "", file=sys.stderr)
         return WRONG

@@ -51,7 +51,9 @@ Csv = Annotated[
 Html = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write a page for an auditor there.")
 ]
-Most = Annotated[int, typer.Option("--limit", min=0, max=10_000, help="People shown at most.")]
+Most = Annotated[
+    int, typer.Option("--limit", metavar="N", min=0, max=10_000, help="People shown at most.")
+]
 
 
 def audit(

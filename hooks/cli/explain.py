@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from hooks.wiring import House
 
 Most = Annotated[
-    int, typer.Option("--limit", min=1, max=1000, help="At most so many entries, the newest.")
+    int,
+    typer.Option(
+        "--limit", metavar="N", min=1, max=1000, help="At most so many entries, the newest."
+    ),
 ]
 
 #: What a membership that a look wanted removed, or a step removed, has come to.

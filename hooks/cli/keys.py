@@ -241,4 +241,6 @@ async def _migrated() -> str:
         before = await asyncio.to_thread(schema.migrate, house.database)
     if before is None:
         return "the database is up to date"
+    if before == schema.EMPTY:
+        return f"made a new database, at {schema.HEAD}"
     return f"migrated from {before} to {schema.HEAD}"

@@ -20,6 +20,7 @@ from hooks.core.errors import (
     ForbiddenError,
     IncompleteError,
     NotFoundError,
+    PermanentError,
     TransientError,
 )
 from hooks.core.ids import OktaUserId
@@ -49,7 +50,10 @@ DryRun = Annotated[
 Reason = Annotated[
     str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept with the order.")
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many lines.")]
+Limit = Annotated[
+    int,
+    typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many lines."),
+]
 Before = Annotated[
     int | None,
     typer.Option("--before", metavar="ID", min=1, help="Go on from here: older than this id."),
@@ -125,9 +129,23 @@ async def opened(role: Role, *, vendors: bool = False) -> AsyncIterator[House]:
     async with wiring.opened(settings, vendors=vendors) as house:
         if schema.behind(house.database):
             raise FailedError("store: the database is not up to date; run: hooks migrate")
-        if vendors:
+        if not vendors:
+            yield house
+            return
+        with _way_out():
             await wiring.check_names(house)
-        yield house
+            yield house
+
+
+@contextmanager
+def _way_out() -> Iterator[None]:
+    """What a vendor's answer ends a command with says where to read on."""
+    try:
+        yield
+    except PermanentError as error:
+        raise FailedError(f"{error}; what is wrong, and where to mend it: hooks doctor") from error
+    except TransientError as error:
+        raise FailedError(f"{error}; try again, and if it stays so: hooks doctor") from error
 
 
 def missing(settings: Settings) -> None:

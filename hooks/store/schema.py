@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The newest migration; a test holds it against the files.
 HEAD = "0006"
+#: What was there before the first one.
+EMPTY = "empty"
 _FOLDER = Path(__file__).parent / "migrations"
 #: Any number nobody else locks. Source: PostgreSQL manual, advisory locks.
 _LOCK = 0x0C7A_A71A
@@ -80,7 +82,7 @@ def _migrate(database: Database) -> str | None:
         if before >= HEAD:
             return None
         _upgrade(connection)
-        return before or "empty"
+        return before or EMPTY
 
 
 def _upgrade(connection: Connection) -> None:

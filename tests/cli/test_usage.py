@@ -222,7 +222,7 @@ def test_a_list_makes_no_database(desk: Desk) -> None:
 def test_migrate_makes_the_database_once(desk: Desk) -> None:
     for each in desk.folder.glob("hooks.db*"):
         each.unlink()
-    assert desk("migrate").out.startswith("migrated from empty to ")
+    assert desk("migrate").out.startswith("made a new database, at ")
     assert desk("migrate").out == "the database is up to date\n"
     assert desk("steps").code == 0
 
@@ -247,6 +247,44 @@ def test_a_fault_of_ours_is_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch
 def told_to(output: int) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "hooks", "keys", "new"]
     return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
+
+
+def test_a_choice_that_is_none_is_told_without_whose_error_it_is(desk: Desk) -> None:
+    ran = desk("doctor", "--only", "nothing")
+    assert ran.code == 2
+    assert ran.err.startswith("hooks doctor: Invalid value for '--only': 'nothing' is not one of ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "command"),
+    [
+        ({"status": 401}, "look somebody@example.com --dry-run"),
+        ({"status": 401}, "audit"),
+        ({"drop": True}, "look somebody@example.com --dry-run"),
+        ({"drop": True}, "catch-up --since 2026-11-01 --dry-run"),
+    ],
+)
+def test_what_a_vendor_ends_a_command_with_says_where_to_read_on(
+    desk: Desk, fault: dict[str, Any], command: str
+) -> None:
+    desk.story.world.fault("okta", **fault)
+    ran = desk(*command.split())
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.splitlines()[-1].startswith("okta ")
+    assert ran.err.endswith(": hooks doctor\n")
+
+
+def test_an_interrupt_while_it_starts_is_no_fault() -> None:
+    script = "import builtins, runpy, sys\n"
+    script += "real = builtins.__import__\n"
+    script += "def pressed(name, *rest, **more):\n"
+    script += "    if name == 'hooks.cli': raise KeyboardInterrupt\n"
+    script += "    return real(name, *rest, **more)\n"
+    script += "builtins.__import__ = pressed\n"
+    script += "sys.argv = ['hooks', 'steps']\n"
+    script += "runpy.run_module('hooks', run_name='__main__')\n"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"")
 
 
 def test_a_full_disk_is_no_fault_of_ours() -> None:
