@@ -52,6 +52,10 @@ WAY_OUT = {
     Trouble.TYPES: "Event types are missing; run: hooks register",
     Trouble.FILTER: "Its filter is not ours, and may keep events away; run: hooks register",
 }
+_FAILED = "What failed is read from the System Log by `hooks serve`. A 401 is a hook with another"
+_FAILED += (
+    " secret: hooks register --secret-changed. Else see that its URL answers within 3 seconds."
+)
 _SEVERAL = "Several hooks send here: their events come twice, which does no harm. Delete all but"
 _SEVERAL += " one in Okta, or let hooks rotate-secret end what it began."
 
@@ -168,6 +172,8 @@ def _tell(found: _Found) -> None:
     rows = [{"published": each.published, "reason": each.reason} for each in found.failures[:_MOST]]
     if rows:
         text.table(rows, _FAILURES)
+        print()
+        text.tell(_FAILED)
 
 
 def _fields(hook: EventHook, found: _Found) -> Record:

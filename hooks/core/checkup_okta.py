@@ -165,7 +165,7 @@ def of_log(signs: Signs | str) -> Iterator[Finding]:
     )
     if failed:
         about = f"Okta failed to deliver {least}{counted(failed, 'time', 'times')} in the last day"
-        remedy = "see that the hook's URL answers within 3 seconds; hooks catch up by themselves"
+        remedy = "hooks hook says why, and what to do; hooks serve reads what failed from the log"
         yield Finding(Verdict.WARN, place, about, remedy)
     else:
         yield Finding(Verdict.OK, place, "it is read, and tells of no failed delivery")

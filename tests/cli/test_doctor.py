@@ -248,7 +248,7 @@ BROKEN = {
         lambda desk: desk.story.world.emit(
             desk.story.world.transaction(), "event_hook.delivery", outcome="FAILURE"
         ),
-        {"warn System Log": "Okta failed to deliver 1 time in the last day"},
+        {"warn System Log": "Okta failed to deliver 1 time in the last day -> hooks hook says why"},
     ),
     "Okta takes groups itself": Broken(
         lambda desk: desk.story.world.emit(

@@ -187,6 +187,7 @@ def test_failed_deliveries_of_this_hook_are_told(desk: Desk, asked: Callable[...
     ran = asked("hook")
     assert "1 delivery failed in 7 days" in ran.out
     assert "TIMEOUT" in ran.out
+    assert "hooks register --secret-changed" in ran.out
     assert len(asked("hook", "--json").json()["failures"]) == 1
 
 
