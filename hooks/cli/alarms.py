@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hooks.cli.text import Record
     from hooks.store.alarms import Standing
     from hooks.store.database import Tx
+    from hooks.store.pause import Paused
 
 _ALARM = {"since": "SINCE (UTC)", "name": "ALARM", "count": "COUNT", "told": "TOLD"}
 
@@ -41,16 +42,23 @@ def alarms(*, as_json: Json = False) -> None:
         print()
         text.tell(f"{kind}: {WORDS[kind]}")
         text.tell(f"  {WAY_OUT[kind]}")
+        for record in (each for each in records if each["name"] == kind and each["ordered"]):
+            text.tell(f"  Ordered by {record['ordered']}")
 
 
 def _alarms(tx: Tx, *, every: timedelta) -> tuple[list[Record], str]:
     from hooks.store import alarms as known
+    from hooks.store import pause
 
     found = known.found(tx, every=every)
     standing = {each.name: each for each in known.standing(tx)}
     elsewhere = {name for name in standing if kind_of(name) in OF_PROCESSES}
     names = sorted({*found, *elsewhere})
-    records = [_alarm(name, found.get(name), standing.get(name)) for name in names]
+    paused = pause.paused(tx)
+    records = [
+        _alarm(name, found.get(name), standing.get(name), paused if name == Kind.PAUSED else None)
+        for name in names
+    ]
     return records, _looked(tx, every)
 
 
@@ -72,13 +80,17 @@ def _looked(tx: Tx, every: timedelta) -> str:
     )
 
 
-def _alarm(name: str, count: int | None, standing: Standing | None) -> Record:
+def _alarm(
+    name: str, count: int | None, standing: Standing | None, paused: Paused | None
+) -> Record:
     kind = kind_of(name)
+    since = paused.at if paused else standing.since if standing else None
     return {
         "name": name,
-        "since": text.instant(standing.since) if standing else None,
+        "since": text.instant(since),
         "count": count,
         "told": standing.told or None if standing else None,
         "words": WORDS[kind] if kind else "",
         "remedy": WAY_OUT[kind] if kind else "",
+        "ordered": f"{paused.who}: {paused.why}" if paused else None,
     }

@@ -71,7 +71,7 @@ WAY_OUT = {
     Kind.BREAKER: "Replace it: a _FILE is read again by itself, the environment needs a restart.",
     Kind.ADMIN_LEFT: "hooks steps --refused tells who; revoke the role by hand, now.",
     Kind.NO_SECRET: "Give HOOKS_HOOK_SECRET, and restart; or its _FILE, and send SIGHUP.",
-    Kind.PAUSED: "hooks resume.",
+    Kind.PAUSED: "hooks resume --reason TEXT.",
     Kind.BEHIND: "See that a worker runs and may read the log; log_not_read in its log says why.",
     Kind.UNSETTLED: "See that a worker runs; hooks events --waiting lists them, the log says why.",
     Kind.DRIFT: "hooks audit --last shows whom; hooks audit --last --apply has them looked at.",

@@ -40,11 +40,22 @@ def test_what_a_process_found_is_listed_with_since_when_and_what_was_told(desk: 
     assert {told[each.name]["told"] for each in (first, second)} == {"begun", None}
     assert told["breaker scim main"]["count"] is None
     assert all(each["since"] for each in told.values())
+    assert {name: each["ordered"] for name, each in told.items()} == {
+        "breaker scim main": None, "paused": "me: a test"
+    }  # fmt: skip
     ran = desk("alarms")
     assert "breaker scim main" in ran.out
+    assert "Ordered by me: a test" in ran.out
     for kind in (Kind.BREAKER, Kind.PAUSED):
         assert f"{kind}: {WORDS[kind]}" in ran.out.replace("\n", " ")
         assert WAY_OUT[kind] in ran.out.replace("\n", " ")
+
+
+def test_a_pause_has_its_instant_though_nothing_serves(desk: Desk) -> None:
+    desk.write(lambda tx: pause.begin(tx, who="me", why="a test"))
+    (told,) = desk("alarms", "--json").json()
+    assert (told["name"], told["told"], told["ordered"]) == ("paused", None, "me: a test")
+    assert told["since"]
 
 
 def test_what_was_decided_is_gone_at_once(desk: Desk) -> None:
