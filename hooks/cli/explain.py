@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hooks.cli import lists, look, opening, places, text, timeline
-from hooks.cli.ends import FailedError, UsageError
+from hooks.cli.ends import FAILED, FailedError, UsageError
 from hooks.cli.opening import Json, Since
 from hooks.core import report
 from hooks.core.ids import OktaUserId
@@ -56,7 +56,8 @@ def explain(
 ) -> None:
     """Tell one person's past, and why each group stays or goes.
 
-    What is so now is what the newest look found; with --live it is read now.
+    What is so now is what the newest look found; with --live it is read now, and exit code 1
+    says that something could not be read.
     """
     if not user.strip() or not user.isprintable():
         raise UsageError("USER: write an Okta id, or with --live a login")
@@ -82,7 +83,13 @@ async def _explain(
     if as_json:
         past = [record for _, record in stored.entries]
         text.as_json({"user": user, "timeline": past, "now": now})
-        return
+    else:
+        _tell(user, stored, now, limit)
+    if told and told["unread"]:
+        raise typer.Exit(FAILED)
+
+
+def _tell(user: OktaUserId, stored: Stored, now: Record, limit: int) -> None:
     print(f"user {user}\n")
     for _, record in stored.entries:
         for words in timeline.lines(record):
@@ -103,7 +110,8 @@ async def _live(house: House, user: OktaUserId) -> tuple[Record, int]:
     at = house.clock.now_us()
     reading, plan, known = await look.planned(house, user)
     told = report.told(plan, known, reading=reading)
-    return {**told, "unknown": isinstance(reading.user, Missing)}, at
+    unread = bool(look.unread(plan.refusals))
+    return {**told, "unknown": isinstance(reading.user, Missing), "unread": unread}, at
 
 
 # -- what is so now ----------------------------------------------------------------------------

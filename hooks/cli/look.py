@@ -128,15 +128,19 @@ async def planned(
 
 
 async def _planned(house: House, user: OktaUserId, *, as_json: bool) -> bool:
+    from hooks.core.reading import Missing
+
     reading, plan, known = await planned(house, user)
     told = report.told(plan, known, reading=reading)
-    came = _Came(unread=_unread(plan.refusals))
+    came = _Came(unread=unread(plan.refusals))
     if as_json:
         text.as_json({"dry_run": True, **told, **came.failures()})
         return came.failed
     _show(house, told)
     count = sum(1 for _ in plan.steps)
     print(f"\nDry run: {report.counted(count, 'step', 'steps')} planned, nothing was changed.")
+    if isinstance(reading.user, Missing):
+        print("Okta knows no user of this id: deleted, or another one is meant.")
     _say(came.missing())
     return came.failed
 
@@ -220,7 +224,7 @@ class _Came:
                     "code": resolved.code if resolved else "",
                 }
             )
-        return cls(tuple(found), _unread(seen.plan.refusals), seen.held, seen.then)
+        return cls(tuple(found), unread(seen.plan.refusals), seen.held, seen.then)
 
     @property
     def failed(self) -> bool:
@@ -263,7 +267,7 @@ class _Came:
         return {"unread": unread, "failed": self.failed}
 
 
-def _unread(refusals: Iterable[Refusal]) -> tuple[tuple[str, str], ...]:
+def unread(refusals: Iterable[Refusal]) -> tuple[tuple[str, str], ...]:
     """Of what was refused, what was refused because an answer was missing."""
     from hooks.store.refusals import detail
 

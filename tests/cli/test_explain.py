@@ -91,6 +91,16 @@ def test_live_it_is_read_now_and_a_login_will_do(told: Desk) -> None:
     assert story.world.violations == []
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_live_fails_where_something_could_not_be_read(desk: Desk, more: tuple[str, ...]) -> None:
+    person = desk.story.person.id
+    assert desk("explain", person, "--live", *more).code == 0
+    desk.story.world.fault("scim", status=401)
+    ran = desk("explain", person, "--live", *more)
+    assert ran.code == 1
+    assert "record_unread" in ran.out
+
+
 def test_live_tells_of_somebody_nothing_is_stored_of(desk: Desk) -> None:
     assert now(desk, COLLEAGUE, "--live")[JIRA_USERS]["now"] == "stays"
 

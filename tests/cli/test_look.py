@@ -303,3 +303,9 @@ def test_another_process_that_does_not_end_is_not_waited_for_for_ever(
     ran = desk("look", user)
     assert ran.code == 1
     assert "has not ended" in ran.err
+
+
+def test_a_dry_run_says_that_okta_knows_nobody_of_an_id(desk: Desk) -> None:
+    words = "Okta knows no user of this id"
+    assert words in desk("look", "00u00000000000000000", "--dry-run").out
+    assert words not in desk("look", desk.story.person.id, "--dry-run").out
