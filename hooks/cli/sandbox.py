@@ -190,8 +190,9 @@ People:
 # each time: keep it as long as you keep hooks.db
 {exports}
 
-# play admin (names, logins or ids; POST /sandbox/help lists the verbs)
+# play admin (names, logins or ids, apps by id; help lists the verbs and what they take)
 url={running.okta_url}/sandbox
+curl -s $url/help -d '[]'
 curl -s $url/state
 curl -s $url/remove_from_group -d '["{_FIRST}", "Production-Confluence"]'
 curl -s $url/deactivate -d '["{_FIRST}"]'

@@ -1,5 +1,6 @@
 """The control door: a newcomer plays admin with curl. No part of Okta or Atlassian."""
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -167,7 +168,8 @@ class Control:
     async def act(self, request: Request) -> Response:
         verb = request.path_params["verb"]
         if verb not in VERBS:
-            return JSONResponse({"error": f"no such verb: {verb}", "verbs": sorted(VERBS)}, 404)
+            verbs = {each: _arguments(getattr(self.world, each)) for each in sorted(VERBS)}
+            return JSONResponse({"error": f"no such verb: {verb}", "verbs": verbs}, 404)
         method: Callable[..., Any] = getattr(self.world, verb)
         try:
             body = json.loads(await request.body() or b"{}")
@@ -175,3 +177,11 @@ class Control:
         except (WorldError, TypeError, ValueError, KeyError) as error:
             return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
         return JSONResponse({"id": getattr(made, "id", None)})
+
+
+def _arguments(verb: Callable[..., Any]) -> list[str]:
+    """What a verb takes, in order; what may be left out has its default."""
+    return [
+        each.name if each.default is each.empty else f"{each.name}={each.default}"
+        for each in inspect.signature(verb).parameters.values()
+    ]

@@ -296,6 +296,9 @@ async def test_a_newcomer_plays_the_story_with_curl(sandbox: Sandbox, story: Sto
         assert log[-1]["eventType"].startswith("application.provision.group_push")
         assert (await post("add_to_group", "nobody", CONFLUENCE)).status_code == 400
         assert (await post("clear")).status_code == 404
+        verbs = (await post("help")).json()["verbs"]
+        assert verbs["push_group"][:2] == ["group", "app"]
+        assert verbs["add_user"][0] == "login"
         made = (await post("add_user", login="x@y.example")).json()
         assert made["id"] == sandbox.world.user("x@y.example").id
         await curl.post("/switches", json={"patch_reply": "empty"})
