@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import distinct, func, select, update
 
+from hooks.clock import moment
 from hooks.core import brake
 from hooks.core.brake import Held
+from hooks.core.memory import Claim
+from hooks.core.plan import Reason
 from hooks.store import excuses, incidents, line, orders, sizes
 from hooks.store.tables import Brake, Hold, Step
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from hooks.core.memory import Claimed
     from hooks.core.plan import Step as Planned
     from hooks.core.policy import Limits
     from hooks.store.database import Tx
@@ -30,35 +34,55 @@ _step = Step.__table__  # type: ignore[attr-defined]
 _hold = Hold.__table__  # type: ignore[attr-defined]
 _brake = Brake.__table__  # type: ignore[attr-defined]
 
+_AWAY = frozenset({Claim.DEACTIVATED, Claim.UNASSIGNED})
+#: What begins another absence than the one that was decided about.
+_BEGINS: Mapping[str, frozenset[Claim]] = {
+    Reason.LEFT: frozenset({Claim.DEACTIVATED}),
+    Reason.UNASSIGNED: _AWAY,
+    Reason.SUSPENDED: frozenset({Claim.SUSPENDED}),
+    Reason.RETURNED: _AWAY,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Which removals of a plan wait, each under its classes; and approvals the plan used up.
 
     ``groups`` are those of all its removals, ``full`` the classes over their limit, and how far
-    back their people were counted.
+    back their people were counted. ``anew`` are classes in which a no was to an earlier absence.
     """
 
     withheld: Mapping[Planned, tuple[str, ...]]
     used: frozenset[str]
     full: Mapping[str, timedelta]
     groups: frozenset[str] = frozenset()
+    anew: frozenset[str] = frozenset()
 
 
-def judge(tx: Tx, user: str, removals: Sequence[Planned], limits: Limits) -> Judged:
+def judge(
+    tx: Tx,
+    user: str,
+    removals: Sequence[Planned],
+    limits: Limits,
+    *,
+    claims: Collection[Claimed] = (),
+) -> Judged:
     """Which of these removals may not go out for this person now.
+
+    ``claims`` are those of the events that are acted on: one that says that an absence began after
+    a no to an earlier one has that asked anew, and lets nothing out by itself. Law 1.
 
     Every class is locked before it is counted, in one order everywhere, so that replicas that
     count at the same time admit no more than the limit together.
     """
-    kept = _kept(tx, user)
+    kept = _kept(tx, user, claims)
     passes = brake.classes(removals, kept)
     known = sizes.recall(tx, {each.group.id for each in removals}) if removals else {}
     # Without a size no share is counted, so there is nothing to lock.
     crowds = {each for each in removals if known.get(each.group.id, 0) >= brake.CROWD}
     counted = {each: all_[:-1] if each not in crowds else all_ for each, all_ in passes.items()}
     lock(tx, {*kept}.union(*counted.values()))
-    kept = _kept(tx, user) if kept else {}  # only this lease makes new ones
+    kept = _kept(tx, user, claims) if kept else {}  # only this lease makes new ones
     full = _full(tx, user, counted, known, limits)
     withheld = {
         each: brake.withheld(all_, _states(kept, each), full) for each, all_ in passes.items()
@@ -66,7 +90,9 @@ def judge(tx: Tx, user: str, removals: Sequence[Planned], limits: Limits) -> Jud
     wanted = {each for all_ in passes.values() for each in all_}
     used = {each for each in wanted if each in kept and kept[each].state is Held.APPROVED}
     waits = {each: under for each, under in withheld.items() if under}
-    return Judged(waits, frozenset(used), full, frozenset(each.group.id for each in removals))
+    groups = frozenset(each.group.id for each in removals)
+    anew = frozenset(each for each, one in kept.items() if one.anew)
+    return Judged(waits, frozenset(used), full, groups, anew)
 
 
 def lock(tx: Tx, classes: Iterable[str]) -> None:
@@ -86,21 +112,38 @@ def lock(tx: Tx, classes: Iterable[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What was decided in one class, about removals for which reasons (none: for any)."""
+    """What was decided in one class, about removals for which reasons (none: for any).
+
+    ``anew``: a no, and another absence began since then.
+    """
 
     state: Held
     reasons: frozenset[str]
+    anew: bool = False
 
     def concerns(self, reasons: Iterable[str]) -> bool:
         """Whether a decision was about these. Who is no longer only unassigned but left was not."""
         return not self.reasons or self.reasons.issuperset(reasons)
 
 
-def _kept(tx: Tx, user: str) -> dict[str, _Kept]:
+def _kept(tx: Tx, user: str, claims: Collection[Claimed]) -> dict[str, _Kept]:
     """Each class in which removals of this person are held."""
     mine = _hold.c.user == user, _hold.c.state != Held.OVER
-    rows = tx.execute(select(_hold.c.brake_class, _hold.c.state, _hold.c.steps).where(*mine))
-    return {row.brake_class: _Kept(Held(row.state), _reasons(row.steps)) for row in rows}
+    rows = tx.execute(select(_hold).where(*mine))
+    return {
+        row.brake_class: _Kept(Held(row.state), _reasons(row.steps), _anew(row, claims))
+        for row in rows
+    }
+
+
+def _anew(row: Row[Any], claims: Collection[Claimed]) -> bool:
+    """Whether an absence began after a no: they were back in between, and no look saw that."""
+    if row.state != Held.REJECTED or row.decided is None:
+        return False
+    reasons = _reasons(row.steps) or {row.brake_class.split("/")[1]}
+    begins = frozenset[Claim]().union(*(_BEGINS.get(each, frozenset()) for each in reasons))
+    decided = moment(row.decided)
+    return any(each.claim in begins and each.published > decided for each in claims)
 
 
 def _reasons(steps: str) -> frozenset[str]:
@@ -187,7 +230,8 @@ def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
         if brake_class in known:
             values: dict[str, object] = {"steps": diff}
             no = rejected.get(brake_class)
-            if no and not no.concerns({each.reason for each in steps}):
+            anew = brake_class in judged.anew
+            if no and (anew or not no.concerns({each.reason for each in steps})):
                 window = judged.full.get(brake_class, brake.DAY)
                 values |= {"state": Held.WAITING, "decided": None}
                 values |= {"incident": incidents.join(tx, brake_class, window)}

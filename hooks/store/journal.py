@@ -138,7 +138,7 @@ def admit(
         return Admission(paused=True, head=links.close())
     sent = [each.step for each in wishes if not each.observe]
     removals = [each for each in sent if each.action is Action.REMOVE]
-    brake = holds.judge(tx, held.subject, removals, limits)
+    brake = holds.judge(tx, held.subject, removals, limits, claims=held.claims)
     before = observed.standing(tx, held.subject)
     _append(
         tx, links, observed.over(before, (each.step for each in wishes if each.observe), judged)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hooks.store import excuses, incidents
+from hooks.store import excuses, inbox, incidents, line
+from hooks.store.database import Tx
 from tests.running import Running
 from tests.stories.company import STAFF, Company
 from tests.stories.test_brake import decide
@@ -100,6 +101,48 @@ async def test_who_leaves_after_all_loses_everything_and_is_returning_then(
         company.world.add_to_group(last, STAFF)
         await run.settle(LONG)
         assert has(company, last) == ({"red", "green"}, set())
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["unassigned", "deactivated"])
+async def test_who_is_away_again_before_a_look_saw_them_back_is_asked_about_anew(
+    company: Company, people: list[str], database_url: str, tmp_path: Path, *, left: bool
+) -> None:
+    """Rejected was the absence of before; nothing goes out by an event alone."""
+    world, last = company.world, people[-1]
+    async with company.service(database_url, tmp_path, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=left)
+        await decide(run, last, approve=False)
+        run.time.push(timedelta(days=3))
+        if left:
+            world.activate(last)
+            world.deactivate(last)
+        else:
+            world.add_to_group(last, STAFF)
+            world.remove_from_group(last, STAFF)
+        await run.settle(LONG)
+        assert has(company, last) == EVERYTHING
+        assert {each["state"] for each in await run.holds()} == {"waiting"}
+        await decide(run, last, approve=True)
+        assert has(company, last) == (set(), set())
+
+
+async def test_an_event_of_before_a_rejection_takes_nothing_of_it_back(
+    company: Company, people: list[str], sqlite_url: str, tmp_path: Path
+) -> None:
+    last = people[-1]
+    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=True)
+        await decide(run, last, approve=False)
+
+        def replay(tx: Tx) -> int:
+            chosen = inbox.Chosen(about=run.id(last))
+            rows = inbox.page(tx, chosen, after=0, upto=inbox.newest(tx))
+            known = inbox.known(tx, [str(each["uuid"]) for each in rows])
+            return inbox.put_back(tx, known, lane=line.BULK)
+
+        assert await run.house.database.write(replay) > 0
+        await run.settle(LONG)
+        assert {each["state"] for each in await run.holds()} == {"rejected"}
 
 
 async def test_an_approval_after_all_takes_the_rejection_back(
