@@ -182,14 +182,14 @@ class Collect:
                     return
 
     async def _pages(self, part: Part, place: str) -> AsyncGenerator[tuple[Iterable[Any], str]]:
-        """The pages of a list from a place on. A group that is gone or hidden has none."""
+        """The pages of a list from a place on. A group that is gone or hidden has one of nobody."""
         try:
             async for page in self._list(part, place):
                 yield page
         except (NotFoundError, ForbiddenError):
             if part.kind is not Kind.USERS_OF:
                 raise
-            yield (), ""
+            yield (None,), ""
 
     def _list(self, part: Part, place: str) -> AsyncIterator[tuple[Iterable[Any], str]]:
         okta = self._okta

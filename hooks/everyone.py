@@ -46,7 +46,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from hooks.core.ids import AccountId, DirectoryName, OrganizationGroupId, ScimUserId, Uuid
+    from hooks.core.ids import (
+        AccountId,
+        DirectoryName,
+        OktaGroupId,
+        OrganizationGroupId,
+        ScimUserId,
+        Uuid,
+    )
     from hooks.core.plan import Plan
     from hooks.core.policy import Policy
     from hooks.core.reading import (
@@ -221,7 +228,7 @@ class Everyone:
     def _answer(self, ask: Ask, user: OktaUserId) -> Answer:
         match ask:
             case AskOktaGroup(group):
-                return self._all.okta_groups.get(group, MISSING)
+                return self._okta_group(group)
             case AskRecordById(name, record):
                 found = self._all.sides[name].records.get(record)
                 return MISSING if found is None else (found,)
@@ -241,6 +248,13 @@ class Everyone:
                 return self._of_organization(ask, self._before)
             case _:
                 return _UNTOLD
+
+    def _okta_group(self, group: OktaGroupId) -> Answer:
+        """Of a group that is there and whose members are hidden, nobody is known not to be one."""
+        found = self._all.okta_groups.get(group)
+        if found is None:
+            return MISSING
+        return _UNTOLD if group in self._all.hidden else found
 
     def _successors(self, side: Side, user_name: str, user: OktaUserId) -> tuple[Successor, ...]:
         named = side.by_name.get(user_name.casefold(), ())

@@ -56,6 +56,7 @@ class Gathered:
         self.sides = {each: Side() for each in directories}
         self.users: dict[OktaUserId, OktaUser] = {}
         self.okta_groups: dict[OktaGroupId, OktaGroup] = {}
+        self.hidden: set[OktaGroupId] = set()
         self.of_user: defaultdict[OktaUserId, set[OktaGroupId]] = defaultdict(set)
         self.accounts: dict[AccountId, Account] = {}
         self.groups: dict[OrganizationGroupId, OrganizationGroup] = {}
@@ -100,10 +101,14 @@ class Gathered:
     def _okta_groups(self, _: Part, nouns: Iterable[OktaGroup]) -> None:
         self.okta_groups.update((each.id, each) for each in nouns)
 
-    def _users_of(self, part: Part, nouns: Iterable[OktaUserId]) -> None:
+    def _users_of(self, part: Part, nouns: Iterable[OktaUserId | None]) -> None:
+        """Nobody stands for a list that could not be read."""
         group = self._one(OktaGroupId(part.group))
         for user in nouns:
-            self.of_user[self._one(user)].add(group)
+            if user is None:
+                self.hidden.add(group)
+            else:
+                self.of_user[self._one(user)].add(group)
 
     def _accounts(self, _: Part, nouns: Iterable[Account]) -> None:
         """There may be an entry for each directory; roles not told in one are not known."""

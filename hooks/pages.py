@@ -162,5 +162,5 @@ _ROWS: dict[Kind, tuple[Callable[[Any], Row], Callable[[Row], Any]]] = {
         lambda each: (str(each.id), each.status, each.transitioning_to, each.login),
         lambda row: OktaUser(OktaUserId(row[0]), row[1], row[2], row[3]),
     ),
-    Kind.USERS_OF: (str, OktaUserId),
+    Kind.USERS_OF: (lambda each: each and str(each), lambda row: row and OktaUserId(row)),
 }

@@ -219,18 +219,19 @@ def last(tx: Tx) -> Run | None:
 def drifted(tx: Tx) -> int:
     """How many people have what they should not, as the newest audit that is done found.
 
-    Those the brake holds, or somebody decided about, are told of as that, and whoever was looked
+    What the brake holds, or somebody decided about, is told of as that, and whoever was looked
     at since is no longer as they were.
     """
     run = last(tx)
     if run is None:
         return 0
     mine = (_drift.c.audit == run.id) & (_drift.c.kind == Kind.SURPLUS)
-    held = select(_hold.c.user).where(_hold.c.state != Held.OVER)
+    theirs = (_hold.c.user == _drift.c.user) & (_hold.c.state != Held.OVER)
+    held = select(_hold.c.id).where(theirs, _hold.c.steps.contains(_drift.c.group))
     since = (_tie.c.user == _drift.c.user) & (_tie.c.directory == _drift.c.directory)
     seen = select(_tie.c.user).where(since, _tie.c.standing_at >= run.began).correlate(_drift)
     query = select(func.count(_drift.c.user.distinct())).where(
-        mine, _drift.c.user.not_in(held), ~seen.exists()
+        mine, ~held.correlate(_drift).exists(), ~seen.exists()
     )
     return int(tx.execute(query).scalar_one())
 

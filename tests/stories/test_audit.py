@@ -198,6 +198,44 @@ async def test_a_credential_that_sees_nobody_finds_nothing(
         assert await run.house.database.read(audits.last) is None
 
 
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_group_whose_members_are_not_shown_is_told_as_lost_by_nobody(
+    company: Company, sqlite_url: str, tmp_path: Path, status: int
+) -> None:
+    ann, bob = company.hire("ann", "red", "green"), company.stale("bob", "red", teams=["green"])
+    red = company.world.group("red").id
+    async with company.service(sqlite_url, tmp_path) as run:
+        path = rf"/groups/{red}/users\b"
+        company.world.fault("okta", method="GET", path=path, status=status)
+        done, lines = await audited(run)
+        told = {(each, "open", "red", "source_unreadable") for each in ("ann", "bob")}
+        assert lines == told, "not as if everybody had lost the group"
+        assert await run.house.database.read(audits.drifted) == 0
+        await have_looked_at(run, done, Kind.OPEN)
+        assert [company.groups(each) for each in (ann, bob)] == [{"red", "green"}, {"green"}]
+
+
+async def test_what_is_held_hides_nothing_else_of_the_same_people(
+    company: Company, database_url: str, tmp_path: Path
+) -> None:
+    crowd = [company.stale(f"p{number}", "blue", teams=["red"]) for number in range(3)]
+    more = "[brake]\nother_per_hour = 1\nshare_of_group = 1.0\n"
+    async with company.service(database_url, tmp_path, more=more) as run:
+        people = [run.id(each) for each in crowd]
+        await run.house.database.write(
+            lambda tx: line.mark(tx, people, "user", lane=line.BULK, due_at=tx.now, events=False)
+        )
+        await run.settle()
+        assert len(await run.holds()) == 2
+        run.time.push(timedelta(hours=1))
+        await audited(run)
+        assert await run.house.database.read(audits.drifted) == 0, "they are told of as held"
+        for each in crowd:
+            company.world.scim_add(company.directory, "green", each)
+        await audited(run)
+        assert await run.house.database.read(audits.drifted) == 3
+
+
 async def test_whoever_had_an_event_meanwhile_is_left_out(
     local: Company, sqlite_url: str, tmp_path: Path
 ) -> None:
