@@ -7,17 +7,19 @@ Nothing is changed at a vendor: whoever a look would change is looked at by the 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hooks.collect import Collect, Errand
 from hooks.core.drift import Kind, acts, drift
-from hooks.core.errors import UnsealedError
+from hooks.core.errors import LeaseLostError, UnsealedError
 from hooks.everyone import Everyone
 from hooks.gathered import Gathered
 from hooks.pages import Part, opened
 from hooks.recall import recall, shared
-from hooks.store import audits, groups, inbox, known, line
+from hooks.store import audits, cursor, groups, inbox, known, line
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -69,14 +71,24 @@ class Audit:
         """One audit, or the rest of one that was not finished and is young.
 
         ``fence`` is compared before anything is written; ``told`` hears how far it is.
-        Raises HooksErrors of the gateways: call again, and it goes on where it was.
+        Raises HooksErrors of the gateways: call again, and it goes on where it was. Whoever goes
+        on with it takes it from whoever was at it.
         """
+        owner = secrets.token_hex(8)
 
         def begin(tx: Tx) -> Run:
             fence(tx)
-            return audits.begin(tx, scheduled=scheduled, young=YOUNG)
+            begun = audits.begin(tx, scheduled=scheduled, young=YOUNG)
+            cursor.put(tx, _owner(begun), owner)
+            return begun
 
         run = await self._database.write(begin)
+        return await self._go_on(run, partial(_mine, run, owner, fence), told)
+
+    async def _go_on(
+        self, run: Run, fence: Callable[[Tx], object], told: Callable[[str], None]
+    ) -> Run:
+        """Read what is not read yet, and judge everybody."""
         policy, pages = await self._policy(), run.pages
 
         def read() -> None:
@@ -84,11 +96,16 @@ class Audit:
             pages += 1
             told(f"{pages} pages read so far")
 
-        await self._collect.run(Errand(run, fence, read), policy)
         try:
+            await self._collect.run(Errand(run, fence, read), policy)
             everyone = await self._everyone(run, policy)
         except UnsealedError:  # the key was rotated away meanwhile
-            await self._database.write(lambda tx: audits.abandon(tx, run.id))
+
+            def abandon(tx: Tx) -> None:
+                fence(tx)
+                audits.abandon(tx, run.id)
+
+            await self._database.write(abandon)
             raise
         people = await self._judge(run, policy, everyone, fence, told)
 
@@ -204,6 +221,20 @@ class Audit:
                 audits.found(tx, run.id, some)
 
             await self._database.write(write)
+
+
+def _mine(run: Run, owner: str, fence: Callable[[Tx], object], tx: Tx) -> None:
+    """Nobody took it over: two who read the same lists would mix them up."""
+    fence(tx)
+    if cursor.get(tx, _owner(run), lock=True) != owner:
+        raise LeaseLostError(
+            f"another process goes on with audit {run.id}; wait for it: hooks audit --last"
+        )
+
+
+def _owner(run: Run) -> str:
+    """Under which name the store knows who is at the audit of this kind."""
+    return "audit/serve" if run.scheduled else "audit/command"
 
 
 def acting(policy: Policy, kinds: Iterable[Kind] = tuple(Kind)) -> list[str]:

@@ -28,9 +28,12 @@ LOG_PLACE, LOG_REACHED = "log/place", "log/reached"
 FIRST_START = "first_start"
 
 
-def get(tx: Tx, name: str) -> str | None:
-    """The remembered value, or ``None``."""
-    return tx.execute(select(_cursor.c.value).where(_cursor.c.name == name)).scalar_one_or_none()
+def get(tx: Tx, name: str, *, lock: bool = False) -> str | None:
+    """The remembered value, or ``None``; ``lock``: nobody else puts one before this is over."""
+    query = select(_cursor.c.value).where(_cursor.c.name == name)
+    return tx.execute(
+        query.with_for_update() if lock and tx.postgres else query
+    ).scalar_one_or_none()
 
 
 def at(tx: Tx, name: str) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter, defaultdict
 from dataclasses import replace
@@ -11,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from hooks.core.drift import Kind, drift
-from hooks.core.errors import IncompleteError, TransientError
+from hooks.core.errors import IncompleteError, LeaseLostError, TransientError, UnsealedError
 from hooks.core.ids import OktaUserId
 from hooks.core.policy import Restore
 from hooks.store import audits, line
 from hooks.store.audits import Run
 from hooks.store.database import Tx
+from hooks.store.sealing import Sealer
 from tests.running import Running
 from tests.stories.company import DOMAIN, STAFF, TEAMS, Company
 
@@ -146,6 +148,40 @@ async def test_an_audit_goes_on_where_it_was_interrupted(
         assert (again.people, same) == (whole.people, lines)
         assert again.pages == whole.pages
         assert calls(local) - before <= cost + 4, "what was read is not read again"
+
+
+async def test_of_two_commands_at_once_the_later_one_goes_on_alone(
+    local: Company, database_url: str, tmp_path: Path
+) -> None:
+    broken(local)
+    for number in range(230):
+        local.hire(f"p{number}")
+    async with local.service(database_url, tmp_path, rules=RULES) as run:
+        _, alone = await audited(run)
+        ends = await asyncio.gather(audited(run), audited(run), return_exceptions=True)
+        ((_, lines),) = [each for each in ends if isinstance(each, tuple)]
+        (lost,) = [each for each in ends if not isinstance(each, tuple)]
+        assert isinstance(lost, LeaseLostError)
+        assert "another process goes on" in str(lost)
+        assert lines == alone
+
+
+async def test_pages_of_a_key_that_is_gone_keep_nobody_from_another_audit(
+    local: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    broken(local)
+    async with local.service(sqlite_url, tmp_path, rules=RULES) as run:
+        local.world.fault("okta", path=".*/users", method="GET", status=503, times=1)
+        with pytest.raises(TransientError):
+            await audited(run)
+        run.time.push(timedelta(minutes=1))
+        assert run.house.audit is not None
+        fresh = Sealer([bytes(32)])
+        run.house.audit._sealer = run.house.audit._collect._sealer = fresh
+        with pytest.raises(UnsealedError):
+            await audited(run)
+        done, _ = await audited(run)
+        assert done.people == 7
 
 
 async def test_a_list_that_changes_while_it_is_read_is_read_anew(
