@@ -61,20 +61,26 @@ def chain(
     found.show()
     if why is not None:
         print(f"\nbegun anew with {found.given}: {counted(found.people, 'chain', 'chains')}")
+        found.tell_altered()
         print("What was chained before is told as such until it is purged: hooks steps verify")
     elif dry_run:
-        people = counted(sum(found.others.values()), "chain", "chains")
+        people = counted(found.open, "chain", "chains")
         print(f"\nDry run: {people} would go on with {found.given}; nothing was changed.")
+        found.tell_altered()
 
 
 @dataclass(slots=True)
 class _Found:
-    """People by the key that proves their chain's end, as it was; ``""`` is where it began."""
+    """People by the key that proves their chain's end, as it was.
+
+    ``open`` are the chains that can be begun anew, ``people`` those that were.
+    """
 
     given: str
     keys: Counter[str] = field(default_factory=Counter)
     mark: str | None = None
     anew: list[Record] = field(default_factory=list)
+    open: int = 0
     people: int = 0
 
     @property
@@ -94,6 +100,12 @@ class _Found:
             {"key": key, "given": key == self.given, "people": self.keys[key]}
             for key in sorted({*self.keys, *self.others, self.given})
         ]
+
+    def tell_altered(self) -> None:
+        """Of ends that claim another key over rows of the given one."""
+        if left := sum(self.others.values()) - self.open:
+            print(f"{counted(left, 'chain', 'chains')} left alone: the end was altered, and says")
+            print("another key than its rows; see: hooks steps verify")
 
     def show(self) -> None:
         """In lines."""
@@ -119,12 +131,13 @@ def _chained(house: House, *, why: str | None) -> _Found:
         while after is not None:
             run = house.database.read_now if why is None else house.database.write_now
             page = partial(_page, signer=signer, after=after, change=why is not None)
-            ends, anew_now, after = run(page)
+            ends, many, after = run(page)
             found.keys.update(ends)
-            found.people += anew_now
+            found.open += many
             progress.say(f"{counted(found.keys.total(), 'chain', 'chains')}")
     finally:
         progress.end()
+    found.people = 0 if why is None else found.open
     if why is not None and found.others:
         keys = " ".join(sorted(found.others))
         result = f"{counted(found.people, 'chain', 'chains')} of {keys}"
@@ -140,13 +153,13 @@ def _chained(house: House, *, why: str | None) -> _Found:
 
 
 def _page(tx: Tx, *, signer: Signer, after: str, change: bool) -> tuple[list[str], int, str | None]:
-    """The keys of the next ends, and how many of them were begun anew."""
+    """The keys of the next ends, and how many of them can be begun anew, or were."""
     from hooks.store import anew
 
     keys, others, then = anew.page(tx, signer, after)
     if change:
         anew.begin(tx, signer, others)
-    return keys, len(others) if change else 0, then
+    return keys, len(others), then
 
 
 def begun(tx: Tx) -> list[Record]:

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from hooks.store import chain
 from hooks.store.chain import NOBODY, End
-from hooks.store.tables import Chain, Cursor
+from hooks.store.tables import Chain, Cursor, Outcome, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _chain = Chain.__table__  # type: ignore[attr-defined]
 _cursor = Cursor.__table__  # type: ignore[attr-defined]
+_outcome = Outcome.__table__  # type: ignore[attr-defined]
+_step = Step.__table__  # type: ignore[attr-defined]
 
 #: People whose rows are in memory together.
 TOGETHER = 100
@@ -99,6 +101,8 @@ def page(tx: Tx, signer: Signer, after: str) -> tuple[list[str], dict[str, End],
     users = tx.execute(query.limit(TOGETHER)).scalars().all()
     found = chain.ends(tx, users, lock=True)
     others = {user: end for user, end in found.items() if _other(signer, end)}
+    altered = _altered(tx, signer, others)
+    others = {user: end for user, end in others.items() if user not in altered}
     keys = [chain.key_of(end.mac) for end in found.values()]
     return keys, others, users[-1] if len(users) == TOGETHER else None
 
@@ -107,6 +111,22 @@ def _other(signer: Signer, end: End) -> bool:
     """What this key did not prove is not begun anew if it says that it did: it was altered."""
     numbers = end.length, end.cut
     return chain.key_of(end.mac) != signer.id and all(isinstance(each, int) for each in numbers)
+
+
+def _altered(tx: Tx, signer: Signer, users: Iterable[str]) -> set[str]:
+    """Nor is an end over rows that this key proves: whoever took others out wrote it."""
+    rows, before = chain.rows(tx, list(users)), past(tx, users)
+    return {
+        user
+        for user, every in rows.items()
+        for first in [max((each.end.length for each in before.get(user, ())), default=0)]
+        if any(
+            row.link is not None
+            and row.link > first
+            and signer.signed(row.mac, row.kind, user, row.link, row.id, *row.told)
+            for row in every
+        )
+    }
 
 
 def begin(tx: Tx, signer: Signer, ends: dict[str, End]) -> None:
@@ -131,7 +151,16 @@ def sign(tx: Tx, signer: Signer, *, who: str, why: str) -> None:
     every = (*past(tx, [NOBODY]).get(NOBODY, ()), Past(mark, (), tx.now, who[:128], why[:512]))
     _put(tx, NOBODY, every)
     left = chain.kept(signer, NOBODY, 0, (), covers(every))
-    chain.write(tx, End(NOBODY, length=mark.length, cut=mark.cut, kept=left).proven(signer))
+    steps, outcomes = (
+        _unchained(tx, *each) for each in ((_step, mark.length), (_outcome, mark.cut))
+    )
+    chain.write(tx, End(NOBODY, length=steps, cut=outcomes, kept=left).proven(signer))
+
+
+def _unchained(tx: Tx, table: Any, upto: int) -> int:
+    """The last row older than all chains: no chained one is, whatever the mark says."""
+    first = tx.execute(select(func.min(table.c.id)).where(table.c.link.is_not(None))).scalar()
+    return upto if first is None else min(upto, first - 1)
 
 
 def _put(tx: Tx, user: str, every: Iterable[Past]) -> None:

@@ -244,3 +244,33 @@ def test_without_a_chain_there_is_nothing_to_begin_anew(database: Database, wall
         assert world.rows(table) == []
     assert begin_anew(world) == 0
     assert world.faults(signer=NEW) == []
+
+
+@pytest.mark.parametrize("key", ["deadbeef", OTHER.id], ids=["made up", "of another time"])
+def test_an_end_that_claims_another_key_is_not_begun_anew_over_rows_of_the_given_one(
+    world: World, key: str
+) -> None:
+    """Or whoever took rows out and altered the end to that would have it made good."""
+    begin_anew(world, THIRD)
+    world.look(ANN, State.SETTLED, State.FAILED)
+    (last, *_) = world.rows(outcome_rows, outcome_rows.c.link > 6)[::-1]
+    gone = delete(outcome_rows).where(outcome_rows.c.id == last["id"])
+    world.database.write_now(lambda tx: tx.execute(gone))
+    claimed = update(chain_rows).where(chain_rows.c.user == ANN)
+    shorter = claimed.values(length=last["link"] - 1, mac="0" * 56 + key)
+    world.database.write_now(lambda tx: tx.execute(shorter))
+    before = world.faults(signer=THIRD)
+    assert before
+    assert begin_anew(world, THIRD) == 0
+    assert world.faults(signer=THIRD) == before
+
+
+def test_where_chaining_began_is_no_later_than_the_first_chained_row(world: World) -> None:
+    """Or whoever moved it could have rows of their own told as older than all chains."""
+    later = update(chain_rows).where(chain_rows.c.user == chain.NOBODY)
+    world.database.write_now(lambda tx: tx.execute(later.values(length=1000, cut=1000)))
+    begin_anew(world)
+    row = world.rows(step_rows)[0]
+    forged = row | {"id": 900, "link": None, "mac": None}
+    world.database.write_now(lambda tx: tx.execute(step_rows.insert().values(forged)))
+    assert world.faults(signer=NEW) == [(Verdict.UNCHAINED, "step 900")]
