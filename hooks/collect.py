@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 
     from hooks.core.policy import Policy
+    from hooks.core.reading import ScimRecord
     from hooks.observe import Observer
     from hooks.store.audits import Run
     from hooks.store.database import Database, Tx
@@ -70,7 +71,7 @@ class Collect:
         everywhere = self._directories
         about = [Part(Kind.ACCOUNTS), Part(Kind.ORGANIZATION_GROUPS)] if self._organization else []
         await self._all(errand, [*(Part(Kind.RECORDS, name) for name in everywhere), *about])
-        await self._all(errand, await self._members(errand.run, policy))
+        await self._all(errand, await self._members(errand, policy))
         okta = [Part(Kind.OKTA_GROUPS), Part(Kind.USERS, group=HERE), Part(Kind.USERS, group=GONE)]
         of_apps = (Part(kind, name) for name in everywhere for kind in _OF_APPS)
         await self._all(errand, [*okta, *of_apps])
@@ -78,9 +79,9 @@ class Collect:
 
     # -- which lists ---------------------------------------------------------------------------
 
-    async def _members(self, run: Run, policy: Policy) -> list[Part]:
+    async def _members(self, errand: Errand, policy: Policy) -> list[Part]:
         """Of local groups that a rule names; and where records came without their groups."""
-        found = []
+        run, found = errand.run, []
         if self._organization:
             groups = await self.nouns(run, Part(Kind.ORGANIZATION_GROUPS))
             found += [
@@ -90,7 +91,7 @@ class Collect:
             ]
         links = await self._database.read(mappings.remembered)
         for name in self._directories:
-            records = await self.nouns(run, Part(Kind.RECORDS, name))
+            records = await self._records(errand, Part(Kind.RECORDS, name))
             if any(each.groups is None for each in records):
                 linked = {link.group for link in links.get(name, ())}
                 found += [Part(Kind.SCIM_MEMBERS, name, group) for group in sorted(linked)]
@@ -106,6 +107,19 @@ class Collect:
             groups |= {link.source for link in links.get(name, ())}
             groups |= {each.source for each in await self.nouns(run, Part(Kind.MAPPINGS, name))}
         return [Part(Kind.USERS_OF, group=group) for group in sorted(groups)]
+
+    async def _records(self, errand: Errand, part: Part) -> list[ScimRecord]:
+        """A directory's records, each once: where one came twice, as many may never have come.
+
+        Raises: IncompleteError: the list is read anew by the next try.
+        """
+        records: list[ScimRecord] = await self.nouns(errand.run, part)
+        if len({each.id for each in records}) < len(records):
+            await self._drop(errand, part)
+            raise IncompleteError(
+                "scim showed a record twice with GET users: others may be missing"
+            )
+        return records
 
     async def nouns(self, run: Run, part: Part) -> list[Any]:
         """Everything a list holds, as it was kept."""
@@ -157,12 +171,15 @@ class Collect:
             else:
                 return
 
-            def drop(tx: Tx) -> None:
-                errand.fence(tx)
-                audits.drop(tx, run, part.name)
-
-            await self._database.write(drop)
+            await self._drop(errand, part)
             place = Place()
+
+    async def _drop(self, errand: Errand, part: Part) -> None:
+        def drop(tx: Tx) -> None:
+            errand.fence(tx)
+            audits.drop(tx, errand.run.id, part.name)
+
+        await self._database.write(drop)
 
     async def _go_on(self, errand: Errand, part: Part, place: Place, stop: asyncio.Event) -> None:
         run = errand.run.id

@@ -206,6 +206,36 @@ async def test_a_list_that_changes_while_it_is_read_is_read_anew(
         assert lines == set()
 
 
+async def test_records_that_move_between_pages_are_missed_by_no_audit(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """The first one moves to the end: the total stays, and one would never be shown."""
+    for number in range(130):
+        company.hire(f"p{number}", "red")
+    skipped = company.stale("skipped", "blue", teams=["red"])
+    users = company.directory.users
+    async with company.service(sqlite_url, tmp_path) as run:
+        order = list(users)
+        late = company.world.record(company.directory, skipped).id
+        order.insert(100, order.pop(order.index(late)))
+        for each in order:
+            users[each] = users.pop(each)
+        moved: list[str] = []
+
+        async def move(phase: str, _vendor: str, _method: str, path: str, _number: int) -> None:
+            if phase == "after" and path.endswith("/Users") and not moved:
+                moved.append(order[0])
+                users[order[0]] = users.pop(order[0])
+
+        company.world.observer = move
+        with pytest.raises(IncompleteError, match="twice"):
+            await audited(run)
+        company.world.observer = None
+        assert moved
+        done, lines = await audited(run)
+        assert (done.people, lines) == (131, {("skipped", "surplus", "blue", "lost_group")})
+
+
 @pytest.mark.parametrize("shown", [False, True])
 async def test_records_that_come_without_their_groups_are_judged_by_the_groups(
     local: Company, sqlite_url: str, tmp_path: Path, *, shown: bool
