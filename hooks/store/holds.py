@@ -49,7 +49,7 @@ class Judged:
     """Which removals of a plan wait, each under its classes; and approvals the plan used up.
 
     ``groups`` are those of all its removals, ``full`` the classes over their limit, and how far
-    back their people were counted. ``anew`` are classes in which a no was to an earlier absence.
+    back their people were counted. ``anew`` are classes in which a no was to what is over since.
     """
 
     withheld: Mapping[Planned, tuple[str, ...]]
@@ -69,20 +69,20 @@ def judge(
 ) -> Judged:
     """Which of these removals may not go out for this person now.
 
-    ``claims`` are those of the events that are acted on: one that says that an absence began after
-    a no to an earlier one has that asked anew, and lets nothing out by itself. Law 1.
+    ``claims`` are those of the events that are acted on: one that says that it happened again
+    after a no has that asked anew, and lets nothing out by itself. Law 1.
 
     Every class is locked before it is counted, in one order everywhere, so that replicas that
     count at the same time admit no more than the limit together.
     """
-    kept = _kept(tx, user, claims)
+    kept = _kept(tx, user, claims, removals)
     passes = brake.classes(removals, kept)
     known = sizes.recall(tx, {each.group.id for each in removals}) if removals else {}
     # Without a size no share is counted, so there is nothing to lock.
     crowds = {each for each in removals if known.get(each.group.id, 0) >= brake.CROWD}
     counted = {each: all_[:-1] if each not in crowds else all_ for each, all_ in passes.items()}
     lock(tx, {*kept}.union(*counted.values()))
-    kept = _kept(tx, user, claims) if kept else {}  # only this lease makes new ones
+    kept = _kept(tx, user, claims, removals) if kept else {}  # only this lease makes new ones
     full = _full(tx, user, counted, known, limits)
     withheld = {
         each: brake.withheld(all_, _states(kept, each), full) for each, all_ in passes.items()
@@ -114,7 +114,7 @@ def lock(tx: Tx, classes: Iterable[str]) -> None:
 class _Kept:
     """What was decided in one class, about removals for which reasons (none: for any).
 
-    ``anew``: a no, and another absence began since then.
+    ``anew``: a no, and what it was to is over, and began once more.
     """
 
     state: Held
@@ -126,24 +126,32 @@ class _Kept:
         return not self.reasons or self.reasons.issuperset(reasons)
 
 
-def _kept(tx: Tx, user: str, claims: Collection[Claimed]) -> dict[str, _Kept]:
+def _kept(
+    tx: Tx, user: str, claims: Collection[Claimed], removals: Collection[Planned]
+) -> dict[str, _Kept]:
     """Each class in which removals of this person are held."""
     mine = _hold.c.user == user, _hold.c.state != Held.OVER
     rows = tx.execute(select(_hold).where(*mine))
     return {
-        row.brake_class: _Kept(Held(row.state), _reasons(row.steps), _anew(row, claims))
+        row.brake_class: _Kept(Held(row.state), _reasons(row.steps), _anew(row, claims, removals))
         for row in rows
     }
 
 
-def _anew(row: Row[Any], claims: Collection[Claimed]) -> bool:
-    """Whether an absence began after a no: they were back in between, and no look saw that."""
+def _anew(row: Row[Any], claims: Collection[Claimed], removals: Collection[Planned]) -> bool:
+    """Whether what was rejected began once more: it was over in between, and no look saw that."""
     if row.state != Held.REJECTED or row.decided is None:
         return False
+    later = [each for each in claims if each.published > moment(row.decided)]
     reasons = _reasons(row.steps) or {row.brake_class.split("/")[1]}
     begins = frozenset[Claim]().union(*(_BEGINS.get(each, frozenset()) for each in reasons))
-    decided = moment(row.decided)
-    return any(each.claim in begins and each.published > decided for each in claims)
+    held = {group for group, *_ in json.loads(row.steps)}
+    lost = [each for each in removals if each.reason is Reason.LOST_GROUP and each.group.id in held]
+    sources = {word.rpartition(" source:")[-1] for each in lost for word in each.evidence}
+    return any(
+        each.claim in begins or (each.claim is Claim.LEFT and each.about in sources)
+        for each in later
+    )
 
 
 def _reasons(steps: str) -> frozenset[str]:

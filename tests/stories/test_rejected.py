@@ -126,6 +126,30 @@ async def test_who_is_away_again_before_a_look_saw_them_back_is_asked_about_anew
         assert has(company, last) == (set(), set())
 
 
+async def test_who_loses_a_group_again_before_a_look_saw_them_in_it_is_asked_about_anew(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """That of another group says nothing about this one."""
+    world = company.world
+    first, last = (company.hire(each, "red", "green") for each in ("first", "last"))
+    world.switches.group_push_delay = 7 * 24 * 3600
+    async with company.service(sqlite_url, tmp_path, more=ONE) as run:
+        for each in (first, last):
+            world.remove_from_group(each, "red")
+            await run.settle()
+        await decide(run, last, approve=False)
+        run.time.push(timedelta(days=2))
+        world.remove_from_group(last, "green")
+        await run.settle(LONG)
+        assert company.groups(last) == {"red"}
+        assert {each["state"] for each in await run.holds()} == {"rejected"}
+        world.add_to_group(last, "red")
+        world.remove_from_group(last, "red")
+        await run.settle(LONG)
+        assert company.groups(last) == {"red"}
+        assert {each["state"] for each in await run.holds()} == {"waiting"}
+
+
 async def test_an_event_of_before_a_rejection_takes_nothing_of_it_back(
     company: Company, people: list[str], sqlite_url: str, tmp_path: Path
 ) -> None:
