@@ -15,7 +15,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file
         policy doctor                     judges hooks.toml; judges everything
-        found doors                       how findings look; the vendors alone, for a check
+        findings doors                    how findings look; the vendors alone, for a check
         decisions holding dead            what waits for somebody; how it reads; is given up on
         register hook                     writes the event hook; how it is
         keys chains recovery              seals; which key proves what; catching up, pausing

@@ -17,7 +17,7 @@ from hooks.core.drift import Kind, acts, drift
 from hooks.core.errors import LeaseLostError, UnsealedError
 from hooks.everyone import Everyone
 from hooks.gathered import Gathered
-from hooks.pages import Part, opened
+from hooks.pages import Part, unpacked
 from hooks.recall import recall, shared
 from hooks.store import audits, cursor, groups, inbox, known, line
 
@@ -152,7 +152,7 @@ class Audit:
                 break
             for name, _, body in kept:
                 part = Part.named(name)
-                gathered.add(part, opened(part.kind, body))
+                gathered.add(part, unpacked(part.kind, body))
                 await asyncio.sleep(0)
             after = kept[-1][:2]
         common = await self._database.read(lambda tx: shared(tx, policy.modes))

@@ -18,7 +18,7 @@ from hooks.core.errors import ForbiddenError, IncompleteError, NotFoundError, Re
 from hooks.core.ids import OktaGroupId, OrganizationGroupId, ScimGroupId
 from hooks.core.reading import App
 from hooks.core.rules import rules_for
-from hooks.pages import Kind, Part, opened, packed
+from hooks.pages import Kind, Part, packed, unpacked
 from hooks.store import audits, mappings
 from hooks.store.audits import Place
 
@@ -134,7 +134,7 @@ class Collect:
             if not kept:
                 return found
             for _, _, body in kept:
-                found += opened(part.kind, body)
+                found += unpacked(part.kind, body)
             after = kept[-1][:2]
 
     # -- pages ---------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class Doctor:
 
     async def _everything(self) -> dict[Part, list[Finding]]:
         (store, remembered), opened, hook = await asyncio.gather(
-            self._store(), probe.opened(self.ways), self._hook()
+            self._store(), probe.try_each(self.ways), self._hook()
         )
         okta, apps, log = await self._okta(opened)
         scim, organization, policy = await asyncio.gather(

@@ -75,7 +75,7 @@ def packed(kind: Kind, nouns: Iterable[Any]) -> bytes:
     return zlib.compress(msgspec.json.encode([row(each) for each in nouns]), 1)
 
 
-def opened(kind: Kind, body: bytes) -> list[Any]:
+def unpacked(kind: Kind, body: bytes) -> list[Any]:
     """The nouns of a page."""
     noun = _ROWS[kind][1]
     return [noun(row) for row in msgspec.json.decode(zlib.decompress(body))]

@@ -83,7 +83,7 @@ class Opened:
         return (*self.okta, *self.scim, *self.organization)
 
 
-async def opened(ways: Ways) -> Opened:
+async def try_each(ways: Ways) -> Opened:
     """Ask each vendor one thing with each credential."""
     (okta, no_okta), scim, (organization, groups) = await asyncio.gather(
         _okta(ways),
@@ -101,7 +101,7 @@ async def _okta(ways: Ways) -> tuple[list[Finding], str]:
         return [found], _because(found)
     answers = []
     for each in ways.directories:
-        answer = await tried(ways.okta.app(each.app))
+        answer = await or_error(ways.okta.app(each.app))
         if isinstance(answer, HooksError) and not isinstance(answer, ForbiddenError):
             found = access.of_okta(ways.okta_secrets, answer)
             return [found], _because(found)
@@ -114,7 +114,7 @@ async def _okta(ways: Ways) -> tuple[list[Finding], str]:
 async def _directory(index: int, directory: Directory) -> Finding:
     if isinstance(directory.scim, str):
         return access.not_given(directory.secret, why=directory.scim)
-    answer = await tried(directory.scim.group_named(_NO_GROUP))
+    answer = await or_error(directory.scim.group_named(_NO_GROUP))
     error = answer if isinstance(answer, HooksError) else None
     return access.of_directory(index, directory.secret, error)
 
@@ -127,7 +127,7 @@ async def _organization(
     if isinstance(organization, str):
         found = access.not_given(access.ORGANIZATION_KEY, why=organization)
         return [found], _because(found)
-    groups = await tried(_all_groups(organization))
+    groups = await or_error(_all_groups(organization))
     if isinstance(groups, HooksError):
         found = access.of_organization(groups)
         return [found], _because(found)
@@ -139,10 +139,10 @@ def _because(finding: Finding) -> str:
 
 
 async def judged(
-    ways: Ways, policy: Policy, named: Sequence[Named], opened_: Opened
+    ways: Ways, policy: Policy, named: Sequence[Named], opened: Opened
 ) -> list[Finding]:
     """What hooks.toml says and reaches, by vendors that are open."""
-    answers = await asked(ways, policy, named, opened_)
+    answers = await _asked(ways, policy, named, opened)
     return [
         *reach.of_file(policy),
         *reach.of_rules(policy, answers),
@@ -151,23 +151,23 @@ async def judged(
     ]
 
 
-async def asked(ways: Ways, policy: Policy, named: Iterable[Named], opened_: Opened) -> Answers:
+async def _asked(ways: Ways, policy: Policy, named: Iterable[Named], opened: Opened) -> Answers:
     """What the vendors say about everything the file names."""
     names = sorted({name for each in named for name in each.names})
-    roles = _roles(ways.organization, policy, opened_.groups)
-    if opened_.no_okta or isinstance(ways.okta, str) or not names:
-        groups: dict[str, Sequence[OktaGroup] | str] = dict.fromkeys(names, opened_.no_okta)
-        return Answers(opened_.groups, groups, frozenset(), await roles)
+    roles = _roles(ways.organization, policy, opened.groups)
+    if opened.no_okta or isinstance(ways.okta, str) or not names:
+        groups: dict[str, Sequence[OktaGroup] | str] = dict.fromkeys(names, opened.no_okta)
+        return Answers(opened.groups, groups, frozenset(), await roles)
     okta = ways.okta
     found, pushed, given = await asyncio.gather(
         asyncio.gather(*(or_why(_groups_named(okta, name)) for name in names)),
         or_why(_pushed(okta, ways.directories)),
         roles,
     )
-    return Answers(opened_.groups, dict(zip(names, found, strict=True)), pushed, given)
+    return Answers(opened.groups, dict(zip(names, found, strict=True)), pushed, given)
 
 
-async def tried(call: Awaitable[T]) -> T | HooksError:
+async def or_error(call: Awaitable[T]) -> T | HooksError:
     """The answer, or the error in its place."""
     try:
         return await call
@@ -177,7 +177,7 @@ async def tried(call: Awaitable[T]) -> T | HooksError:
 
 async def or_why(call: Awaitable[T]) -> T | str:
     """The answer, or why there is none; messages of ours name no one."""
-    answer = await tried(call)
+    answer = await or_error(call)
     return str(answer) if isinstance(answer, HooksError) else answer
 
 

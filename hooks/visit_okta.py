@@ -14,7 +14,7 @@ from hooks.core import checkup_okta, checkup_people
 from hooks.core.errors import CredentialError, HooksError, PermanentError
 from hooks.core.finding import Finding
 from hooks.core.reading import OktaGroup
-from hooks.probe import or_why, tried
+from hooks.probe import or_error, or_why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ async def hook(reviews: Sequence[OktaReview], wanted: Wanted) -> list[Finding]:
     """The event hook, through the first door by which hooks may be read."""
     why, refused = "no credential for it is given here", True
     for each in reviews:
-        hooks = await tried(each.hooks())
+        hooks = await or_error(each.hooks())
         if not isinstance(hooks, HooksError):
             return list(checkup_okta.of_hooks(hooks, wanted))
         why, refused = str(hooks), isinstance(hooks, PermanentError)
@@ -62,7 +62,7 @@ async def hook(reviews: Sequence[OktaReview], wanted: Wanted) -> list[Finding]:
 
 async def granted(reviews: Mapping[str, OktaReview]) -> list[Finding]:
     """Which scopes are not granted, where there is a token for others."""
-    answers = await asyncio.gather(*(tried(each.sees_anybody()) for each in reviews.values()))
+    answers = await asyncio.gather(*(or_error(each.sees_anybody()) for each in reviews.values()))
     refused = [
         scope
         for scope, answer in zip(reviews, answers, strict=True)

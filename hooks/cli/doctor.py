@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import doors, found, opening, policy, text
+from hooks.cli import doors, findings, opening, policy, text
 from hooks.cli.ends import FAILED, FailedError
 from hooks.cli.opening import Json
 from hooks.core.finding import Part, Verdict
@@ -55,27 +55,29 @@ def doctor(
     settings = load(need=Role.DOCTOR)
     opening.quiet(logging.CRITICAL)  # what it would say of credentials is said below
     report = asyncio.run(_examined(settings, only or list(Part)))
-    told = [each for findings in report.values() for each in findings]
+    told = [each for found in report.values() for each in found]
     bad = {Verdict.FAIL, Verdict.WARN} if strict else {Verdict.FAIL}
     failed = any(each.verdict in bad for each in told)
     if as_json:
         records = [
-            {"part": str(part), **found.record(each)}
-            for part, findings in report.items()
-            for each in findings
+            {"part": str(part), **findings.record(each)}
+            for part, found in report.items()
+            for each in found
         ]
         text.as_json({"failed": failed, "findings": records})
     else:
         _show(report)
-        found.count(told)
+        findings.count(told)
     if failed:
         raise typer.Exit(FAILED)
 
 
 def _show(report: Report) -> None:
-    for index, (part, findings) in enumerate(report.items()):
-        text.say(f"{chr(10) if index else ''}{_PARTS[part]}", "bold")
-        found.show(findings)
+    for index, (part, found) in enumerate(report.items()):
+        if index:
+            print()
+        text.say(_PARTS[part], "bold")
+        findings.show(found)
 
 
 async def _examined(settings: Settings, parts: Sequence[Part]) -> Report:

@@ -71,8 +71,8 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Doors]:
             organization=organization if known or organization is None else _NOT_GIVEN,
         )
         profiles = door(Holder.READER, PROFILES_READ) if reader else None
-        signs = reader and not secrets.given(Holder.READER.api_token)
-        scopes = {each: door(Holder.READER, each) for each in (SCOPES if signs else ())}
+        service_app = reader and not secrets.given(Holder.READER.api_token)
+        scopes = {each: door(Holder.READER, each) for each in (SCOPES if service_app else ())}
         try:
             yield Doors(open_ways, hooks, profiles, scopes)
         finally:

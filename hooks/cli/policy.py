@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import doors, found, opening
+from hooks.cli import doors, findings, opening
 from hooks.cli.ends import FAILED
 from hooks.cli.opening import Json
 from hooks.core import access, reach
@@ -45,10 +45,10 @@ def check(
     told = asyncio.run(_found(settings, offline=offline))
     failed = any(each.verdict is Verdict.FAIL for each in told)
     if as_json:
-        found.as_json(told, failed=failed)
+        findings.as_json(told, failed=failed)
     else:
-        found.show(told)
-        found.count(told)
+        findings.show(told)
+        findings.count(told)
     if failed:
         raise typer.Exit(FAILED)
 
@@ -60,7 +60,7 @@ async def _found(settings: Settings, *, offline: bool) -> list[Finding]:
     if offline:
         return [*reach.of_file(policies.of(settings)), *_NOT_OFFLINE, *never_checked(settings)]
     async with doors.opened(settings, Clock()) as each:
-        opened = await probe.opened(each.ways)
+        opened = await probe.try_each(each.ways)
         untold = [] if isinstance(opened.groups, str) else [access.UNTOLD]
         policy = policies.of(settings)
         judged = await probe.judged(each.ways, policy, named(settings), opened)
