@@ -126,7 +126,9 @@ app.command(short_help="Look at all that can be wrong; what to do about it.")(do
 app.add_typer(policy.app, name="policy", short_help="What hooks.toml reaches: check it.")
 app.command(short_help="Delete what is over and old; never what is owed.")(purge.purge)
 app.command(short_help="Delete everything that is stored of one person.")(forget.forget)
-app.add_typer(keys.keys, name="keys", short_help="Keys to seal with: make, rotate.")
+app.add_typer(
+    keys.keys, name="keys", short_help="Keys to seal and chain with: make, rotate, chain."
+)
 app.command(short_help="Make the database, or bring it up to date.")(keys.migrate)
 
 

@@ -43,7 +43,7 @@ Apply = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="With --apply: say whom, and order none.")]
 Kinds = Annotated[
     list[Kind] | None,
-    typer.Option("--kind", metavar="KIND", help=f"Only {', '.join(Kind)}; may be repeated."),
+    typer.Option("--kind", metavar="KIND", help=f"Only {', '.join(Kind)}; repeatable."),
 ]
 Csv = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Write every line there as CSV.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from hooks.clock import Clock
     from hooks.doctor import File, Keeps, Report
-    from hooks.settings import Secrets, Settings
+    from hooks.settings import Settings
 
 _PARTS = {
     Part.SETTINGS: "Settings",
@@ -40,7 +39,7 @@ def doctor(
     *,
     only: Annotated[
         list[Part] | None,
-        typer.Option("--only", metavar="PART", help=f"One of: {', '.join(Part)}; may be repeated."),
+        typer.Option("--only", metavar="PART", help=f"One of: {', '.join(Part)}; repeatable."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail on what is to look at, too.")
@@ -140,15 +139,10 @@ def _keeps(settings: Settings, clock: Clock, stack: ExitStack) -> Keeps:
         database=database,
         sealer=Sealer(secrets.sealing_keys) if keys else None,
         signer=chain.Signer(secrets.chain_key) if secrets.chain_key else None,
-        file=_sqlite_file(secrets),
+        file=opening.sqlite_file(settings),
         every=settings.catch_up.every,
         missing=_missing(settings),
     )
-
-
-def _sqlite_file(secrets: Secrets) -> Path | None:
-    scheme, _, path = secrets.database_url.reveal().partition(":///")
-    return Path(path.partition("?")[0]).absolute() if scheme.startswith("sqlite") else None
 
 
 def _missing(settings: Settings) -> list[str]:

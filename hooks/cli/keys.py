@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from hooks.store.seals import Page, Place, Where
     from hooks.wiring import House
 
-keys = typer.Typer(
-    help="Keys for HOOKS_SEALING_KEYS and HOOKS_CHAIN_KEY: make, rotate.", no_args_is_help=True
-)
+keys = typer.Typer(help="Keys for HOOKS_SEALING_KEYS and HOOKS_CHAIN_KEY.", no_args_is_help=True)
 
 _BYTES = 32
 #: Values sealed anew in one transaction. Design 5.1.

@@ -150,11 +150,17 @@ def _way_out() -> Iterator[None]:
 
 def missing(settings: Settings) -> None:
     """Refuse to make an empty database where there should be one."""
-    scheme, _, path = settings.secrets.database_url.reveal().partition(":///")
-    if scheme.startswith("sqlite") and not Path(path.partition("?")[0]).exists():
+    file = sqlite_file(settings)
+    if file and not file.exists():
         raise FailedError(
             "store: there is no database at HOOKS_DATABASE_URL; check it, or run: hooks migrate"
         )
+
+
+def sqlite_file(settings: Settings) -> Path | None:
+    """The file of the database, if it has one of its own."""
+    scheme, _, path = settings.secrets.database_url.reveal().partition(":///")
+    return Path(path.partition("?")[0]).absolute() if scheme.startswith("sqlite") else None
 
 
 def quiet(least: int = logging.WARNING) -> None:

@@ -42,7 +42,7 @@ _PORTION = 100
 Users = Annotated[list[str] | None, typer.Argument(metavar="USER", help="Okta ids.")]
 Incident = Annotated[
     int | None,
-    typer.Option("--incident", metavar="N", help="What was done before the brake caught."),
+    typer.Option("--incident", metavar="ID", help="What was done before the brake caught."),
 ]
 Steps = Annotated[
     list[int] | None,
