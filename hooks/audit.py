@@ -17,7 +17,6 @@ from hooks.core.drift import Kind, acts, drift
 from hooks.core.errors import LeaseLostError, UnsealedError
 from hooks.everyone import Everyone
 from hooks.gathered import Gathered
-from hooks.pages import Part, unpacked
 from hooks.recall import recall, shared
 from hooks.store import audits, cursor, groups, inbox, known, line
 
@@ -122,7 +121,7 @@ class Audit:
         while await self._database.write_gently(lambda tx: audits.tidy(tx, young=YOUNG)):
             pass
 
-    async def mend(self, run: Run, fence: Callable[[Tx], object]) -> int:
+    async def order_looks(self, run: Run, fence: Callable[[Tx], object]) -> int:
         """Have everybody looked at whom a look would change; how many people that are."""
         kinds = acting(await self._policy())
         after, people = "", 0
@@ -130,7 +129,7 @@ class Audit:
 
             def some(tx: Tx, after: str = after) -> list[str]:
                 fence(tx)
-                return look_at(tx, run, kinds, after)
+                return order_some(tx, run, kinds, after)
 
             found = await self._database.write(some)
             if not found:
@@ -143,18 +142,9 @@ class Audit:
         """Everybody, out of the pages that were kept."""
         directories = self._observer.directories
         gathered = Gathered(directories)
-        after: tuple[str, int] | None = None
-        while True:
-            kept = await self._database.read(
-                lambda tx, after=after: audits.pages(tx, run.id, self._sealer, after=after)  # type: ignore[misc]
-            )
-            if not kept:
-                break
-            for name, _, body in kept:
-                part = Part.named(name)
-                gathered.add(part, unpacked(part.kind, body))
-                await asyncio.sleep(0)
-            after = kept[-1][:2]
+        async for part, nouns in self._collect.kept(run):
+            gathered.add(part, nouns)
+            await asyncio.sleep(0)
         common = await self._database.read(lambda tx: shared(tx, policy.modes))
         gathered.filled(common.links)
         before = await self._database.read(lambda tx: groups.recall(tx, gathered.groups))
@@ -184,7 +174,7 @@ class Audit:
 
         def anew(tx: Tx) -> bool:
             fence(tx)
-            return audits.anew(tx, run.id)
+            return audits.take_back(tx, run.id)
 
         while await self._database.write(anew):
             pass
@@ -242,8 +232,8 @@ def acting(policy: Policy, kinds: Iterable[Kind] = tuple(Kind)) -> list[str]:
     return [each.value for each in kinds if acts(each, policy)]
 
 
-def look_at(tx: Tx, run: Run, kinds: Sequence[str], after: str) -> list[str]:
-    """Put a portion of the people behind ``after`` in line, by id; who they are."""
+def order_some(tx: Tx, run: Run, kinds: Sequence[str], after: str) -> list[str]:
+    """Order looks at a portion of the people behind ``after``, by id; who they are."""
     found = audits.people(tx, run.id, kinds, after=after, limit=audits.PORTION)
     line.mark(tx, found, "user", lane=line.BULK, due_at=tx.now, events=False)
     return found

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hooks.core.errors import ForbiddenError, IncompleteError, NotFoundError, RejectedError
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from hooks.store.database import Database, Tx
     from hooks.store.sealing import Sealer
 
-#: The two lists of users: whoever is not deactivated, and whoever is.
-HERE, GONE = "here", "gone"
+_OF_APPS = (Kind.APP, Kind.MAPPINGS, Kind.APP_USERS)
 #: Lists read at once; each is read page after page, behind whatever is urgent.
 _AT_ONCE = 6
 #: How often a list that changes while it is read is begun again.
@@ -72,7 +72,7 @@ class Collect:
         about = [Part(Kind.ACCOUNTS), Part(Kind.ORGANIZATION_GROUPS)] if self._organization else []
         await self._all(errand, [*(Part(Kind.RECORDS, name) for name in everywhere), *about])
         await self._all(errand, await self._members(errand, policy))
-        okta = [Part(Kind.OKTA_GROUPS), Part(Kind.USERS, group=HERE), Part(Kind.USERS, group=GONE)]
+        okta = [Part(Kind.OKTA_GROUPS), Part(Kind.USERS), Part(Kind.DEACTIVATED)]
         of_apps = (Part(kind, name) for name in everywhere for kind in _OF_APPS)
         await self._all(errand, [*okta, *of_apps])
         await self._all(errand, await self._okta_members(errand.run, policy))
@@ -83,7 +83,7 @@ class Collect:
         """Of local groups that a rule names; and where records came without their groups."""
         run, found = errand.run, []
         if self._organization:
-            groups = await self.nouns(run, Part(Kind.ORGANIZATION_GROUPS))
+            groups = await self._nouns(run, Part(Kind.ORGANIZATION_GROUPS))
             found += [
                 Part(Kind.ACCOUNTS_OF, group=group.id)
                 for group in groups
@@ -105,7 +105,7 @@ class Collect:
         links = await self._database.read(mappings.remembered)
         for name in self._directories:
             groups |= {link.source for link in links.get(name, ())}
-            groups |= {each.source for each in await self.nouns(run, Part(Kind.MAPPINGS, name))}
+            groups |= {each.source for each in await self._nouns(run, Part(Kind.MAPPINGS, name))}
         return [Part(Kind.USERS_OF, group=group) for group in sorted(groups)]
 
     async def _records(self, errand: Errand, part: Part) -> list[ScimRecord]:
@@ -113,7 +113,7 @@ class Collect:
 
         Raises: IncompleteError: the list is read anew by the next try.
         """
-        records: list[ScimRecord] = await self.nouns(errand.run, part)
+        records: list[ScimRecord] = await self._nouns(errand.run, part)
         if len({each.id for each in records}) < len(records):
             await self._drop(errand, part)
             raise IncompleteError(
@@ -121,23 +121,28 @@ class Collect:
             )
         return records
 
-    async def nouns(self, run: Run, part: Part) -> list[Any]:
+    async def _nouns(self, run: Run, part: Part) -> list[Any]:
         """Everything a list holds, as it was kept."""
-        found: list[Any] = []
-        after: tuple[str, int] | None = None
-        while True:
-            kept = await self._database.read(
-                lambda tx, after=after: audits.pages(  # type: ignore[misc]
-                    tx, run.id, self._sealer, part=part.name, after=after
-                )
-            )
-            if not kept:
-                return found
-            for _, _, body in kept:
-                found += unpacked(part.kind, body)
-            after = kept[-1][:2]
+        return [noun async for _, nouns in self.kept(run, part) for noun in nouns]
 
     # -- pages ---------------------------------------------------------------------------------
+
+    async def kept(
+        self, run: Run, part: Part | None = None
+    ) -> AsyncIterator[tuple[Part, list[Any]]]:
+        """The pages that were kept, of one list or of all.
+
+        Raises: UnsealedError: the key they were sealed with is not given any more.
+        """
+        read = partial(
+            audits.pages, run=run.id, sealer=self._sealer, part=part.name if part else ""
+        )
+        after: tuple[str, int] | None = None
+        while kept := await self._database.read(partial(read, after=after)):
+            for name, _, body in kept:
+                its = Part.named(name)
+                yield its, unpacked(its.kind, body)
+            after = kept[-1][:2]
 
     async def _all(self, errand: Errand, parts: Iterable[Part]) -> None:
         """Read some lists together; after a failure each still keeps the page it is reading."""
@@ -213,8 +218,8 @@ class Collect:
         match part.kind:
             case Kind.OKTA_GROUPS:
                 return okta.every_group(place)
-            case Kind.USERS:
-                return okta.every_user(place, deactivated=part.group == GONE)
+            case Kind.USERS | Kind.DEACTIVATED:
+                return okta.every_user(place, deactivated=part.kind is Kind.DEACTIVATED)
             case Kind.USERS_OF:
                 return okta.every_member(OktaGroupId(part.group), place)
             case Kind.ACCOUNTS | Kind.ORGANIZATION_GROUPS | Kind.ACCOUNTS_OF:
@@ -250,6 +255,3 @@ class Collect:
         else:
             app = await self._okta.app(directory.app)
             yield ([app] if isinstance(app, App) else ()), ""
-
-
-_OF_APPS = (Kind.APP, Kind.MAPPINGS, Kind.APP_USERS)

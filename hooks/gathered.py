@@ -71,6 +71,7 @@ class Gathered:
         """Take in a page."""
         everywhere: dict[Kind, Callable[[Part, Iterable[Any]], None]] = {
             Kind.USERS: self._users,
+            Kind.DEACTIVATED: self._users,
             Kind.OKTA_GROUPS: self._okta_groups,
             Kind.USERS_OF: self._users_of,
             Kind.ACCOUNTS: self._accounts,

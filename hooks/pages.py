@@ -34,7 +34,7 @@ Row = Any
 
 
 class Kind(StrEnum):
-    """What a list is of; those with a colon behind them are one for each directory or group."""
+    """What a list is of: ``USERS`` whoever is not deactivated, ``DEACTIVATED`` whoever is."""
 
     RECORDS = "records"
     SCIM_MEMBERS = "scim_members"
@@ -46,6 +46,7 @@ class Kind(StrEnum):
     MAPPINGS = "mappings"
     APP_USERS = "app_users"
     USERS = "users"
+    DEACTIVATED = "deactivated"
     USERS_OF = "users_of"
 
 
@@ -144,6 +145,14 @@ def _mapping_row(each: PushMapping) -> Row:
     return (str(each.id), str(each.source), str(each.target), each.status)
 
 
+def _user(row: Row) -> OktaUser:
+    return OktaUser(OktaUserId(row[0]), row[1], row[2], row[3])
+
+
+def _user_row(each: OktaUser) -> Row:
+    return (str(each.id), each.status, each.transitioning_to, each.login)
+
+
 #: A noun as a row, and a row as the noun.
 _ROWS: dict[Kind, tuple[Callable[[Any], Row], Callable[[Row], Any]]] = {
     Kind.RECORDS: (_record_row, _record),
@@ -158,9 +167,7 @@ _ROWS: dict[Kind, tuple[Callable[[Any], Row], Callable[[Row], Any]]] = {
     ),
     Kind.MAPPINGS: (_mapping_row, _mapping),
     Kind.APP_USERS: (_app_user_row, _app_user),
-    Kind.USERS: (
-        lambda each: (str(each.id), each.status, each.transitioning_to, each.login),
-        lambda row: OktaUser(OktaUserId(row[0]), row[1], row[2], row[3]),
-    ),
+    Kind.USERS: (_user_row, _user),
+    Kind.DEACTIVATED: (_user_row, _user),
     Kind.USERS_OF: (lambda each: each and str(each), lambda row: row and OktaUserId(row)),
 }

@@ -48,20 +48,20 @@ class Rounds:
         purge: Purge,
         audit: Audit,
         audit_every: timedelta,
-        audit_mends: bool,
+        audit_applies: bool,
         database: Database,
         history: timedelta,
         clock: Clock,
     ) -> None:
         """``history`` is how far the first start reads the System Log back.
 
-        ``audit_mends``: whom an audit finds otherwise than wanted is looked at.
+        ``audit_applies``: whom an audit finds otherwise than wanted is looked at.
         """
         self._survey = survey
         self._purging = purge
         self._auditing = audit
         self._audit_every = audit_every
-        self._audit_mends = audit_mends
+        self._audit_applies = audit_applies
         self._database = database
         self._history_days = history
         self._clock = clock
@@ -146,7 +146,7 @@ class Rounds:
             return line.compare_fence(tx, held)
 
         done = await self._auditing.run(scheduled=True, fence=fence)
-        looks = await self._auditing.mend(done, fence) if self._audit_mends else 0
+        looks = await self._auditing.order_looks(done, fence) if self._audit_applies else 0
         counts = await self._database.read(lambda tx: audits.counts(tx, done.id))
         await self._settle(held, LookAgain(self._clock.now() + self._audit_every))
         told = {"people": done.people, "pages": done.pages, "drift": counts, "looks": looks}

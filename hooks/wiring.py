@@ -175,7 +175,7 @@ async def opened(
                 purge=Purge(database, timedelta(days=settings.retention.events_days), signer),
                 audit=audit,
                 audit_every=settings.audit.every,
-                audit_mends=settings.audit.apply,
+                audit_applies=settings.audit.apply,
                 database=database,
                 history=timedelta(days=settings.okta.history_days),
                 clock=clock,

@@ -161,7 +161,7 @@ def _wait(retry_at: datetime | None, now: datetime) -> float:
 def _apply(house: House, run: Run, asked: _Asked) -> int:
     """Order looks at everybody a look would change; how many people that are."""
     from hooks import policies
-    from hooks.audit import acting, look_at
+    from hooks.audit import acting, order_some
     from hooks.store import audits, orders
 
     kinds = acting(policies.of(house.settings), asked.kinds or tuple(Kind))
@@ -170,7 +170,7 @@ def _apply(house: House, run: Run, asked: _Asked) -> int:
     def some(tx: Tx) -> list[str]:
         if why is None:
             return audits.people(tx, run.id, kinds, after=after, limit=audits.PORTION)
-        return look_at(tx, run, kinds, after)
+        return order_some(tx, run, kinds, after)
 
     transact = house.database.read_now if why is None else house.database.write_now
     while found := transact(some):

@@ -17,7 +17,7 @@ from hooks.core.report import KEPT, REASONS, counted
 from hooks.release import release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from hooks.cli.text import Record
     from hooks.store.audits import Run
@@ -223,8 +223,8 @@ def _rows(
     headings: tuple[str, ...],
     rows: Iterable[tuple[str, ...]],
     *,
-    numbers: frozenset[int] | set[int] = frozenset(),
-    codes: frozenset[int] | set[int] = frozenset(),
+    numbers: Container[int] = (),
+    codes: Container[int] = (),
 ) -> None:
     file.write("<table><thead><tr>")
     for column, each in enumerate(headings):

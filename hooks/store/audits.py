@@ -31,6 +31,8 @@ _drift = Drift.__table__  # type: ignore[attr-defined]
 
 #: Rows deleted or written at once; no command holds more. Design 5.1.
 PORTION = 500
+#: Pages opened at once; one is some ten kilobytes.
+_PAGES = 64
 #: Audits that are kept with what they found.
 _KEPT = 10
 
@@ -124,15 +126,11 @@ def pages(
     ]
 
 
-#: Pages opened at once; one is some ten kilobytes.
-_PAGES = 64
-
-
 def _row(run: int, part: str, ordinal: int) -> str:
     return f"audit/{run}/{part}/{ordinal}"
 
 
-def anew(tx: Tx, run: int) -> bool:
+def take_back(tx: Tx, run: int) -> bool:
     """Take back what was found so far, a portion; whether there is more."""
     some = select(_drift.c.id).where(_drift.c.audit == run).limit(PORTION)
     return tx.execute(delete(_drift).where(_drift.c.id.in_(some))).rowcount == PORTION
@@ -190,15 +188,9 @@ def tidy(tx: Tx, *, young: timedelta) -> bool:
                 _page.c.audit == key.audit, _page.c.part == key.part, _page.c.ordinal == key.ordinal
             )
         )
-    newest = tx.execute(
-        select(_audit.c.id)
-        .where(_audit.c.done.is_not(None))
-        .order_by(_audit.c.id.desc())
-        .limit(_KEPT)
-    ).scalars()
-    kept = list(newest)
-    old = (_audit.c.id < kept[-1]) if len(kept) == _KEPT else (_audit.c.id < 0)
-    ids = list(tx.execute(select(_audit.c.id).where(old)).scalars())
+    done = select(_audit.c.id).where(_audit.c.done.is_not(None)).order_by(_audit.c.id.desc())
+    oldest_kept = done.offset(_KEPT - 1).limit(1).scalar_subquery()
+    ids = list(tx.execute(select(_audit.c.id).where(_audit.c.id < oldest_kept)).scalars())
     gone = select(_drift.c.id).where(_drift.c.audit.in_(ids)).limit(PORTION)
     rows = tx.execute(delete(_drift).where(_drift.c.id.in_(gone))).rowcount if ids else 0
     if ids and rows < PORTION and not keys:

@@ -167,7 +167,7 @@ def test_what_is_judged_anew_is_found_once(database: Database) -> None:
     run, other = begin(database), begin(database, scheduled=True)
     for each in (run, other):
         found(database, each, *(line(ANN, group=number) for number in range(audits.PORTION + 1)))
-    while database.write_now(lambda tx: audits.anew(tx, run.id)):
+    while database.write_now(lambda tx: audits.take_back(tx, run.id)):
         pass
     assert database.read_now(lambda tx: audits.counts(tx, run.id)) == {}
     assert rows(database, Row) == audits.PORTION + 1
