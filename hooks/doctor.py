@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hooks.core.ids import AccountId, DirectoryName, OrganizationId
     from hooks.core.membership import Mode, OrganizationGroup
     from hooks.core.policy import Policy
-    from hooks.core.reach import Named
+    from hooks.core.reach import Mention
     from hooks.core.registration import Wanted
     from hooks.gateways.transport import Transport
     from hooks.probe import Opened, Ways
@@ -50,7 +50,7 @@ class File:
 
     modes: Mapping[DirectoryName, Mode]
     policy: Policy
-    named: Sequence[Named]
+    named: Sequence[Mention]
     hook: Wanted
     directories: Sequence[str]
     organization: OrganizationId | None

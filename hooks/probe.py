@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hooks.core.ids import OktaAppId, OrganizationGroupId
     from hooks.core.membership import OrganizationGroup
     from hooks.core.policy import Policy
-    from hooks.core.reach import Named
+    from hooks.core.reach import Mention
     from hooks.core.reading import OktaGroup
     from hooks.gateways.okta import Okta
     from hooks.gateways.organization import Organization
@@ -139,7 +139,7 @@ def _because(finding: Finding) -> str:
 
 
 async def judged(
-    ways: Ways, policy: Policy, named: Sequence[Named], opened: Opened
+    ways: Ways, policy: Policy, named: Sequence[Mention], opened: Opened
 ) -> list[Finding]:
     """What hooks.toml says and reaches, by vendors that are open."""
     answers = await _asked(ways, policy, named, opened)
@@ -151,7 +151,7 @@ async def judged(
     ]
 
 
-async def _asked(ways: Ways, policy: Policy, named: Iterable[Named], opened: Opened) -> Answers:
+async def _asked(ways: Ways, policy: Policy, named: Iterable[Mention], opened: Opened) -> Answers:
     """What the vendors say about everything the file names."""
     names = sorted({name for each in named for name in each.names})
     roles = _roles(ways.organization, policy, opened.groups)

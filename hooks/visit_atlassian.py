@@ -19,7 +19,7 @@ from hooks.probe import or_why, roles_of, touched
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from hooks.core.checkup_people import Named, People
+    from hooks.core.checkup_people import Assigned, People
     from hooks.core.ids import AccountId, OktaUserId
     from hooks.core.membership import OrganizationGroup
     from hooks.core.policy import Policy
@@ -124,5 +124,5 @@ async def _twice(
     return double, len(asked), len(differing) - len(asked)
 
 
-def _names(each: Named) -> tuple[str, str]:
+def _names(each: Assigned) -> tuple[str, str]:
     return each.user_name.casefold(), (each.address or "").casefold()

@@ -13,7 +13,7 @@ from hooks.cli.ends import FAILED
 from hooks.cli.opening import Json
 from hooks.core import access, reach
 from hooks.core.finding import Finding, Verdict
-from hooks.core.reach import Named
+from hooks.core.reach import Mention
 from hooks.settings import Role, load
 
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ def never_checked(settings: Settings) -> list[Finding]:
     ]
 
 
-def named(settings: Settings) -> list[Named]:
+def named(settings: Settings) -> list[Mention]:
     """Every Okta group the file names, by place."""
     found = [
-        Named(
+        Mention(
             f"[[local_group]] {index + 1} while_member_of",
             rule.while_member_of,
             "until then the rule removes nothing",
@@ -109,13 +109,13 @@ def named(settings: Settings) -> list[Named]:
     ]
     return [
         *found,
-        Named(
+        Mention(
             "[scope] only_okta_groups",
             settings.scope.only_okta_groups,
             "until then nothing is removed from anybody",
             "so this is no pilot",
         ),
-        Named(
+        Mention(
             "[protect] okta_groups",
             settings.protect.okta_groups,
             "until then nothing is removed from anybody",

@@ -68,12 +68,11 @@ def hooks_unread(why: str, *, refused: bool) -> Finding:
 
 def of_hooks(hooks: Sequence[EventHook], wanted: Wanted) -> Iterator[Finding]:
     """Whether one leads here, receives, and hears what is needed; an empty URL is not known."""
-    place = _HOOK
     found = _here(hooks, wanted.url)
     if not found:
-        yield _nowhere(place, hooks, wanted.url)
+        yield _nowhere(hooks, wanted.url)
         return
-    yield from _of_hook(place, max(found, key=lambda each: _worth(each, wanted)), wanted)
+    yield from _of_hook(max(found, key=lambda each: _worth(each, wanted)), wanted)
     if not wanted.url:
         about = "which URL is the right one: it is not given"
         yield Finding(Verdict.UNCHECKED, "[okta] hook_url", about, "write it into hooks.toml")
@@ -85,17 +84,17 @@ def _here(hooks: Iterable[EventHook], url: str) -> tuple[EventHook, ...]:
     return tuple(each for each in hooks if urlsplit(each.spec.url).path.endswith(PATH))
 
 
-def _nowhere(place: str, hooks: Sequence[EventHook], url: str) -> Finding:
+def _nowhere(hooks: Sequence[EventHook], url: str) -> Finding:
     if not hooks:
-        return Finding(Verdict.FAIL, place, "Okta has none, so nothing is sent", _REGISTER)
+        return Finding(Verdict.FAIL, _HOOK, "Okta has none, so nothing is sent", _REGISTER)
     if not url:
         about = f"none of Okta's {len(hooks)} leads to a URL that ends in {PATH}"
-        return Finding(Verdict.FAIL, place, about, _REGISTER)
+        return Finding(Verdict.FAIL, _HOOK, about, _REGISTER)
     about = f"none of Okta's {len(hooks)} leads to [okta] hook_url"
     if near := _here(hooks, ""):
         about += f"; one leads to {_shown(near[0].spec.url)}"
-        return Finding(Verdict.FAIL, place, about, "correct hook_url, or hooks register --move")
-    return Finding(Verdict.FAIL, place, about, _REGISTER)
+        return Finding(Verdict.FAIL, _HOOK, about, "correct hook_url, or hooks register --move")
+    return Finding(Verdict.FAIL, _HOOK, about, _REGISTER)
 
 
 def _shown(url: str) -> str:
@@ -123,19 +122,19 @@ _OF_HOOK = {
 }
 
 
-def _of_hook(place: str, hook: EventHook, wanted: Wanted) -> Iterator[Finding]:
+def _of_hook(hook: EventHook, wanted: Wanted) -> Iterator[Finding]:
     missing = differences(hook, wanted).missing
     needed = [each for each in missing if each not in MAY_BE_REFUSED]
     for trouble in _troubles(hook, wanted):
         about = _OF_HOOK.get(trouble, f"it does not hear {some(needed)}")
-        yield Finding(Verdict.FAIL, place, about, _MEND)
+        yield Finding(Verdict.FAIL, _HOOK, about, _MEND)
     if missing and not needed:
         about = f"it does not hear {some(missing)}"
         remedy = f"{_MEND}; where the org does not offer it, the System Log tells, a minute late"
-        yield Finding(Verdict.WARN, place, about, remedy)
+        yield Finding(Verdict.WARN, _HOOK, about, remedy)
     if hook.receives:
         heard = f"{len(EVENT_TYPES) - len(missing)} of {len(EVENT_TYPES)} types"
-        yield Finding(Verdict.OK, place, f"active and verified, hears {heard}")
+        yield Finding(Verdict.OK, _HOOK, f"active and verified, hears {heard}")
 
 
 def of_deliveries(last: datetime | None, missed: int, now: datetime) -> Finding:

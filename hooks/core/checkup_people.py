@@ -39,7 +39,7 @@ class UserNames:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Assigned:
     """Somebody assigned: what Okta calls them at sign-in and tells as their address."""
 
     user: OktaUserId
@@ -61,11 +61,11 @@ class Named:
 class People:
     """Who is assigned, as far as they were read."""
 
-    named: tuple[Named, ...]
+    named: tuple[Assigned, ...]
     whole: bool
 
     @property
-    def differing(self) -> tuple[Named, ...]:
+    def differing(self) -> tuple[Assigned, ...]:
         """Those with two names."""
         return tuple(each for each in self.named if each.differs)
 

@@ -30,7 +30,7 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Mention:
     """Okta groups the file names at one place, and what it costs if one is not found."""
 
     place: str
@@ -227,7 +227,7 @@ def of_protection(policy: Policy, answers: Answers) -> Iterator[Finding]:
             yield Finding(Verdict.WARN, place, about, remedy)
 
 
-def of_names(named: Iterable[Named], answers: Answers) -> Iterator[Finding]:
+def of_names(named: Iterable[Mention], answers: Answers) -> Iterator[Finding]:
     """Okta groups the file names: each must be one group, which no app of ours owns."""
     if isinstance(answers.pushed, str):
         yield Finding(Verdict.UNCHECKED, "[[directory]]", answers.pushed)
@@ -242,7 +242,7 @@ def of_names(named: Iterable[Named], answers: Answers) -> Iterator[Finding]:
 
 
 def _resolved(
-    each: Named, place: str, name: str, found: Sequence[OktaGroup], pushed: frozenset[str] | str
+    each: Mention, place: str, name: str, found: Sequence[OktaGroup], pushed: frozenset[str] | str
 ) -> Finding:
     by_id = OktaGroupId.maybe(name) is not None
     if not found:

@@ -7,7 +7,7 @@ know. Source: developer.okta.com/docs/reference/system-log-query.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +16,7 @@ from hooks.core.history import LogFacts, Moment
 from hooks.core.ids import OktaUserId
 from hooks.gateways.okta_lists import OktaList, pages
 from hooks.gateways.okta_shapes import LOG_TYPES, EventShape, facts, moments, users
-from hooks.gateways.urls import equals, path, with_query
+from hooks.gateways.urls import equals, equals_any, instant, path, with_query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -90,7 +90,11 @@ class OktaLog:
         Source: developer.okta.com/docs/reference/system-log-query, "Polling requests".
         """
         if isinstance(place, datetime):
-            query = {"since": _stamp(place), "filter": _of_types(types), "sortOrder": "ASCENDING"}
+            query = {
+                "since": instant(place),
+                "filter": equals_any("eventType", types),
+                "sortOrder": "ASCENDING",
+            }
             place = with_query(_LOGS, query | {"limit": PAGE})
         answer = await self._door.get("log poll", place, _RAW, bucket="log")
         return LogPage(tuple(bytes(each) for each in answer.value), answer.next)
@@ -103,9 +107,9 @@ class OktaLog:
         May miss what Okta stores late. Source: as above, "Bounded requests".
         """
         query = {
-            "since": _stamp(since),
-            "until": _stamp(until),
-            "filter": _of_types(types),
+            "since": instant(since),
+            "until": instant(until),
+            "filter": equals_any("eventType", types),
             "sortOrder": "ASCENDING",
         }
         async for page in pages(self._door, _RAW_LIST, _LOGS, query):
@@ -114,17 +118,9 @@ class OktaLog:
     def _facts(self, since: datetime, who: str = "") -> AsyncIterator[list[EventShape]]:
         """The events ``moments`` can read, from ``since`` until now, of whom the filter names."""
         query = {
-            "since": _stamp(since),
-            "until": _stamp(self._clock.now()),
-            "filter": f"{who}({_of_types(LOG_TYPES)})",
+            "since": instant(since),
+            "until": instant(self._clock.now()),
+            "filter": f"{who}({equals_any('eventType', LOG_TYPES)})",
             "sortOrder": "ASCENDING",
         }
         return pages(self._door, _LIST, _LOGS, query)
-
-
-def _of_types(types: Iterable[str]) -> str:
-    return " or ".join(equals("eventType", each) for each in sorted(types))
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,19 +8,18 @@ listFeaturesForApplication, listProfileMappings, getProfileMapping, listLogEvent
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from hooks.core.checkup_okta import SIGNS, SWITCHED, Signs
-from hooks.core.checkup_people import Named, People, UserNames
+from hooks.core.checkup_people import Assigned, People, UserNames
 from hooks.core.errors import IncompleteError
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId, ScimUserId
 from hooks.gateways.okta_hook_shapes import hook_of
 from hooks.gateways.okta_lists import OktaList, pages
 from hooks.gateways.okta_shapes import about, checked
-from hooks.gateways.urls import equals, path, with_query
+from hooks.gateways.urls import equals_any, instant, path, with_query
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -214,10 +213,10 @@ class OktaReview:
 
     async def people(self, app: OktaAppId) -> People:
         """The first of those assigned to an app, and what they are called."""
-        found: dict[OktaUserId, Named] = {}
+        found: dict[OktaUserId, Assigned] = {}
         target, read = _path("apps", OktaAppId(app), "users"), 0
         async for page in pages(self.door, _PEOPLE, target):
-            found.update((each.user, each) for each in map(_named, page))
+            found.update((each.user, each) for each in map(_assigned, page))
             read += 1
             if read == MOST_PAGES:
                 return People(tuple(found.values()), whole=len(page) < _PEOPLE.full)
@@ -244,8 +243,8 @@ class OktaReview:
         return Signs(counts, turned, whole)
 
 
-def _named(item: _AppUser) -> Named:
-    return Named(
+def _assigned(item: _AppUser) -> Assigned:
+    return Assigned(
         checked(OktaUserId, item.id, "app users"),
         (item.credentials.user_name or "") if item.credentials else "",
         item.profile.email if item.profile else None,
@@ -265,15 +264,11 @@ def _turn(turned: dict[str, bool], event: _Event) -> None:
 
 def _query(types: tuple[str, ...], since: datetime, now: datetime) -> dict[str, str]:
     return {
-        "since": _stamp(since),
-        "until": _stamp(now),
-        "filter": " or ".join(equals("eventType", each) for each in sorted(types)),
+        "since": instant(since),
+        "until": instant(now),
+        "filter": equals_any("eventType", types),
         "sortOrder": "DESCENDING",
     }
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _path(*parts: str) -> str:

@@ -6,7 +6,8 @@ Escaping and origins must live here and nowhere else; what is asked for, this ro
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import msgspec
@@ -39,6 +40,16 @@ def equals(attribute: str, text: str) -> str:
         return f"{attribute} eq {msgspec.json.encode(str(text)).decode()}"
     except UnicodeEncodeError:
         raise MalformedError("not a text that can be asked for") from None
+
+
+def equals_any(attribute: str, texts: Iterable[str]) -> str:
+    """The same for any of several values."""
+    return " or ".join(equals(attribute, each) for each in sorted(texts))
+
+
+def instant(at: datetime) -> str:
+    """An instant in a query: UTC, to the millisecond."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def origin_of(url: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hooks.core import checkup_atlassian, checkup_here, checkup_okta, checkup_people
 from hooks.core.checkup_here import FAR_APART, LITTLE, TOO_LITTLE, Store
 from hooks.core.checkup_okta import Signs
-from hooks.core.checkup_people import Named, People, UserNames, attribute
+from hooks.core.checkup_people import Assigned, People, UserNames, attribute
 from hooks.core.event_hook import PATH
 from hooks.core.finding import Finding, Verdict, some
 from hooks.core.ids import HookId, OktaGroupId, OktaUserId, OrganizationGroupId, PushMappingId
@@ -199,7 +199,7 @@ def test_no_expression_is_too_odd(expression: str) -> None:
 
 
 def people(*pairs: tuple[str, str | None]) -> People:
-    named = [Named(person(number), *pair) for number, pair in enumerate(pairs)]
+    named = [Assigned(person(number), *pair) for number, pair in enumerate(pairs)]
     return People(tuple(named), whole=True)
 
 
