@@ -40,7 +40,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     rounds                                work about many people
     visit_okta visit_atlassian            what a check asks of each side
     visit_store                           what it asks of ours
-    reconcile  survey  pins               one person; everyone, by pages; names of the policy
+    reconcile  survey  pins               one person; whom to know of; names of the policy
     purge  audit                          what has outlived its use; where all is as wanted
     seek                                  one SCIM record, and all that speaks for it
     probe                                 each credential tried; what hooks.toml names, asked for

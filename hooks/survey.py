@@ -1,4 +1,4 @@
-"""Everyone, by pages: the census, the log's past, and the members of a group.
+"""Whom to know of: the census, the log's past, and the members of a group, page by page.
 
 Must live here: reads over many people. Must not know: what any one of them should have.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import structlog
@@ -18,11 +19,11 @@ from hooks.core.reading import Missing, OktaGroup, PushMapping
 from hooks.store import groups, known, looks, mappings, people
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from datetime import datetime
 
     from hooks.core.history import Moment
-    from hooks.core.ids import ScimUserId
+    from hooks.core.ids import ScimGroupId, ScimUserId
     from hooks.core.reading import AppUser
     from hooks.observe import Directory, Observer
     from hooks.store.database import Database, Tx
@@ -143,17 +144,8 @@ class Survey:
                 people_there.update(page)
         for directory in self.directories.values():
             await self._match(directory)
-        links = await self._database.read(mappings.remembered)
-        for name, directory in self.directories.items():
-            groups = {
-                link.group
-                for link in links.get(name, ())
-                if okta_group in (link.source, link.target)
-            }
-            for group in sorted(groups):
-                members = await directory.scim.members(group)
-                if not isinstance(members, Missing):
-                    people_there |= await self._owners(directory, members)
+        async for directory, _, members in self._there(okta_group):
+            people_there |= await self._owners(directory, members)
         return people_there
 
     async def pushed(self, okta_group: OktaGroupId) -> set[OktaUserId]:
@@ -162,25 +154,26 @@ class Survey:
         Whoever is in force and was in the group before is as they were; only the others need to
         be looked at, or every push to a large group would have everybody read.
         """
-        links = await self._database.read(mappings.remembered)
         found: set[OktaUserId] = set()
-        for name, directory in self.directories.items():
-            sent = {
-                link.group
-                for link in links.get(name, ())
-                if okta_group in (link.source, link.target)
-            }
-            for group in sorted(sent):
-                members = await directory.scim.members(group)
-                if isinstance(members, Missing):
-                    continue
-                people_there, strange = await self._database.read(
-                    lambda tx, name=name, group=group, members=members: known.doubtful(  # type: ignore[misc]
-                        tx, name, group, members
-                    )
-                )
-                found |= people_there | await self._owners(directory, strange)
+        async for directory, group, members in self._there(okta_group):
+            doubtful = partial(
+                known.doubtful, directory=directory.name, group=group, records=members
+            )
+            people_there, strange = await self._database.read(doubtful)
+            found |= people_there | await self._owners(directory, strange)
         return found
+
+    async def _there(
+        self, okta_group: OktaGroupId
+    ) -> AsyncIterator[tuple[Directory, ScimGroupId, frozenset[ScimUserId]]]:
+        """Who is in each Atlassian group a mapping leads to, from this Okta group or by it."""
+        links = await self._database.read(mappings.remembered)
+        for name, directory in self.directories.items():
+            ends = ((link.group, (link.source, link.target)) for link in links.get(name, ()))
+            for group in sorted({group for group, both in ends if okta_group in both}):
+                members = await directory.scim.members(group)
+                if not isinstance(members, Missing):
+                    yield directory, group, members
 
     async def _owners(self, directory: Directory, members: Iterable[ScimUserId]) -> set[OktaUserId]:
         """Whose SCIM records these are: as remembered, else as their externalId says."""
