@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hooks.store.chain import Signer
     from hooks.store.database import Database
     from hooks.store.sealing import Sealer
-    from hooks.visit_okta import App
+    from hooks.visit_okta import AppVisit
     from hooks.visit_store import Remembered
 
 
@@ -174,14 +174,14 @@ class Doctor:
     async def _hook(self) -> list[Finding]:
         return await visit_okta.hook([OktaReview(each) for each in self.hooks], self.file.hook)
 
-    async def _okta(self, opened: Opened) -> tuple[list[Finding], list[App], list[Finding]]:
+    async def _okta(self, opened: Opened) -> tuple[list[Finding], list[AppVisit], list[Finding]]:
         """What it shows, each app, and what the System Log says."""
         okta = self.ways.okta
         if isinstance(okta, str) or opened.no_okta:
             closed = Finding(Verdict.UNCHECKED, "apps", opened.no_okta)
             log = Finding(Verdict.UNCHECKED, "System Log", opened.no_okta)
-            nothing = visit_okta.App((), opened.no_okta, opened.no_okta)
-            first = visit_okta.App((closed,), opened.no_okta, opened.no_okta)
+            nothing = visit_okta.AppVisit((), opened.no_okta, opened.no_okta)
+            first = visit_okta.AppVisit((closed,), opened.no_okta, opened.no_okta)
             reviews = {scope: OktaReview(each) for scope, each in self.scopes.items()}
             missing = [] if isinstance(okta, str) else await visit_okta.granted(reviews)
             apps = [first, *[nothing] * (len(self.ways.directories) - 1)]
@@ -204,7 +204,7 @@ class Doctor:
     # -- Atlassian -----------------------------------------------------------------------------
 
     async def _scim(
-        self, opened: Opened, apps: Sequence[App], remembered: Remembered | None
+        self, opened: Opened, apps: Sequence[AppVisit], remembered: Remembered | None
     ) -> list[tuple[list[Finding], AccountId | None]]:
         return list(
             await asyncio.gather(
@@ -213,7 +213,7 @@ class Doctor:
         )
 
     async def _directory(
-        self, index: int, opened: Opened, app: App, remembered: Remembered | None
+        self, index: int, opened: Opened, app: AppVisit, remembered: Remembered | None
     ) -> tuple[list[Finding], AccountId | None]:
         way = self.ways.directories[index]
         findings = [opened.scim[index]]
@@ -225,13 +225,13 @@ class Doctor:
             return findings, None
         if opened.no_scim[index]:
             return [*findings, ends], None
-        seen = await visit_atlassian.directory(_place(index), way.scim, app.people)
+        seen, account = await visit_atlassian.directory(_place(index), way.scim, app.people)
         forms = remembered.forms if remembered else {}
         form = checkup_atlassian.of_form(_place(index), forms.get(way.scim.name))
-        return [*findings, *seen.findings, *([form] if form else []), ends], seen.account
+        return [*findings, *seen, *([form] if form else []), ends], account
 
     async def _organization(
-        self, opened: Opened, apps: Sequence[App], remembered: Remembered | None
+        self, opened: Opened, apps: Sequence[AppVisit], remembered: Remembered | None
     ) -> list[Finding]:
         way, file = self.ways.organization, self.file
         if way is None or file.organization is None:
@@ -261,7 +261,7 @@ class Doctor:
         self,
         organization: Organization,
         groups: Sequence[OrganizationGroup],
-        apps: Sequence[App],
+        apps: Sequence[AppVisit],
         remembered: Remembered | None,
     ) -> list[Finding]:
         """What groups give that we may not touch, and what a login grants anew."""

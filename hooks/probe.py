@@ -39,7 +39,7 @@ _NO_ORGANIZATION = "no organization_id is given, so there is no list"
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class DirectoryWay:
     """One pair of an app and a SCIM directory, and the name its key has in the environment."""
 
     name: str
@@ -58,7 +58,7 @@ class Ways:
 
     okta: Okta | str
     okta_secrets: tuple[str, ...]
-    directories: tuple[Directory, ...]
+    directories: tuple[DirectoryWay, ...]
     organization: Organization | str | None
 
 
@@ -111,7 +111,7 @@ async def _okta(ways: Ways) -> tuple[list[Finding], str]:
     return [*([access.of_okta(ways.okta_secrets, None)] if works else []), *apps], ""
 
 
-async def _directory(index: int, directory: Directory) -> Finding:
+async def _directory(index: int, directory: DirectoryWay) -> Finding:
     if isinstance(directory.scim, str):
         return access.not_given(directory.secret, why=directory.scim)
     answer = await or_error(directory.scim.group_named(_NO_GROUP))
@@ -225,6 +225,6 @@ async def _groups_named(okta: Okta, name: str) -> tuple[OktaGroup, ...]:
     return () if isinstance(group, Missing) else (group,)
 
 
-async def _pushed(okta: Okta, directories: Iterable[Directory]) -> frozenset[OktaGroupId]:
+async def _pushed(okta: Okta, directories: Iterable[DirectoryWay]) -> frozenset[OktaGroupId]:
     found = [await okta.mappings(each.app) for each in directories]
     return frozenset(mapping.target for mappings in found for mapping in mappings)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hooks.core.registration import Spec
 
 #: The id of a hook that would have been made.
-NOBODY = HookId("who00000000000000000")
+UNMADE = HookId("who00000000000000000")
 
 
 class Rehearsal:
@@ -32,7 +32,7 @@ class Rehearsal:
 
     async def create(self, spec: Spec, secret: str) -> EventHook:
         """As if made."""
-        return await self.replace(NOBODY, spec, secret)
+        return await self.replace(UNMADE, spec, secret)
 
     async def replace(self, hook: HookId, spec: Spec, secret: str) -> EventHook:
         """As if written, and so not verified any more."""

@@ -6,7 +6,6 @@ Must live here: what is asked, and how much of it at most. Must not know: what a
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hooks.core import checkup_atlassian, checkup_people
@@ -31,16 +30,10 @@ if TYPE_CHECKING:
 _SAMPLE = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """What was found about one directory, and an account that it names."""
-
-    findings: tuple[Finding, ...]
-    account: AccountId | None
-
-
-async def directory(place: str, scim: Scim, people: People | str) -> Directory:
-    """One directory, held against whom its app has provisioned."""
+async def directory(
+    place: str, scim: Scim, people: People | str
+) -> tuple[list[Finding], AccountId | None]:
+    """One directory, held against whom its app has provisioned; and an account that it names."""
     sample = (
         [] if isinstance(people, str) else [each.record for each in people.named if each.record]
     )
@@ -49,7 +42,7 @@ async def directory(place: str, scim: Scim, people: People | str) -> Directory:
         asyncio.gather(*(or_why(scim.user(each)) for each in sample[:_SAMPLE])),
     )
     if isinstance(shown, str):
-        return Directory(tuple(checkup_atlassian.of_directory(place, shown)), None)
+        return list(checkup_atlassian.of_directory(place, shown)), None
     told, account = shown
     answered = [each for each in records if not isinstance(each, str)]
     there = sum(isinstance(each, ScimRecord) for each in answered)
@@ -57,7 +50,7 @@ async def directory(place: str, scim: Scim, people: People | str) -> Directory:
         *checkup_atlassian.of_directory(place, told),
         checkup_atlassian.of_ownership(place, there, len(answered)),
     ]
-    return Directory(tuple(findings), account)
+    return findings, account
 
 
 async def access(

@@ -38,7 +38,7 @@ _LATELY, _KEPT = timedelta(days=1), timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class AppVisit:
     """What was found about one app, and what others need of it.
 
     ``pushed`` are the names of the groups that its mappings lead to.
@@ -94,7 +94,7 @@ async def app(
     review: OktaReview,
     profiles: OktaReview | None,
     signs: Signs | str,
-) -> App:
+) -> AppVisit:
     """One app: what it pushes, whom it deprovisions, what it calls people."""
     mappings, set_up, told, assigned, people, address = await asyncio.gather(
         or_why(okta.mappings(app)),
@@ -116,7 +116,7 @@ async def app(
         checkup_okta.of_deprovisioning(place, told=told, logged=logged, features=features),
         *checkup_people.of_names(place, names or "Okta does not say", address, people),
     ]
-    return App(tuple(findings), people, _pushed(mappings, groups))
+    return AppVisit(tuple(findings), people, _pushed(mappings, groups))
 
 
 def _told(groups: dict[OktaGroupId, str | None] | str) -> dict[OktaGroupId, str]:

@@ -46,7 +46,7 @@ async def opened(settings: Settings, clock: Clock) -> AsyncIterator[Doors]:
     async with open_client() as http:
         okta = ways.okta(settings, http, clock) if reader else None
         directories = tuple(
-            probe.Directory(
+            probe.DirectoryWay(
                 each.name,
                 each.okta_app_id,
                 ways.scim(settings, each.name, http, clock)

@@ -22,7 +22,6 @@ from hooks.settings import Role, load
 if TYPE_CHECKING:
     from hooks.cli.text import Record
     from hooks.core.registration import EventHook, Wanted
-    from hooks.gateways.okta_hook_shapes import Failure
 
 #: How far back failures are asked for, and how many of them and of the deliveries are told.
 _SINCE = timedelta(days=7)
@@ -67,7 +66,7 @@ class _Found:
     hooks: tuple[EventHook, ...]
     wanted: Wanted
     deliveries: list[Record]
-    failures: list[Failure] | None = None
+    failures: list[Record] | None = None
     unread: str | None = None
     troubles: dict[str, tuple[Trouble, ...]] = field(default_factory=dict)
 
@@ -111,7 +110,9 @@ async def _found(url: str | None) -> _Found:
             try:
                 failures = await okta.failures(now - _SINCE, now)
                 found.failures = [
-                    each for each in failures if each.hooks & {one.id for one in mine}
+                    {"published": each.published, "reason": each.reason}
+                    for each in failures
+                    if each.hooks & {one.id for one in mine}
                 ]
             except (CredentialError, ForbiddenError):
                 found.unread = "not read: grant okta.logs.read to the app of HOOKS_OKTA_ADMIN_*"
@@ -121,30 +122,28 @@ async def _found(url: str | None) -> _Found:
 
 
 def _record(found: _Found) -> Record:
-    failures = None
-    if found.failures is not None:
-        failures = [{"published": each.published, "reason": each.reason} for each in found.failures]
     return {
         "well": found.well,
         "hooks": [
             described(each)
-            | _types(each, found.wanted)
             | {
+                **_types(each, found.wanted),
                 "troubles": [
                     {"what": one, "remedy": WAY_OUT[one]} for one in found.troubles[each.id]
-                ]
+                ],
             }
             for each in found.hooks
         ],
         "deliveries": found.deliveries,
-        "failures": failures,
+        "failures": found.failures,
         "failures_unread": found.unread,
     }
 
 
-def _types(hook: EventHook, wanted: Wanted) -> Record:
-    differences = registration.differences(hook, wanted)
-    return {"missing": list(differences.missing), "foreign": list(differences.foreign)}
+def _types(hook: EventHook, wanted: Wanted) -> dict[str, list[str]]:
+    """Those it lacks, and those nobody here asked for."""
+    found = registration.differences(hook, wanted)
+    return {"missing": list(found.missing), "foreign": list(found.foreign)}
 
 
 def _tell(found: _Found) -> None:
@@ -169,9 +168,8 @@ def _tell(found: _Found) -> None:
         return
     count = counted(len(found.failures), "delivery", "deliveries")
     print(f"{count} failed in {_SINCE.days} days, as Okta's System Log tells.")
-    rows = [{"published": each.published, "reason": each.reason} for each in found.failures[:_MOST]]
-    if rows:
-        text.table(rows, _FAILURES)
+    if found.failures:
+        text.table(found.failures[:_MOST], _FAILURES)
         print()
         text.tell(_FAILED)
 
@@ -186,8 +184,7 @@ def _fields(hook: EventHook, found: _Found) -> Record:
         "url": hook.spec.url,
         "header": f"the header {hook.spec.header}",
         "told": len(hook.spec.types),
-        "missing": ", ".join(map(str, text.items(types["missing"]))) or None,
-        "foreign": ", ".join(map(str, text.items(types["foreign"]))) or None,
+        **{name: ", ".join(each) or None for name, each in types.items()},
         "filter": "not ours" if Trouble.FILTER in found.troubles[hook.id] else filtered,
     }
 

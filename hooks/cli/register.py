@@ -23,7 +23,7 @@ from hooks.core.errors import HooksError
 from hooks.core.log_event import EVENT_TYPES
 from hooks.core.registration import Wanted
 from hooks.core.report import counted
-from hooks.rehearse import NOBODY, Rehearsal
+from hooks.rehearse import UNMADE, Rehearsal
 from hooks.settings import Holder, OktaToken, Role, forms, load
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ class _Said:
 
         if isinstance(told, Done):
             named = told.hook.spec.name
-            which = named if told.hook.id == NOBODY else f"{told.hook.id} ({named})"
+            which = named if told.hook.id == UNMADE else f"{told.hook.id} ({named})"
             return f"{'would be ' if self.dry_run else ''}{told.deed}: {which}"
         if isinstance(told, Unfiltered):
             return "no filter: this org refuses it; other apps' events come too, and are ignored"
