@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from hooks.core.history import LogFacts, Logged, Moment
 from hooks.core.membership import Standing
+from hooks.core.memory import Memory
+from hooks.core.returning import after
 from tests.core.test_returning import RETURNS, SETTLED_BEFORE, STAYS, judged
 from tests.core.worlds import APP, NOW
 
@@ -89,3 +91,13 @@ def test_whom_we_saw_away_is_excused_if_it_had_begun(standing: Standing, minutes
     log = LogFacts.of([Moment(began, Logged.UNASSIGNED, APP), Moment(NOW, Logged.ASSIGNED, APP)])
     told = judged(memory, log)
     assert (told == STAYS) is (minutes >= 0)
+
+
+def test_who_leaves_after_being_excused_begins_another_absence() -> None:
+    """What was excused is that they were unassigned, not that they left."""
+    began = NOW - timedelta(hours=2)
+    excused = NOW - timedelta(hours=1)
+    away = Memory(standing=Standing.UNASSIGNED, absent_since=began, excused=excused)
+    assert after(away, Standing.LEFT, quiet=True, now=NOW).absent_since == NOW
+    kept = replace(away, excused=None)
+    assert after(kept, Standing.LEFT, quiet=True, now=NOW).absent_since == began
