@@ -88,10 +88,13 @@ class PolicyInForce:
     async def _resolve(self, names: Iterable[str]) -> None:
         now = self._clock.now()
         missing = sorted(set(names) - self._known.keys())
-        if not missing or (self._asked and now - self._asked < self.rest):
+        if not missing:
             return
         self._known |= {name: OktaGroupId(name) for name in missing if OktaGroupId.maybe(name)}
+        # Okta's answer may have failed us, and another process may know it by now.
         self._known |= await self._database.read(lambda tx: cursor.pins(tx, missing))
+        if self._asked and now - self._asked < self.rest:
+            return
         self._asked = now
         for name in missing:
             if name not in self._known:

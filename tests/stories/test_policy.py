@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hooks.core.ids import OktaUserId
+from hooks.core.ids import OktaGroupId, OktaUserId
 from hooks.core.membership import State
-from hooks.store import journal
+from hooks.store import cursor, journal
 from tests.running import Running
 from tests.stories.company import STAFF, TEAMS, Company
 
@@ -219,3 +219,22 @@ async def test_atlassians_own_groups_are_never_touched_though_a_mapping_pushes_t
         await run.settle()
         assert company.groups(ann) == set(NEVER)
         assert await run.causes(ann) == {"never"}
+
+
+async def test_what_another_process_resolved_is_known_without_asking_okta_again(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """A process whose own question failed must not do without the group for a minute."""
+    rules = '[[local_group]]\nname = "wiki"\nwhile_member_of = ["red"]\n'
+    async with company.service(sqlite_url, tmp_path, rules=rules, census=False) as run:
+        assert run.house.policy is not None
+        fault = company.world.fault("okta", path=r"/groups\?", status=503)
+        (rule,) = (await run.house.policy()).rules
+        assert rule.while_member_of is not None
+        assert rule.while_member_of.unresolved == {"red"}
+        red = OktaGroupId(company.world.group("red").id)
+        await run.house.database.write(lambda tx: cursor.pin(tx, "red", red))
+        (rule,) = (await run.house.policy()).rules
+        assert rule.while_member_of is not None
+        assert rule.while_member_of.ids == {red}
+        company.world.clear(fault)
