@@ -149,6 +149,7 @@ def test_panels_have_ids_and_places_of_their_own() -> None:
 def promtool(*words: str | Path) -> None:
     """Prometheus' own tool has nothing to say."""
     if PROMTOOL is None:
+        # It comes with Prometheus alone, on no package index; names and labels are held without.
         pytest.skip("no promtool here: it comes with Prometheus")
     ran = subprocess.run([PROMTOOL, *words], check=False, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -109,6 +109,7 @@ def test_the_image_installs_the_lock_and_nothing_else() -> None:
     assert any("--require-hashes -r requirements.lock" in each for each in installs)
 
 
+# A linter that a user of the project need not have; what matters of the file is held above.
 @pytest.mark.skipif(not shutil.which("hadolint"), reason="no hadolint here")
 def test_hadolint_has_nothing_to_say() -> None:
     ran = subprocess.run(
@@ -190,6 +191,7 @@ def test_images_are_pinned_and_ours_by_its_version() -> None:
 @cache
 def _rendered(overlay: str) -> list[dict[str, Any]]:
     if not shutil.which("kubectl"):
+        # Only it joins base and overlays as a cluster will be given them; pip has no such tool.
         pytest.skip("no kubectl here, which renders the overlays")
     ran = subprocess.run(
         ["kubectl", "kustomize", INFRA / "kubernetes/overlays" / overlay],  # noqa: S607
@@ -323,6 +325,7 @@ def test_terraform_grants_the_scopes_the_readme_names_and_no_more() -> None:
     assert all(each.endswith(".read") for each in granted)
 
 
+# It is about form alone, and only the program itself knows its form; scopes are held above.
 @pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform here")
 def test_terraform_is_written_as_terraform_writes_it() -> None:
     ran = subprocess.run(
