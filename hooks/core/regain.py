@@ -58,11 +58,13 @@ def _gain(scene: LocalScene, taken: Taken, known: KnownGroup, *, never_away: boo
     mine = [each for rule in rules for each in satisfied(scene.reading, rule)]
     names = {group.name, known.before[0]} if known.before else {group.name}
     untouchable = built_in(names, group.id, rules) or shielded(scene.policy, group.id, names)
-    if not rules or untouchable or (not never_away and not mine):
+    if not rules or untouchable:
         return None
     # A condition that does not hold would take it away again at the next look.
-    if rules[0].while_member_of is not None and not mine:
-        return None
+    if not mine and not (never_away and rules[0].while_member_of is None):
+        named = (rule.while_member_of for rule in rules)
+        unresolved = any(each.unresolved for each in named if each) and not group.synced
+        return scene.refuse(Cause.RULE_UNRESOLVED, group) if unresolved else None
     changed = known.before and (
         known.before[0] != group.name or known.before[1] is not group.synced
     )

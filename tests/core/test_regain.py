@@ -158,6 +158,24 @@ def test_a_condition_gives_back_for_thirty_days(
     assert changed(without(took(why, NOW - ago)), policy) == expected
 
 
+def test_while_a_group_of_the_condition_is_not_resolved_nobody_says_that_it_fails() -> None:
+    """Left out in silence, it would be given to nobody who came back meanwhile."""
+    world = without(took(Reason.LEFT))
+    half, lost = (
+        organized(rule("local-1", *known, unresolved=("nobody knows",)))
+        for known in ((source(2),), ())
+    )
+    for policy in (half, lost):
+        plan = look(world, policy=policy)
+        assert local_changes(plan) == NOTHING
+        assert local_causes(plan) == {Cause.RULE_UNRESOLVED}
+        assert local_plan(plan).waiting, "looked at again by itself"
+    known = organized(rule("local-1", source(1), unresolved=("nobody knows",)))
+    assert changed(world, known) == GIVEN, "any of them justifies it"
+    long_ago = without(took(Reason.LEFT, NOW - timedelta(days=31)))
+    assert local_causes(look(long_ago, policy=lost)) == set()
+
+
 @pytest.mark.parametrize("why", [Reason.SUSPENDED, Reason.UNASSIGNED])
 def test_a_return_since_forfeits_what_was_taken_before(why: Reason) -> None:
     after = without(took(why), returned=NOW - timedelta(hours=1))

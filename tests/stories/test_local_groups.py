@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from tests.stories.company import DOMAIN, STAFF, Company
 
@@ -138,3 +139,25 @@ async def test_removal_of_an_inactive_account_is_parked_and_done_on_return(
         company.world.activate(ann)
         await run.settle(timedelta(hours=2))
         assert local(company, ann) == set()
+
+
+async def test_back_while_a_group_of_the_rule_is_not_resolved_it_is_given_once_it_is(
+    company: Company, ann: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Okta failed just then, and nothing else happens to her that would make anybody look."""
+    async with company.service(sqlite_url, tmp_path, rules=ONLY_RED) as run:
+        company.world.deactivate(ann)
+        await run.settle()
+        assert local(company, ann) == set()
+        assert run.house.policy is not None
+        await run.house.database.write(lambda tx: tx.execute(text("DELETE FROM pin")))
+        run.house.policy._known.clear()
+        fault = company.world.fault("okta", path=r"/groups\?", status=503)
+        company.world.activate(ann)
+        await run.settle(within=timedelta(seconds=20))
+        assert local(company, ann) == set()
+        assert "rule_unresolved" in await run.causes(ann)
+        company.world.clear(fault)
+        await run.settle(within=timedelta(hours=1))
+        assert local(company, ann) == {JIRA}
+        assert await run.causes(ann) == set()
