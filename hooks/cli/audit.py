@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from hooks.store.database import Tx
     from hooks.wiring import House
 
-#: How often a vendor that fails, or asks to wait, is asked again, and the longest wait.
-_TRIES = 60
+#: Failures one after the other with nothing read between them that end it, and the longest wait.
+_TRIES = 3
 _LONGEST_WAIT = 120.0
 _WAIT = 5.0
 
@@ -135,20 +135,28 @@ async def _read(house: House) -> Run:
     if house.audit is None:
         raise FailedError("no vendors are open")
     lane.set(Lane.BULK)
-    progress = Progress("audit")
+    progress, heard, fruitless = Progress("audit"), 0, 0
+
+    def told(words: str) -> None:
+        nonlocal heard
+        heard += 1
+        progress.say(words)
+
     try:
-        for _ in range(_TRIES):
+        while True:
+            before = heard
             try:
-                return await house.audit.run(scheduled=False, told=progress.say)
+                return await house.audit.run(scheduled=False, told=told)
             except TransientError as error:
+                fruitless = 0 if heard > before else fruitless + 1
                 wait = _wait(error.retry_at, house.clock.now())
-                if wait > _LONGEST_WAIT:
-                    raise FailedError(f"{error}; what was read is kept: run it again") from error
+                if wait > _LONGEST_WAIT or fruitless == _TRIES:
+                    words = f"{error}; what was read is kept: run it again later"
+                    raise FailedError(words) from error
                 progress.say(f"waits {wait:.0f} s: {error}")
                 await asyncio.sleep(wait)
     finally:
         progress.end()
-    raise FailedError("audit: a vendor goes on failing; what was read is kept: run it again later")
 
 
 def _wait(retry_at: datetime | None, now: datetime) -> float:

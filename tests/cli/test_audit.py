@@ -139,6 +139,24 @@ def test_a_key_that_is_refused_is_one_line(desk: Desk) -> None:
     assert desk("audit").code == 0, "it goes on"
 
 
+def test_a_vendor_that_goes_on_failing_ends_it_with_one_line(desk: Desk) -> None:
+    """What another vendor answered meanwhile is kept; a failure between answers ends nothing."""
+    soon = {"Retry-After": "0"}
+    before = desk.story.world.snapshot()
+    desk.story.world.fault("okta", status=503, headers=soon)
+    ran = desk("audit")
+    assert (ran.code, ran.out) == (1, "")
+    *waits, last = ran.err.splitlines()
+    assert all(each.startswith("audit: waits ") for each in waits)
+    assert last.startswith("okta answered 503")
+    assert last.endswith("what was read is kept: run it again later")
+    assert desk.story.world.snapshot() == before
+    desk.story.world.clear()
+    for path in ("/groups", "/users", "/apps/"):
+        desk.story.world.fault("okta", path=path, status=503, headers=soon, times=2)
+    assert desk("audit").code == 0
+
+
 def test_json_says_how_large_it_was(desk: Desk, leaver: str) -> None:
     told = json.loads(desk("audit", "--json").out)
     assert told["people"] == 2
