@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,14 +61,14 @@ async def _groups(names: Sequence[str], *, ids: bool, as_json: bool) -> None:
     from hooks.review import Review
 
     settings = load(need=Role.LOOK)
-    opening.quiet()
+    opening.quiet(logging.CRITICAL)  # what fails is told at the end, in a line
     progress = Progress("groups")
     policy = policies.of(settings)
     async with wiring.opened(settings, vendors=True) as house:
         if house.observer is None:
             raise FailedError("groups: no vendors are open")
         try:
-            with opening.advising("groups"):
+            with opening.way_out():
                 review = Review(house.observer, progress.say)
                 found = [each async for each in review.of(names)]
         finally:

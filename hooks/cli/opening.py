@@ -15,14 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from hooks.cli.ends import FailedError, UsageError
-from hooks.core.errors import (
-    TURNED_AWAY,
-    ForbiddenError,
-    IncompleteError,
-    NotFoundError,
-    PermanentError,
-    TransientError,
-)
+from hooks.core.errors import PermanentError, TransientError
 from hooks.core.ids import OktaUserId
 from hooks.settings import Role, load
 
@@ -132,20 +125,26 @@ async def opened(role: Role, *, vendors: bool = False) -> AsyncIterator[House]:
         if not vendors:
             yield house
             return
-        with _way_out():
+        with way_out():
             await wiring.check_names(house)
             yield house
 
 
 @contextmanager
-def _way_out() -> Iterator[None]:
-    """What a vendor's answer ends a command with says where to read on."""
+def way_out(so_far: str = "") -> Iterator[None]:
+    """What a vendor's answer ends a command with says where to read on.
+
+    ``so_far``: what came of the command until then.
+    """
+    said = f"; {so_far}" if so_far else ""
     try:
         yield
     except PermanentError as error:
-        raise FailedError(f"{error}; what is wrong, and where to mend it: hooks doctor") from error
+        words = "what is wrong, and where to mend it: hooks doctor"
+        raise FailedError(f"{error}{said}; {words}") from error
     except TransientError as error:
-        raise FailedError(f"{error}; try again, and if it stays so: hooks doctor") from error
+        words = "try again, and if it stays so: hooks doctor"
+        raise FailedError(f"{error}{said}; {words}") from error
 
 
 def missing(settings: Settings) -> None:
@@ -173,20 +172,6 @@ def quiet(least: int = logging.WARNING) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-
-
-@contextmanager
-def advising(command: str) -> Iterator[None]:
-    """Say beside what a vendor answered what to do about it."""
-    quiet(logging.CRITICAL)  # what fails is told at the end, in a line
-    try:
-        yield
-    except TURNED_AWAY as error:
-        raise FailedError(f"{command}: {error}; see: hooks doctor") from None
-    except TransientError as error:
-        raise FailedError(f"{command}: {error}; nothing was changed, try again later") from None
-    except (ForbiddenError, NotFoundError, IncompleteError) as error:
-        raise FailedError(f"{command}: {error}; see: hooks doctor") from None
 
 
 def ask(query: Callable[[Tx], T]) -> T:

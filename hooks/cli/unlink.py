@@ -7,6 +7,7 @@ speaks against it, or how it is done.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -134,7 +135,8 @@ async def _unlink(asked: _Asked) -> bool:
         )
         verb = Unlink(seek, house.database, house.sealer, house.clock)
         try:
-            with opening.advising("unlink"):
+            opening.quiet(logging.CRITICAL)  # what fails is told at the end, in a line
+            with opening.way_out("nothing was changed"):
                 judged = await _judged(seek, asked.name)
                 ended = [] if judged else await verb.ended(asked.name)
         finally:

@@ -373,11 +373,31 @@ def test_nobody_fits(locked: Desk) -> None:
 @pytest.mark.parametrize(
     ("vendor", "path", "status", "said"),
     [
-        ("scim", "/Users", 401, "see: hooks doctor"),
-        ("org", "users/search", 401, "see: hooks doctor"),
-        ("okta", "/apps/", 403, "see: hooks doctor"),
-        ("scim", "/Users", 503, "nothing was changed, try again later"),
-        ("okta", "/apps/[^/]+/users", 500, "nothing was changed, try again later"),
+        (
+            "scim",
+            "/Users",
+            401,
+            "nothing was changed; what is wrong, and where to mend it: hooks doctor",
+        ),
+        (
+            "org",
+            "users/search",
+            401,
+            "nothing was changed; what is wrong, and where to mend it: hooks doctor",
+        ),
+        (
+            "okta",
+            "/apps/",
+            403,
+            "nothing was changed; what is wrong, and where to mend it: hooks doctor",
+        ),
+        ("scim", "/Users", 503, "nothing was changed; try again, and if it stays so: hooks doctor"),
+        (
+            "okta",
+            "/apps/[^/]+/users",
+            500,
+            "nothing was changed; try again, and if it stays so: hooks doctor",
+        ),
     ],
 )
 def test_a_vendor_that_does_not_answer_is_one_line(
