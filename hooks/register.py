@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Protocol
 from hooks.core import registration
 from hooks.core.errors import PermanentError, RejectedError
 from hooks.core.registration import Beside, InPlace
-from hooks.gateways.credential import Secret
 from hooks.gateways.okta_admin import LOGS, MANAGE, READ, OktaAdmin, SpecRejectedError
-from hooks.gateways.okta_key import OktaKey
 from hooks.gateways.wire import open_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
-    from hooks.clock import Clock
     from hooks.core.ids import HookId
     from hooks.core.registration import EventHook, Spec, Wanted
     from hooks.gateways.credential import Credential
     from hooks.gateways.okta_admin import Verb
+    from hooks.gateways.wire import Client
+
+    Shown = Callable[[Client, tuple[str, ...]], Credential]
 
 #: Seconds before the next try of a verification: Okta itself tries twice, three seconds each.
 WAITS = (1.0, 3.0)
@@ -293,37 +293,16 @@ def _several(hooks: Sequence[EventHook]) -> PermanentError:
 # -- opening -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """Who asks: an API token, or a service app and its private key."""
-
-    token: str = ""
-    client_id: str = ""
-    private_key: str = ""
-
-
 @asynccontextmanager
-async def opened(
-    org_url: str, proof: Proof, clock: Clock, *, changes: bool
-) -> AsyncIterator[OktaAdmin]:
-    """Okta's hooks, with the scopes to change them or only to see them; and its log."""
+async def opened(org_url: str, shown: Shown, *, changes: bool) -> AsyncIterator[OktaAdmin]:
+    """Okta's hooks, with the scopes to change them or only to see them; and its log.
+
+    ``shown`` makes what shows who asks, for some scopes.
+    """
     async with open_client() as client:
-
-        def credential(asked: Sequence[str]) -> Credential:
-            if proof.token:
-                return Secret("SSWS", lambda: proof.token)
-            return OktaKey(
-                client=client,
-                org_url=org_url,
-                client_id=proof.client_id,
-                read_key=lambda: proof.private_key,
-                clock=clock,
-                scopes=asked,
-            )
-
         yield OktaAdmin(
             client=client,
             org_url=org_url,
-            credential=credential(MANAGE if changes else READ),
-            log_credential=credential(LOGS),
+            credential=shown(client, MANAGE if changes else READ),
+            log_credential=shown(client, LOGS),
         )

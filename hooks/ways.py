@@ -35,7 +35,7 @@ def okta(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> Okta:
     return Okta(
         client=http,
         org_url=settings.okta.org_url,
-        credential=_okta_credential(settings, http, clock),
+        credential=okta_credential(settings, http, clock),
         clock=clock,
         apps=tuple(each.okta_app_id for each in settings.directories),
     )
@@ -52,7 +52,7 @@ def okta_door(
         client=http,
         pace=Pace(name, clock, most=_AT_ONCE),
         breaker=Breaker(name, clock),
-        credential=_okta_credential(settings, http, clock, holder=holder, scopes=(scope,)),
+        credential=okta_credential(settings, http, clock, holder=holder, scopes=(scope,)),
     )
 
 
@@ -105,7 +105,7 @@ def organization(
     )
 
 
-def _okta_credential(
+def okta_credential(
     settings: Settings,
     http: aiohttp.ClientSession,
     clock: Clock,
@@ -113,6 +113,7 @@ def _okta_credential(
     holder: Holder = Holder.READER,
     scopes: tuple[str, ...] = SCOPES,
 ) -> Credential:
+    """What shows Okta who asks: an API token, or a token for these scopes."""
     secrets = settings.secrets
     held = secrets.okta(holder)
     if isinstance(held, OktaToken):

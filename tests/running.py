@@ -7,11 +7,12 @@ import base64
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Dialect, func, make_url, select
 
@@ -21,6 +22,7 @@ from hooks.catchup import Read
 from hooks.clock import Clock
 from hooks.core.ids import OktaUserId
 from hooks.exchange import Asgi
+from hooks.gateways.credential import Credential, Secret
 from hooks.sandbox.server import Sandbox, listen, serving
 from hooks.sandbox.story import HOOK_TYPES
 from hooks.sandbox.world import World
@@ -106,6 +108,10 @@ def environ(
             for each in world.directories.values()
         },
     }
+
+
+#: As `hooks.register` asks for it.
+Shown = Callable[[Any, tuple[str, ...]], Credential]
 
 
 @dataclass
@@ -322,3 +328,8 @@ def _share(database: Database) -> None:
         _shared[database.postgres] = engine.dialect, {}
     engine.dialect, compiled = _shared[database.postgres]
     engine.update_execution_options(compiled_cache=compiled)
+
+
+def by_token(token: str) -> Shown:
+    """What shows Okta this API token, for whatever scopes."""
+    return lambda _client, _scopes: Secret("SSWS", lambda: token)

@@ -12,17 +12,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hooks.clock import Clock
 from hooks.core import registration
 from hooks.core.errors import HooksError, PermanentError
 from hooks.core.ids import OktaAppId
 from hooks.core.log_event import EVENT_TYPES
 from hooks.core.registration import MAY_BE_REFUSED, Wanted
 from hooks.gateways.okta_admin import OktaAdmin
-from hooks.register import Deed, Done, Proof, Register, Told, Unfiltered, UnverifiedError, opened
+from hooks.register import Deed, Done, Register, Told, Unfiltered, UnverifiedError, opened
 from hooks.rehearse import Rehearsal
 from hooks.sandbox import Story0, create_okta, listening
 from hooks.sandbox.org import Hook
+from tests.running import by_token
 
 SECRET = "the-secret-of-the-hook-is-long-enough"
 OLD = "a-secret-that-was-given-up-long-ago-now"
@@ -78,9 +78,7 @@ async def desk() -> AsyncIterator[Desk]:
     async with (
         listening(door) as origin,
         listening(create_okta(story.world)) as okta_url,
-        opened(
-            okta_url, Proof(token=story.world.credentials.api_token), Clock(), changes=True
-        ) as okta,
+        opened(okta_url, by_token(story.world.credentials.api_token), changes=True) as okta,
     ):
         yield Desk(story, okta, f"{origin}/okta/events")
 

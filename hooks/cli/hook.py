@@ -12,7 +12,7 @@ import typer
 from hooks.cli import opening, text
 from hooks.cli.ends import FAILED
 from hooks.cli.opening import Json
-from hooks.cli.register import Url, described, proof_of, wanted_of
+from hooks.cli.register import Url, admin_of, described, wanted_of
 from hooks.core import registration
 from hooks.core.errors import CredentialError, ForbiddenError, HooksError
 from hooks.core.registration import Trouble
@@ -98,9 +98,9 @@ async def _found(url: str | None) -> _Found:
     wanted = wanted_of(load(need=Role.HOOK), url)
     async with opening.opened(Role.HOOK) as house:
         rows = await house.database.read(lambda tx: inbox.deliveries(tx, _MOST))
-        settings, now = house.settings, house.clock.now()
-        proof = proof_of(settings)
-        async with opened(settings.okta.org_url, proof, house.clock, changes=False) as okta:
+        now = house.clock.now()
+        url, shown = house.settings.okta.org_url, admin_of(house.settings, house.clock)
+        async with opened(url, shown, changes=False) as okta:
             hooks = await okta.hooks()
             mine = registration.at(hooks, wanted.url)
             mine = mine or registration.called(hooks, registration.NAME)

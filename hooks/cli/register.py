@@ -24,14 +24,16 @@ from hooks.core.log_event import EVENT_TYPES
 from hooks.core.registration import Wanted
 from hooks.core.report import counted
 from hooks.rehearse import UNMADE, Rehearsal
-from hooks.settings import Holder, OktaToken, Role, forms, load
+from hooks.settings import Holder, Role, forms, load
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from hooks.cli.text import Record
     from hooks.core.registration import EventHook
-    from hooks.register import Proof, Register, Told
+    from hooks.gateways.credential import Credential
+    from hooks.gateways.wire import Client
+    from hooks.register import Register, Shown, Told
     from hooks.settings import Settings
 
 Url = Annotated[
@@ -170,14 +172,14 @@ def wanted_of(settings: Settings, url: str | None) -> Wanted:
     return Wanted(known, settings.okta.hook_header, apps)
 
 
-def proof_of(settings: Settings) -> Proof:
-    """The credential that administers hooks."""
-    from hooks.register import Proof
+def admin_of(settings: Settings, clock: Clock) -> Shown:
+    """What shows Okta that whoever administers hooks is asking."""
+    from hooks import ways
 
-    held = settings.secrets.okta(Holder.ADMIN)
-    if isinstance(held, OktaToken):
-        return Proof(token=held.token.reveal())
-    return Proof(client_id=held.client_id, private_key=held.private_key.reveal())
+    def shown(client: Client, scopes: tuple[str, ...]) -> Credential:
+        return ways.okta_credential(settings, client, clock, holder=Holder.ADMIN, scopes=scopes)
+
+    return shown
 
 
 @dataclass(slots=True)
@@ -276,9 +278,8 @@ def _run(
     opening.quiet()
 
     async def run() -> EventHook:
-        settings = asked.settings
-        url, proof = settings.okta.org_url, proof_of(settings)
-        async with opened(url, proof, Clock(), changes=not said.dry_run) as okta:
+        url, shown = asked.settings.okta.org_url, admin_of(asked.settings, Clock())
+        async with opened(url, shown, changes=not said.dry_run) as okta:
             admin = Rehearsal(await okta.hooks()) if said.dry_run else okta
             return await work(Register(admin, asked.wanted, tell=said.hear))
 

@@ -86,6 +86,10 @@ class Reply:
         return 200 <= self.status < 300  # noqa: PLR2004  # RFC 9110 section 15.3
 
 
+#: What carries calls, for whoever only hands it on.
+Client = aiohttp.ClientSession
+
+
 @asynccontextmanager
 async def open_client() -> AsyncIterator[aiohttp.ClientSession]:
     """One pool of connections for all vendors; it keeps no cookie and asks no proxy.

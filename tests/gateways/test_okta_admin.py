@@ -27,10 +27,12 @@ from hooks.core.ids import HookId, OktaAppId
 from hooks.core.registration import Wanted
 from hooks.gateways.okta_admin import MANAGE, READ, OktaAdmin, SpecRejectedError
 from hooks.gateways.okta_hook_shapes import hook_of, written
-from hooks.register import Proof, opened
+from hooks.gateways.okta_key import OktaKey
+from hooks.register import opened
 from hooks.sandbox import Deliverer, Story0
 from hooks.sandbox.okta_auth import key_pair
 from tests.gateways.stage import Serve, http
+from tests.running import Shown, by_token
 from tests.shared import shared
 
 SECRET = "the-secret-of-the-hook-is-long-enough"
@@ -41,19 +43,26 @@ NOBODY = HookId("who00000000000000000")
 
 
 @asynccontextmanager
-async def admin(origin: str, proof: Proof, *, changes: bool = True) -> AsyncIterator[OktaAdmin]:
-    async with opened(origin, proof, Clock(), changes=changes) as okta:
+async def admin(origin: str, shown: Shown, *, changes: bool = True) -> AsyncIterator[OktaAdmin]:
+    async with opened(origin, shown, changes=changes) as okta:
         yield okta
 
 
-def token(story: Story0) -> Proof:
-    return Proof(token=story.world.credentials.api_token)
+def token(story: Story0) -> Shown:
+    return by_token(story.world.credentials.api_token)
 
 
-def service_app(story: Story0, *scopes: str) -> Proof:
+def service_app(okta_url: str, story: Story0, *scopes: str) -> Shown:
     private, public = key_pair()
     app = story.world.credentials.add_service_app(public, list(scopes))
-    return Proof(client_id=app.client_id, private_key=private)
+    return lambda client, asked: OktaKey(
+        client=client,
+        org_url=okta_url,
+        client_id=app.client_id,
+        read_key=lambda: private,
+        clock=Clock(),
+        scopes=asked,
+    )
 
 
 # -- what is sent, and read --------------------------------------------------------------------
@@ -95,12 +104,12 @@ async def test_a_hook_is_written_whole_switched_and_deleted(story: Story0, okta_
 
 async def test_a_service_app_of_any_kind_of_key_does_too(story: Story0, okta_url: str) -> None:
     """The SDK itself signs with RSA keys only."""
-    async with admin(okta_url, service_app(story, *MANAGE)) as okta:
+    async with admin(okta_url, service_app(okta_url, story, *MANAGE)) as okta:
         assert (await okta.create(SPEC, SECRET)).active
 
 
 async def test_seeing_asks_for_no_right_to_change(story: Story0, okta_url: str) -> None:
-    proof = service_app(story, *READ)
+    proof = service_app(okta_url, story, *READ)
     async with admin(okta_url, proof, changes=False) as okta:
         assert await okta.hooks() == ()
         with pytest.raises(ForbiddenError, match="grant the scopes"):
@@ -117,11 +126,13 @@ async def test_failures_are_read_with_the_log_s_own_scope(story: Story0, okta_ur
     now = datetime.now(UTC) + timedelta(minutes=1)
     async with httpx.AsyncClient(trust_env=False) as client:
         await Deliverer(story.world, client).flush()
-    async with admin(okta_url, service_app(story, *READ, "okta.logs.read"), changes=False) as okta:
+    async with admin(
+        okta_url, service_app(okta_url, story, *READ, "okta.logs.read"), changes=False
+    ) as okta:
         (failure,) = await okta.failures(now - timedelta(days=1), now)
         assert failure.hooks == {hook.id}
         assert failure.reason == "TIMEOUT"
-    async with admin(okta_url, service_app(story, *READ), changes=False) as okta:
+    async with admin(okta_url, service_app(okta_url, story, *READ), changes=False) as okta:
         with pytest.raises(CredentialError):
             await okta.failures(now - timedelta(days=1), now)
 
@@ -219,7 +230,7 @@ async def test_an_answer_that_is_none_is_an_error_of_ours_at_once(
 ) -> None:
     server = await canned(reply)
     began = elapsed()
-    async with admin(server.origin, Proof(token="the-token-of-nobody")) as okta:
+    async with admin(server.origin, by_token("the-token-of-nobody")) as okta:
         with pytest.raises(expected) as raised:
             await okta.hooks()
     assert elapsed() - began < 5
@@ -245,7 +256,7 @@ async def test_a_refusal_tells_which_types_it_is_about_and_quotes_nothing(
         }
     )
     server = await canned(http(400, body.encode()))
-    async with admin(server.origin, Proof(token="x")) as okta:
+    async with admin(server.origin, by_token("x")) as okta:
         with pytest.raises(SpecRejectedError) as raised:
             await okta.create(SPEC, SECRET)
     assert "application.provision.user.push" in raised.value.words

@@ -18,11 +18,11 @@ from hooks.core.ids import HookId, OktaAppId
 from hooks.core.log_event import EVENT_TYPES
 from hooks.core.registration import EventHook, Spec, Wanted
 from hooks.gateways.okta_admin import OktaAdmin, Verb
-from hooks.register import Admin, Proof, Register, UnverifiedError, opened
+from hooks.register import Admin, Register, UnverifiedError, opened
 from hooks.sandbox.org import Hook
 from hooks.store.database import Tx
 from hooks.store.tables import Event
-from tests.running import SECRET, Running
+from tests.running import SECRET, Running, by_token
 from tests.stories.company import Company
 
 T = TypeVar("T")
@@ -148,8 +148,7 @@ async def _stage(
         company.service(url, folder, given=given) as run,
         opened(
             run.sandbox.okta_url,
-            Proof(token=company.world.credentials.api_token),
-            run.house.clock,
+            by_token(company.world.credentials.api_token),
             changes=True,
         ) as okta,
     ):
