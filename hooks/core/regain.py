@@ -60,10 +60,10 @@ def _gain(scene: LocalScene, taken: Taken, known: KnownGroup, *, never_away: boo
     untouchable = built_in(names, group.id, rules) or shielded(scene.policy, group.id, names)
     if not rules or untouchable:
         return None
+    conditions = [rule.while_member_of for rule in rules if rule.while_member_of is not None]
     # A condition that does not hold would take it away again at the next look.
-    if not mine and not (never_away and rules[0].while_member_of is None):
-        named = (rule.while_member_of for rule in rules)
-        unresolved = any(each.unresolved for each in named if each) and not group.synced
+    if not mine and (conditions or not never_away):
+        unresolved = any(each.unresolved for each in conditions) and not group.synced
         return scene.refuse(Cause.RULE_UNRESOLVED, group) if unresolved else None
     changed = known.before and (
         known.before[0] != group.name or known.before[1] is not group.synced
