@@ -66,6 +66,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         organization_finds                by address, by name; what a group gives
         organization_sizes                how many people are in groups
         together                          reads several people need at once
+        scim_door                         the way into a directory
         transport                         one door out, every failure an error of ours
         wire answers urls                 one exchange; what it says beside its content; safe paths
         pace visits rate slots            budgets; who may spend them; what headers say; lanes

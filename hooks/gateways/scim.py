@@ -19,19 +19,15 @@ from hooks.core.errors import BreakerOpenError, IncompleteError, NotFoundError
 from hooks.core.ids import AccountId, DirectoryName, ScimDirectoryId, ScimGroupId, ScimUserId
 from hooks.core.membership import Action, Group
 from hooks.core.reading import MISSING, Missing, ScimRecord
-from hooks.gateways.breaker import Breaker
-from hooks.gateways.pace import Pace
-from hooks.gateways.place import Place
 from hooks.gateways.scim_batch import Batches, Step
+from hooks.gateways.scim_door import SCIM_JSON, root_of, scim_door
 from hooks.gateways.scim_patch import (
     MOST_GROUP_BYTES,
-    SCIM_JSON,
     Forgetful,
     Form,
     FormMemory,
     Patches,
 )
-from hooks.gateways.transport import Transport
 from hooks.gateways.urls import equals, path, with_query
 from hooks.gateways.wire import MOST_BYTES
 
@@ -127,26 +123,25 @@ class Scim:
         is not Atlassian's.
         """
         self.name = name
-        self.root = self._root = root or ("scim", "directory", ScimDirectoryId(directory))
-        self.door = Transport(
-            vendor="scim",
-            origin=api_url,
-            client=client,
-            pace=Pace(f"scim {name}", clock, most=AT_ONCE),
-            breaker=Breaker(f"scim {name}", clock),
-            credential=credential,
-            probes=(path(*self._root, "ServiceProviderConfig"),),
+        self.root = root or root_of(directory)
+        self.door = scim_door(
+            client,
+            api_url,
+            self.root,
+            credential,
+            clock,
+            name=name,
             methods=frozenset({"GET", "PATCH"}),
-            place=Place("scim_directory_id", clock, whose=name),
+            most=AT_ONCE,
         )
-        self._patches = Patches(self.door, self._root, name, form, memory or Forgetful())
+        self._patches = Patches(self.door, self.root, name, form, memory or Forgetful())
         self._batches = Batches(self._send, self._alone)
 
     # -- reading -------------------------------------------------------------------------------
 
     async def user(self, user: ScimUserId) -> ScimRecord | Missing:
         """A record by id."""
-        target = path(*self._root, "Users", ScimUserId(user))
+        target = path(*self.root, "Users", ScimUserId(user))
         try:
             answer = await self.door.get("user", target, _USER, accept=SCIM_JSON)
         except NotFoundError:
@@ -258,7 +253,7 @@ class Scim:
 
     async def _ask_anything(self) -> None:
         """Ask for a list of one. Raises: NowhereError if there is no such directory."""
-        target = with_query(path(*self._root, "Users"), {"startIndex": 1, "count": 1})
+        target = with_query(path(*self.root, "Users"), {"startIndex": 1, "count": 1})
         await self.door.get("users", target, _USERS.page, accept=SCIM_JSON, lists=True)
 
     async def _matching(
@@ -300,7 +295,7 @@ class Scim:
     async def _page(self, kind: _Kind[T], query: dict[str, str | int]) -> _Page[T]:
         answer = await self.door.get(
             kind.operation,
-            with_query(path(*self._root, kind.endpoint), query),
+            with_query(path(*self.root, kind.endpoint), query),
             kind.page,
             accept=SCIM_JSON,
             most_bytes=kind.most_bytes,

@@ -26,6 +26,7 @@ from hooks.core.errors import (
 )
 from hooks.core.ids import ScimGroupId, ScimUserId
 from hooks.core.membership import Action
+from hooks.gateways.scim_door import SCIM_JSON
 from hooks.gateways.urls import equals, path
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SCIM_JSON = "application/scim+json"
 #: A group comes with all its members: 50,000 take 11 MiB, and directories may allow 250,000.
 MOST_GROUP_BYTES = 64 * 1024 * 1024
 #: A directory that does not know selectors says one of these. Source: RFC 7644 section 3.12.

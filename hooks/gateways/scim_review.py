@@ -14,7 +14,8 @@ import msgspec
 
 from hooks.core.checkup_atlassian import Shown
 from hooks.core.ids import AccountId
-from hooks.gateways.scim_patch import MOST_GROUP_BYTES, SCIM_JSON
+from hooks.gateways.scim_door import SCIM_JSON
+from hooks.gateways.scim_patch import MOST_GROUP_BYTES
 from hooks.gateways.urls import path, with_query
 from hooks.gateways.wire import MOST_BYTES
 

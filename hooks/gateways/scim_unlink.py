@@ -16,21 +16,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from hooks.core.errors import IncompleteError
-from hooks.core.ids import ScimDirectoryId, ScimUserId
-from hooks.gateways.breaker import Breaker
-from hooks.gateways.pace import Pace
-from hooks.gateways.place import Place
-from hooks.gateways.transport import Transport
+from hooks.core.ids import ScimUserId
+from hooks.gateways.scim_door import SCIM_JSON, root_of, scim_door
 from hooks.gateways.urls import path
 
 if TYPE_CHECKING:
     import aiohttp
 
     from hooks.clock import Clock
-    from hooks.core.ids import DirectoryName
+    from hooks.core.ids import DirectoryName, ScimDirectoryId
     from hooks.gateways.credential import Credential
 
-_SCIM_JSON = "application/scim+json"
 _WHOLE = msgspec.json.Decoder(msgspec.Raw)
 
 
@@ -55,22 +51,21 @@ class ScimUnlink:
         clock: Clock,
     ) -> None:
         """``name`` is the operator's."""
-        self._root = ("scim", "directory", ScimDirectoryId(directory))
-        self._door = Transport(
-            vendor="scim",
-            origin=api_url,
-            client=client,
-            pace=Pace(f"scim {name}", clock, most=1),
-            breaker=Breaker(f"scim {name}", clock),
-            credential=credential,
-            probes=(path(*self._root, "ServiceProviderConfig"),),
+        self._root = root_of(directory)
+        self._door = scim_door(
+            client,
+            api_url,
+            self._root,
+            credential,
+            clock,
+            name=name,
             methods=frozenset({"GET", "DELETE"}),
-            place=Place("scim_directory_id", clock, whose=name),
+            most=1,
         )
 
     async def whole(self, user: ScimUserId) -> bytes:
         """The record as JSON, with everything in it. Raises: as ``Transport.get``."""
-        answer = await self._door.get("user", self._user(user), _WHOLE, accept=_SCIM_JSON)
+        answer = await self._door.get("user", self._user(user), _WHOLE, accept=SCIM_JSON)
         record = bytes(answer.value)
         if _ID.decode(record).id != user:
             raise IncompleteError("scim answered GET user about another one")
@@ -84,7 +79,7 @@ class ScimUnlink:
         ``Transport.change`` raises.
         """
         await self._door.change(
-            "DELETE", "user", self._user(user), None, deadline=deadline, content_type=_SCIM_JSON
+            "DELETE", "user", self._user(user), None, deadline=deadline, content_type=SCIM_JSON
         )
 
     def _user(self, user: ScimUserId) -> str:
