@@ -35,9 +35,8 @@ if TYPE_CHECKING:
 
 #: What was read is believed for so long; an audit that took longer begins anew.
 YOUNG = timedelta(hours=6)
-#: People judged between two writes, and while nobody else gets the event loop.
+#: People judged between two writes.
 _TOGETHER = 100
-_AT_A_STRETCH = 10
 
 
 class Audit:
@@ -146,7 +145,7 @@ class Audit:
             gathered.add(part, nouns)
             await asyncio.sleep(0)
         common = await self._database.read(lambda tx: shared(tx, policy.modes))
-        gathered.filled(common.links)
+        await asyncio.to_thread(gathered.filled, common.links)
         before = await self._database.read(lambda tx: groups.recall(tx, gathered.groups))
         everyone = Everyone(
             gathered,
@@ -189,15 +188,27 @@ class Audit:
             recalled = await self._database.read(
                 lambda tx, some=some: [self._recall(tx, each, common) for each in some]  # type: ignore[misc]
             )
-            lines: list[Drift] = []
-            for number, (user, what) in enumerate(zip(some, recalled, strict=True)):
-                if number % _AT_A_STRETCH == 0:
-                    await asyncio.sleep(0)
-                reading, plan = everyone.judge(user, what, policy, self._clock.now())
-                lines += drift(plan, reading, everyone.names)
+            found = zip(some, recalled, strict=True)
+            # Some milliseconds each, in which a delivery would wait for its answer.
+            lines = await asyncio.to_thread(self._lines, everyone, policy, list(found))
             await self._write(run, lines, fence)
         await self._write(run, [*everyone.strays(), *everyone.unknown()], fence)
         return len(people)
+
+    def _lines(
+        self,
+        everyone: Everyone,
+        policy: Policy,
+        some: Iterable[tuple[OktaUserId, Recalled]],
+    ) -> list[Drift]:
+        """What there is to say of these people."""
+        now = self._clock.now()
+        return [
+            line
+            for user, what in some
+            for reading, plan in [everyone.judge(user, what, policy, now)]
+            for line in drift(plan, reading, everyone.names)
+        ]
 
     def _recall(self, tx: Tx, user: OktaUserId, common: Shared) -> Recalled:
         return recall(tx, user, self._observer.directories, common, self._sealer)

@@ -120,6 +120,31 @@ async def test_everything_that_is_otherwise_than_wanted_is_found(
         assert run.world.local_groups_of("moved@somedomain.example") == {JIRA}
 
 
+async def test_what_was_taken_and_is_wanted_and_what_waits_for_an_active_account_are_told_apart(
+    local: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    world = local.world
+    back, gone = local.hire("back", "red"), local.hire("gone", "red")
+    with world.long_ago():
+        world.local_add(JIRA, gone)
+    world.switches.group_push_delay = PUSHES_LATE
+    world.switches.inactive_remove = "400"
+    async with local.service(sqlite_url, tmp_path, rules=RULES) as run:
+        for each in (back, gone):
+            world.deactivate(each)
+        await run.settle()
+        assert local.groups(back) == local.groups(gone) == set()
+        world.org.hooks.clear()  # and nobody hears of the return
+        world.activate(back)
+        run.time.push(timedelta(minutes=1))
+        done, lines = await audited(run)
+        assert ("back", "lost", "red", "given_back") in lines
+        assert {each for each in lines if each[0] == "gone"} == {("gone", "parked", JIRA, "parked")}
+        await have_looked_at(run, done, Kind.LOST)
+        assert local.groups(back) == {"red"}
+        assert world.local_groups_of(gone) == {JIRA}
+
+
 def calls(company: Company) -> int:
     """How many calls both vendors have had."""
     return sum(company.world.counters.values())
