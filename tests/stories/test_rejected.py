@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,6 +42,17 @@ async def away(run: Running, company: Company, people: list[str], *, left: bool)
     assert has(company, people[-1]) == EVERYTHING
 
 
+@asynccontextmanager
+async def rejected(
+    company: Company, people: list[str], url: str, folder: Path, *, left: bool
+) -> AsyncIterator[Running]:
+    """All of them away, and the last one's removals rejected."""
+    async with company.service(url, folder, rules=RULE, more=ONE) as run:
+        await away(run, company, people, left=left)
+        await decide(run, people[-1], approve=False)
+        yield run
+
+
 async def back(run: Running, company: Company, people: list[str], *, left: bool) -> None:
     for login in people:
         if left:
@@ -54,9 +67,7 @@ async def test_who_was_rejected_comes_back_as_if_never_away(
     company: Company, people: list[str], database_url: str, tmp_path: Path, *, left: bool
 ) -> None:
     first, last = people
-    async with company.service(database_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=left)
-        await decide(run, last, approve=False)
+    async with rejected(company, people, database_url, tmp_path, left=left) as run:
         run.time.push(LONG)
         await back(run, company, people, left=left)
         assert has(company, last) == EVERYTHING
@@ -69,9 +80,7 @@ async def test_a_later_absence_of_theirs_counts(
     company: Company, people: list[str], sqlite_url: str, tmp_path: Path
 ) -> None:
     last = people[-1]
-    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=False)
-        await decide(run, last, approve=False)
+    async with rejected(company, people, sqlite_url, tmp_path, left=False) as run:
         run.time.push(LONG)
         await back(run, company, people, left=False)
         run.time.push(timedelta(days=2))
@@ -89,9 +98,7 @@ async def test_who_leaves_after_all_loses_everything_and_is_returning_then(
 ) -> None:
     """Rejected was that they were unassigned, not that they left."""
     last = people[-1]
-    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=False)
-        await decide(run, last, approve=False)
+    async with rejected(company, people, sqlite_url, tmp_path, left=False) as run:
         run.time.push(LONG)
         company.world.deactivate(last)
         await run.settle(LONG)
@@ -109,9 +116,7 @@ async def test_who_is_away_again_before_a_look_saw_them_back_is_asked_about_anew
 ) -> None:
     """Rejected was the absence of before; nothing goes out by an event alone."""
     world, last = company.world, people[-1]
-    async with company.service(database_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=left)
-        await decide(run, last, approve=False)
+    async with rejected(company, people, database_url, tmp_path, left=left) as run:
         run.time.push(timedelta(days=3))
         if left:
             world.activate(last)
@@ -154,9 +159,7 @@ async def test_an_event_of_before_a_rejection_takes_nothing_of_it_back(
     company: Company, people: list[str], sqlite_url: str, tmp_path: Path
 ) -> None:
     last = people[-1]
-    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=True)
-        await decide(run, last, approve=False)
+    async with rejected(company, people, sqlite_url, tmp_path, left=True) as run:
 
         def replay(tx: Tx) -> int:
             chosen = inbox.Chosen(about=run.id(last))
@@ -173,9 +176,7 @@ async def test_an_approval_after_all_takes_the_rejection_back(
     company: Company, people: list[str], sqlite_url: str, tmp_path: Path
 ) -> None:
     last = people[-1]
-    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=False)
-        await decide(run, last, approve=False)
+    async with rejected(company, people, sqlite_url, tmp_path, left=False) as run:
         await decide(run, last, approve=True)
         assert has(company, last) == (set(), set())
         run.time.push(LONG)
@@ -199,10 +200,8 @@ async def test_with_the_incident_those_stripped_before_are_as_if_never_away(
     company: Company, people: list[str], database_url: str, tmp_path: Path, *, left: bool
 ) -> None:
     """What an admin gives them while they are away stays theirs, too."""
-    first, last = people
-    async with company.service(database_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=left)
-        await decide(run, last, approve=False)
+    first = people[0]
+    async with rejected(company, people, database_url, tmp_path, left=left) as run:
         assert await excuse(run) == [run.id(first)]
         assert await excuse(run) == [], "a second time changes nothing"
         assert has(company, first) == (set(), set()), "they are still away"
@@ -219,9 +218,7 @@ async def test_with_the_incident_those_stripped_before_are_as_if_never_away(
 async def test_what_was_taken_by_a_rejected_mistake_is_given_back_however_long_it_lasted(
     company: Company, people: list[str], sqlite_url: str, tmp_path: Path
 ) -> None:
-    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=False)
-        await decide(run, people[-1], approve=False)
+    async with rejected(company, people, sqlite_url, tmp_path, left=False) as run:
         await excuse(run)
         run.time.push(LONG)
         await back(run, company, people, left=False)
@@ -269,9 +266,7 @@ async def test_who_leaves_after_being_excused_is_returning_when_back(
     company: Company, people: list[str], sqlite_url: str, tmp_path: Path, *, seen: bool
 ) -> None:
     first = people[0]
-    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=False)
-        await decide(run, people[-1], approve=False)
+    async with rejected(company, people, sqlite_url, tmp_path, left=False) as run:
         await excuse(run)
         run.time.push(LONG)
         company.world.deactivate(first)
@@ -289,9 +284,7 @@ async def test_a_later_absence_of_who_was_stripped_counts(
 ) -> None:
     """Though somebody rejects the old incident a second time while they are away again."""
     first = people[0]
-    async with company.service(sqlite_url, tmp_path, rules=RULE, more=ONE) as run:
-        await away(run, company, people, left=False)
-        await decide(run, people[-1], approve=False)
+    async with rejected(company, people, sqlite_url, tmp_path, left=False) as run:
         await excuse(run)
         run.time.push(LONG)
         await back(run, company, people, left=False)
