@@ -211,7 +211,7 @@ def _taking(*, postgres: bool, only: bool, paused: bool) -> Select[Any]:
         select(_due)
         .where(_due.c.lane == bindparam("lane"), _due.c.due_at <= bindparam("now"))
         .where(_due.c.subject.not_in(bindparam("but", expanding=True)))
-        .order_by(_due.c.due_at)
+        .order_by(_due.c.due_at, _due.c.subject)  # a tie is never left to where a row lies
         .limit(bindparam("room", type_=Integer))
     )
     query = query.where(_due.c.subject == bindparam("only") if only else _due.c.kind != APART)

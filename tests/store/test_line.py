@@ -53,6 +53,14 @@ def test_urgent_ones_come_first_and_the_longest_waiting_before_others(
     assert [each.subject for each in lease(database)] == [BOB, ANN, CAT]
 
 
+def test_who_came_at_the_same_instant_is_taken_in_one_order_by_every_database(
+    database: Database,
+) -> None:
+    for who in (CAT, ANN, BOB):
+        mark(database, who)
+    assert [each.subject for each in lease(database)] == [ANN, BOB, CAT]
+
+
 def test_the_limit_cuts_the_end_of_the_line(database: Database, wall: Wall) -> None:
     mark(database, CAT, lane=line.BULK)
     mark(database, BOB)
