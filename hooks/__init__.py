@@ -49,7 +49,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     pages                                 pages of lists, packed to be kept
     submit  evidence                      writes, and the proof of them; a log line for each step
     observe                               everything one plan rests on
-    inquire  recall  measure              an answer's worth; what the store knew; groups' sizes
+    inquire  recall                       an answer's worth; what the store knew
+    measure  tenure                       groups' sizes; a lease kept while it is used
     gateways/                             whom we talk to
         okta okta_key                     reads; the proof of who asks
         scim organization                 a directory; accounts and local groups

@@ -29,6 +29,7 @@ from hooks.gateways.scim_unlink import ScimUnlink
 from hooks.gateways.wire import open_client
 from hooks.seek import by_id
 from hooks.store import line, orders, pause, released
+from hooks.tenure import Tenure, kept
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from hooks.store.released import Released
     from hooks.store.sealing import Sealer
 
-#: How often a lease is extended, in seconds.
-_EXTEND = line.LEASE.total_seconds() / 3
 #: Seconds before each reading that may show the record gone: a DELETE whose reply was lost may
 #: still be under way for the time of one call.
 _READINGS = (0.0, 1.0, 2.0, 4.0, 8.0)
@@ -58,14 +57,6 @@ class Ended(StrEnum):
 
     GONE = "gone"
     UNKNOWN = "unknown"
-
-
-@dataclass(slots=True)
-class _Tenure:
-    """A lease in this process's own time: when it must stop writing."""
-
-    lease: Lease
-    deadline: float
 
 
 @dataclass(slots=True)
@@ -106,7 +97,7 @@ class Unlink:
                 lambda tx: self._begin(tx, tenure.lease, again, copy, who=who, why=why)
             )
             try:
-                await door.delete(record.id, deadline=tenure.deadline)
+                await door.delete(record.id, deadline=tenure())
             except LostReplyError:
                 pass  # it may have been deleted: read
             except NotFoundError:
@@ -182,32 +173,17 @@ class Unlink:
     # -- the lease -----------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _held(self, user: OktaUserId) -> AsyncIterator[_Tenure]:
+    async def _held(self, user: OktaUserId) -> AsyncIterator[Tenure]:
         """The lease on a person, extended while it is held; then they are due, to be looked at."""
-        started = elapsed()
+        asked = elapsed()
         lease = await self.database.write(lambda tx: _lease(tx, user))
-        tenure = _Tenure(lease, started + line.LEASE.total_seconds())
-        extending = asyncio.create_task(self._extend(tenure))
         try:
-            yield tenure
+            async with kept(self.database, Tenure(lease, asked)) as tenure:
+                yield tenure
         finally:
-            extending.cancel()
             then = Retry(self.clock.now(), counted=False)
             with suppress(LeaseLostError, StoreError):
                 await self.database.write(lambda tx: line.settle(tx, lease, then))
-
-    async def _extend(self, tenure: _Tenure) -> None:
-        while True:
-            await asyncio.sleep(_EXTEND)
-            started = elapsed()
-            try:
-                await self.database.write(lambda tx: line.extend(tx, tenure.lease))
-            except LeaseLostError:
-                tenure.deadline = 0.0
-                return
-            except StoreError:
-                continue
-            tenure.deadline = started + line.LEASE.total_seconds()
 
 
 def _lease(tx: Tx, user: OktaUserId) -> Lease:

@@ -1,7 +1,6 @@
 """Lease, look, settle; until told to stop.
 
-Must live here: slots, the bell, the lease's clock, one log line per lease. Must not know: how a
-person is judged.
+Must live here: slots, the bell, one log line per lease. Must not know: how a person is judged.
 """
 
 from __future__ import annotations
@@ -37,6 +36,7 @@ from hooks.core.refusal import Cause
 from hooks.gateways.pace import Lane, lane
 from hooks.gateways.visits import visiting
 from hooks.store import chain, cursor, line, observed, pause
+from hooks.tenure import Tenure, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,21 +54,8 @@ if TYPE_CHECKING:
 SLOTS = 16
 #: How often other processes' work is noticed. Design 5.1.
 POLL = 1.0
-#: A lease is extended when this much of it has passed.
-_EXTEND = line.LEASE / 3
 
 log = structlog.get_logger("hooks.worker")
-
-
-@dataclass(slots=True)
-class _Tenure:
-    """A lease in this process's own time: when it must stop writing."""
-
-    lease: Lease
-    deadline: float
-
-    def __call__(self) -> float:
-        return self.deadline
 
 
 @dataclass(slots=True)
@@ -136,22 +123,19 @@ class Worker:
 
     async def look_at(self, user: OktaUserId) -> Look | None:
         """Look at one person now, if nobody else is; for commands."""
-        started = elapsed()
+        asked = elapsed()
         await self.database.write(self._watch)
         leases = await self.database.write(lambda tx: line.lease(tx, limit=1, only=user))
         if not leases:
             return None
-        tenure = _Tenure(leases[0], started + line.LEASE.total_seconds())
-        extending = asyncio.create_task(self._extend(tenure))
-        try:
-            return await self.reconciler.look(leases[0], user, tenure, thorough=True)
-        except (LeaseLostError, StoreError):
-            raise
-        except Exception as error:
-            await self._failed(leases[0], error)
-            raise
-        finally:
-            extending.cancel()
+        async with kept(self.database, Tenure(leases[0], asked)) as tenure:
+            try:
+                return await self.reconciler.look(leases[0], user, tenure, thorough=True)
+            except (LeaseLostError, StoreError):
+                raise
+            except Exception as error:
+                await self._failed(leases[0], error)
+                raise
 
     # -- the loop ------------------------------------------------------------------------------
 
@@ -184,34 +168,32 @@ class Worker:
             return 0
         busy = tuple(self._active)
         bulk = max(0, free - self.slots // 4)
-        started = elapsed()
+        asked = elapsed()
         leases = await self.database.write(
             lambda tx: line.lease(tx, limit=free, bulk=bulk, but=busy)
         )
         for each in leases:
-            tenure = _Tenure(each, started + line.LEASE.total_seconds())
-            task = asyncio.create_task(self._work(tenure), name=f"look {each.subject}")
+            work = self._work(Tenure(each, asked))
+            task = asyncio.create_task(work, name=f"look {each.subject}")
             self._active[each.subject] = task
             task.add_done_callback(lambda _, subject=each.subject: self._active.pop(subject, None))  # type: ignore[misc]
         return len(leases)
 
     # -- one lease -----------------------------------------------------------------------------
 
-    async def _work(self, tenure: _Tenure) -> None:
+    async def _work(self, tenure: Tenure) -> None:
         held = tenure.lease
         lane.set(Lane.BULK if held.lane == line.BULK else Lane.URGENT)
-        extending = asyncio.create_task(self._extend(tenure))
         started = time.perf_counter()
-        try:
-            told = await self._dispatch(tenure)
-        except LeaseLostError:
-            told = {"verdict": "lease_lost"}
-        except StoreError as error:
-            told = {"verdict": "store_failed", "error": str(error)}
-        except Exception as error:  # noqa: BLE001  # a fault of ours costs this person an attempt
-            told = await self._failed(held, error)
-        finally:
-            extending.cancel()
+        async with kept(self.database, tenure):
+            try:
+                told = await self._dispatch(tenure)
+            except LeaseLostError:
+                told = {"verdict": "lease_lost"}
+            except StoreError as error:
+                told = {"verdict": "store_failed", "error": str(error)}
+            except Exception as error:  # noqa: BLE001  # a fault of ours costs them an attempt
+                told = await self._failed(held, error)
         seconds = time.perf_counter() - started
         figures.LOOKS.labels(held.kind, told["verdict"]).inc()
         figures.LOOK_SECONDS.labels(held.kind).observe(seconds)
@@ -226,29 +208,14 @@ class Worker:
             **told,
         )
 
-    async def _extend(self, tenure: _Tenure) -> None:
-        """Keep the lease while working. A lease that cannot be extended simply ends."""
-        while True:
-            await asyncio.sleep(_EXTEND.total_seconds())
-            started = elapsed()
-            try:
-                await self.database.write(lambda tx: line.extend(tx, tenure.lease))
-            except StoreError as error:
-                log.warning("store_failed", error=str(error))
-            except LeaseLostError:
-                tenure.deadline = 0.0
-                return
-            else:
-                tenure.deadline = started + line.LEASE.total_seconds()
-
-    async def _dispatch(self, tenure: _Tenure) -> dict[str, object]:
+    async def _dispatch(self, tenure: Tenure) -> dict[str, object]:
         if tenure.lease.kind == "user":
             return await self._user(tenure)
         told = await self.rounds.go(tenure.lease)
         self.bell.set()
         return told
 
-    async def _user(self, tenure: _Tenure) -> dict[str, object]:
+    async def _user(self, tenure: Tenure) -> dict[str, object]:
         held = tenure.lease
         since = min((each.published for each in held.claims), default=self.clock.now())
         with visiting(held.subject, since, _reason(held)):

@@ -50,11 +50,7 @@ class Assigned:
     @property
     def differs(self) -> bool:
         """Two names, of which Atlassian would make two people."""
-        return (
-            bool(self.address)
-            and self.address != self.user_name
-            and ((self.address or "").casefold() != self.user_name.casefold())
-        )
+        return (self.address or self.user_name).casefold() != self.user_name.casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,13 +66,14 @@ def main() -> None:
         name: {
             "p50_ms": round(1000 * statistics.median(p50 for p50, _ in each), 2),
             "p99_ms": round(1000 * statistics.median(p99 for _, p99 in each), 2),
-            "p99_ms_of_each_round": [round(1000 * p99, 1) for _, p99 in each],
         }
         for name, each in found.items()
     }
     ratio = told["full"]["p99_ms"] / told["empty"]["p99_ms"]
+    each_p99 = {name: [round(1000 * p99, 1) for _, p99 in each] for name, each in found.items()}
     said = {"engine": engine, "events": events, "rounds": rounds, "per_second": rate}
-    print(json.dumps({**said, **told, "ratio_of_p99": round(ratio, 2)}))  # noqa: T201
+    said |= {"ratio_of_p99": round(ratio, 2), "p99_ms_of_each_round": each_p99}
+    print(json.dumps({**said, **told}))  # noqa: T201
 
 
 def _url(engine: str, name: str, folder: Path, server: Postgres | None) -> str:
