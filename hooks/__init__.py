@@ -12,6 +12,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         restore                           gives back what was removed
         groups                            who has the name of a group before it is pushed
         unlink                            frees an account; what is shown and asked before
+        external                          people a Force Sync dropped; what is added again
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file
         policy doctor                     judges hooks.toml; judges everything
@@ -35,6 +36,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     register  rehearse                    makes the event hook; only pretends to
     unlink                                deletes one SCIM record, under its owner's lease
     review                                a group's name, taken or free; who comes and goes
+    external                              who lies outside, and is not as Okta would have them
     alarm                                 finds what is amiss, tells whoever is to be told
     doctor                                everything that can be wrong, part by part
     rounds                                work about many people
@@ -104,6 +106,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         reach access                      what hooks.toml reaches; what a credential opens
         finding                           what a check found, and the way out
         severance conflict                whether a record may be deleted; a group be pushed
+        outside                           who is external; what Atlassian let go of
         decide report drift               a reading and a policy in, a plan out; words for it
         organization                      the groups it keeps itself
         regain ordered local              one such membership, given back, by order, or taken

@@ -192,6 +192,8 @@ class Audit:
             # Some milliseconds each, in which a delivery would wait for its answer.
             lines = await asyncio.to_thread(self._lines, everyone, policy, list(found))
             await self._write(run, lines, fence)
+            claims = everyone.claims(some)
+            await self._database.write(lambda tx, claims=claims: known.claim(tx, claims))  # type: ignore[misc]
         await self._write(run, [*everyone.strays(), *everyone.unknown()], fence)
         return len(people)
 

@@ -26,7 +26,13 @@ from hooks.core.errors import (
     StoreError,
     TransientError,
 )
-from hooks.core.log_event import DELIVERY_FAILED, EVENT_TYPES, LOG_TYPES, parse_event
+from hooks.core.log_event import (
+    DELIVERY_FAILED,
+    EVENT_TYPES,
+    LOG_TYPES,
+    PROFILE_PUSHED,
+    parse_event,
+)
 from hooks.store import cursor, intake, line
 from hooks.store.intake import Origin
 
@@ -47,8 +53,10 @@ OVERLAP = timedelta(minutes=10)
 KEPT = timedelta(days=90)
 #: How soon another replica's end is noticed.
 _GLANCE = 5.0
+#: What is followed: also what is only to be noted.
+_FOLLOWED = tuple(sorted({*LOG_TYPES, PROFILE_PUSHED}))
 #: A place was given for one filter, and goes on with that one.
-_FILTER = hashlib.sha256(" ".join(LOG_TYPES).encode()).hexdigest()[:8]
+_FILTER = hashlib.sha256(" ".join(_FOLLOWED).encode()).hexdigest()[:8]
 
 log = structlog.get_logger("hooks.catchup")
 
@@ -167,14 +175,14 @@ class CatchUp:
         place = await self.database.write(self._place)
         while True:
             try:
-                page = await self.okta.page(place, LOG_TYPES)
+                page = await self.okta.page(place, _FOLLOWED)
             except RejectedError as error:
                 if isinstance(place, datetime):
                     raise
                 log.error("log_place_refused", error=str(error))  # noqa: TRY400
                 place = await self.database.read(self._before)
                 continue
-            events = _events(page.events)
+            events = self._ours(_events(page.events))
             if page.next is None:
                 raise IncompleteError("okta did not say where the log goes on")
             new = await self.database.write(
@@ -212,6 +220,14 @@ class CatchUp:
         if not page.full:
             cursor.put(tx, cursor.LOG_REACHED, "")
         return new
+
+    def _ours(self, events: tuple[LogEvent, ...]) -> tuple[LogEvent, ...]:
+        """All but pushed profiles of other apps: there may be as many as there are changes."""
+        return tuple(
+            each
+            for each in events
+            if each.type != PROFILE_PUSHED or not self.apps.isdisjoint(each.apps)
+        )
 
     def _put(self, tx: Tx, events: tuple[LogEvent, ...]) -> frozenset[str]:
         origins = {each.uuid: Origin("log") for each in events}

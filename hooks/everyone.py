@@ -141,6 +141,17 @@ class Everyone:
         everybody = {user for side in sides for user in side.app_users}
         return sorted(everybody.union(*(side.owned.values() for side in sides)))
 
+    def claims(self, users: Iterable[OktaUserId]) -> dict[OktaUserId, bool]:
+        """Of whom the organization says whether it manages their accounts."""
+        wanted, found = set(users), dict[OktaUserId, bool]()
+        for side in self._all.sides.values():
+            for record, user in side.owned.items():
+                key = side.records[record].account if user in wanted else None
+                account = self._all.accounts.get(key) if key else None
+                if account and account.managed is not None:
+                    found[user] = account.managed
+        return found
+
     def strays(self) -> Iterator[Drift]:
         """Records with groups that belong to nobody known in Okta."""
         for name, side in self._all.sides.items():

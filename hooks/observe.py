@@ -163,6 +163,7 @@ class Observer:
             doubted_since=recalled.doubted_since,
             groups_before=recalled.groups_before,
             ordered=(*recalled.ordered, *ordered),
+            repair=recalled.repair,
         )
         return await self._decided(whom, reading, policy)
 

@@ -103,12 +103,13 @@ def _record_row(each: ScimRecord) -> Row:
 
 
 def _account(row: Row) -> Account:
-    return Account(AccountId(row[0]), row[1], row[2], None if row[3] is None else frozenset(row[3]))
+    roles, managed = None if row[3] is None else frozenset(row[3]), row[4] if row[4:] else None
+    return Account(AccountId(row[0]), row[1], row[2], roles, managed)
 
 
 def _account_row(each: Account) -> Row:
     roles = None if each.roles is None else sorted(each.roles)
-    return (str(each.id), each.type, each.status, roles)
+    return (str(each.id), each.type, each.status, roles, each.managed)
 
 
 def _organization_group(row: Row) -> OrganizationGroup:

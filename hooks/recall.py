@@ -42,6 +42,7 @@ class Recalled:
     doubted_since: datetime | None
     groups_before: Mapping[OrganizationGroupId, tuple[str, bool]]
     ordered: tuple[Ordered, ...]
+    repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +87,6 @@ def recall(
         watched_since=common.watched_since,
         doubted_since=cursor.doubted(tx, user),
         ordered=orders.waiting(tx, user),
+        repair=orders.repairing(tx, user),
         groups_before=groups.recall(tx, map(OrganizationGroupId, memories[ORGANIZATION].groups)),
     )

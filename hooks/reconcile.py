@@ -141,7 +141,8 @@ class Reconciler:
             for each in plan.places
         ]
         told = report.told(plan, report.names(reading, ()), reading=reading)
-        given = ordered.results(plan, ((wish.step, became) for wish, became in proved))
+        became_of = [(wish.step, became) for wish, became in proved]
+        given, repaired = ordered.results(plan, became_of), ordered.repaired(plan, became_of)
         accounts = [each for each in reading.answers.values() if isinstance(each, Account)]
         account = accounts[0] if len(accounts) == 1 else None
         hurry = hurries()
@@ -155,8 +156,8 @@ class Reconciler:
             if plan.contradictions or reading.doubted_since:
                 since = reading.doubted_since or reading.at
                 cursor.doubt(tx, user, since if plan.contradictions else None)
-            if reading.ordered:
-                orders.answer(tx, user, given)
+            if reading.ordered or reading.repair:
+                orders.answer(tx, user, given, repaired)
             if plan.local:
                 groups.remember(tx, [known.group for known in plan.local.groups])
             for each in plan.directories:

@@ -23,6 +23,7 @@ from hooks.cli import (
     evidence,
     explain,
     export,
+    external,
     forget,
     groups,
     hook,
@@ -116,6 +117,7 @@ app.command(short_help="Read everybody: who has what they should not.")(audit.au
 app.command(short_help="What is amiss now: what it means, what to do.")(alarms.alarms)
 app.command(short_help="Okta groups before a push: who has the name.")(groups.groups)
 app.command(short_help="Free an account by deleting its SCIM record.")(unlink.unlink)
+app.command(short_help="External people a Force Sync dropped: find, repair.")(external.external)
 app.command(short_help="Create the event hook in Okta, or mend it.")(register.register)
 app.command(short_help="Give the event hook another secret.")(register.rotate_secret)
 app.command(short_help="The event hook: state, deliveries, failures.")(hook.hook)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hooks.cli import look, places, text
@@ -16,6 +16,7 @@ from hooks.core import report
 from hooks.core.errors import HooksError, StoreError
 from hooks.core.membership import ORGANIZATION, Action, Mode
 from hooks.core.plan import Reason
+from hooks.core.policy import Restore
 from hooks.core.reading import Why
 from hooks.gateways.pace import Lane, lane
 
@@ -85,10 +86,12 @@ class Foresight:
         other: Settings | None = None,
         *,
         ordered: Mapping[OktaUserId, tuple[Ordered, ...]] | None = None,
+        repair: bool = False,
     ) -> Foresight:
         """Resolve what the policies name, and remember nothing of it.
 
-        ``ordered`` are removals to be planned as if they were ordered back.
+        ``ordered`` are removals to be planned as if they were ordered back; ``repair``: so is
+        everything Okta wants.
         """
         from hooks import policies
 
@@ -99,7 +102,8 @@ class Foresight:
             for each in (house.settings, other)
             if each
         ]
-        return cls(house, found[0], found[1] if other else None, ordered or {})
+        policy = replace(found[0], restore=Restore.ALL) if repair else found[0]
+        return cls(house, policy, found[1] if other else None, ordered or {})
 
     async def run(self, users: Iterable[OktaUserId]) -> AsyncIterator[Seen]:
         """Everybody in this order, a few of them read at once, behind whatever is urgent."""

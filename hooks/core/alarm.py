@@ -15,6 +15,9 @@ LATE = timedelta(minutes=15)
 #: What no process found so for this long is over: a process that ticks slowly is no end, and
 #: what comes and goes within it is one alarm.
 GONE = timedelta(minutes=2)
+#: Profiles of so many people pushed within so long, external ones among them, look like a Force
+#: Sync; a change of names in Okta makes fewer.
+BURST, BURST_WITHIN = 5, timedelta(minutes=10)
 #: How often somebody is reminded of what lasts.
 REMIND = timedelta(days=1)
 
@@ -34,6 +37,7 @@ class Kind(StrEnum):
     EXPIRY = "expiry"
     CHAIN_KEY = "chain_key"
     UNPROVED = "unproved"
+    PROFILES = "profiles_pushed"
 
 
 #: What only the process knows in which it is so; all else is in the store.
@@ -63,6 +67,7 @@ WORDS = {
     Kind.EXPIRY: "A key ends within 30 days, or has ended, as [expiry] in hooks.toml says.",
     Kind.CHAIN_KEY: "The journal is chained with this key, and a worker has another one or none.",
     Kind.UNPROVED: "The last purge left steps of people whose chain it could not prove.",
+    Kind.PROFILES: "Okta pushed many profiles, also of external people: a Force Sync unlinks them.",
 }
 
 WAY_OUT = {
@@ -78,6 +83,7 @@ WAY_OUT = {
     Kind.EXPIRY: "Make a new key, give it to whoever uses it, and write its date into [expiry].",
     Kind.CHAIN_KEY: "Give it as HOOKS_CHAIN_KEY and restart; lost: hooks keys chain --begin-anew.",
     Kind.UNPROVED: "hooks steps verify tells what is wrong; once mended, hooks purge ends it.",
+    Kind.PROFILES: "hooks external shows whom Atlassian dropped; do not push again before.",
 }
 
 

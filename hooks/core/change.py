@@ -293,7 +293,8 @@ def candidates(scene: Scene) -> list[Group]:
     observed = {group.id for group in scene.record.groups or ()}
     unsettled = {each.group for each in scene.ledger.taken if not each.seen_gone}
     ours = {each.group for each in scene.ledger.taken}
-    mine = group_ids(scene.reading) if scene.policy.restore is Restore.ALL else frozenset()
+    everything = scene.policy.restore is Restore.ALL or scene.reading.repair
+    mine = group_ids(scene.reading) if everything else frozenset()
     groups = {
         Group(link.group, link.name)
         for link in scene.mappings.links

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hooks.core.finding import Finding, Verdict, some
+from hooks.core.outside import domain, external
 from hooks.core.report import counted
 
 if TYPE_CHECKING:
@@ -46,11 +47,17 @@ class Assigned:
     user_name: str
     address: str | None
     record: ScimUserId | None = None
+    in_force: bool = True
+
+    @property
+    def called(self) -> str:
+        """The address, as far as Okta tells it."""
+        return self.address or self.user_name
 
     @property
     def differs(self) -> bool:
         """Two names, of which Atlassian would make two people."""
-        return (self.address or self.user_name).casefold() != self.user_name.casefold()
+        return self.called.casefold() != self.user_name.casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +168,13 @@ def of_domains(place: str, verified: Collection[str] | str, people: People | str
     if isinstance(verified, str) or isinstance(people, str):
         why = verified if isinstance(verified, str) else people
         return Finding(Verdict.UNCHECKED, place, f"whether people's are verified: {why}")
-    told = [(each.address or each.user_name).rpartition("@")[2].casefold() for each in people.named]
-    outside = [each for each in told if each not in verified]
-    if not told:
+    outside = [each.called for each in people.named if external(each.called, verified)]
+    if not people.named:
         return None
     if not outside:
         return Finding(Verdict.OK, place, "everybody's is verified, so accounts are managed")
     about = (
         f"{counted(len(outside), 'address is', 'addresses are')} outside of verified domains"
-        f" ({some(sorted(set(outside)))}): those accounts may stay active"
+        f" ({some(sorted(set(map(domain, outside))))}): those accounts may stay active"
     )
     return Finding(Verdict.WARN, place, about, "verify them in Atlassian, unless this is meant")

@@ -247,13 +247,14 @@ class Subjects:
 
     ``ours`` is false for events of other apps and of types that change nobody's groups; they
     are stored by uuid, type and time only. ``pushed`` are Okta groups that Okta itself has sent to
-    Atlassian: some of those may be there again who should not.
+    Atlassian: some may be there again who should not. ``noted`` are people nobody need look at.
     """
 
     ours: bool
     users: tuple[OktaUserId, ...] = ()
     groups: tuple[OktaGroupId, ...] = ()
     pushed: tuple[OktaGroupId, ...] = ()
+    noted: tuple[OktaUserId, ...] = ()
 
 
 #: Event type -> what it claims about the person. Source: Okta event types catalogue.
@@ -291,10 +292,7 @@ _GROUP_APP_TYPES = frozenset(
 )
 
 _PUSH_TYPES = frozenset(
-    {
-        "application.provision.group_push.pushed",
-        "application.provision.group_push.push_memberships",
-    }
+    f"application.provision.group_push.{each}" for each in ("pushed", "push_memberships")
 )
 #: A delivery of an event hook failed, or took too long. Source: Okta event types catalogue.
 DELIVERY_FAILED = "event_hook.delivery"
@@ -312,11 +310,12 @@ _NEVER_HOOKED = frozenset(
 
 #: Every type the System Log is read for.
 LOG_TYPES = tuple(
-    sorted(
-        {*_USER_CLAIMS, *_APP_CLAIMS, *_MEMBER_CLAIMS, *_GROUP_TYPES, *_GROUP_APP_TYPES}
-        | _NEVER_HOOKED
-    )
-)
+    sorted({*_USER_CLAIMS, *_APP_CLAIMS, *_MEMBER_CLAIMS} | _GROUP_TYPES | _GROUP_APP_TYPES
+           | _NEVER_HOOKED)
+)  # fmt: skip
+#: Okta pushed somebody's profile; many at once are perhaps a Force Sync. Hook-eligible, but a
+#: hook would bring those of every app. Source: Okta event types catalogue; ACCESS-1003.
+PROFILE_PUSHED = "application.provision.user.push_profile"
 #: Every hook-eligible type this service wants to be sent.
 EVENT_TYPES = tuple(each for each in LOG_TYPES if each not in _NEVER_HOOKED)
 
@@ -333,6 +332,8 @@ def subjects(event: LogEvent, apps: frozenset[OktaAppId]) -> Subjects:
         return Subjects(ours=True, groups=event.groups)
     if known in _PUSH_TYPES and of_ours:
         return Subjects(ours=True, pushed=event.groups)
+    if known == PROFILE_PUSHED and not apps.isdisjoint(event.apps):
+        return Subjects(ours=False, noted=event.users)
     return Subjects(ours=False)
 
 

@@ -5,6 +5,7 @@ Must live here: what counts as the world having moved on. Must not know: who ord
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -119,6 +120,20 @@ def results(plan: Plan, sent: Iterable[tuple[Step, Resolved]]) -> dict[int, str]
                 continue
             found[each.step] = each.cause or ("given back" if each.added else "nothing to give")
     return found
+
+
+def repaired(plan: Plan, sent: Iterable[tuple[Step, Resolved]]) -> str | None:
+    """What became of an order to add all that Okta wants; ``None``: a later look may do more."""
+    became = {(step.directory, step.group.id): each.state for step, each in sent}
+    added = [step for step in plan.steps if step.action is Action.ADD]
+    waits = not all(place.conclusive for place in plan.directories)
+    if waits or any(became.get((each.directory, each.group.id)) not in _GIVEN for each in added):
+        return None
+    causes = Counter(
+        str(each.cause) for place in plan.directories for each in place.refusals if each.group
+    )
+    words = [f"{len(added)} added", *(f"{causes[each]} {each}" for each in sorted(causes))]
+    return ", ".join(words)
 
 
 # -- one membership ----------------------------------------------------------------------------

@@ -159,13 +159,15 @@ class Account:
 
     ``status`` is ``accountStatus``: active, inactive or closed, ``None`` if it was not sent;
     ``type`` is ``accountType``: atlassian, app or customer; ``roles`` are ``None`` if they were
-    not told. Source: organization API v2.
+    not told; ``managed`` is ``claimStatus``, whether the organization owns its domain, ``None`` if
+    that was not told. Source: organization API v2.
     """
 
     id: AccountId
     type: str | None = None
     status: str | None = None
     roles: frozenset[str] | None = frozenset()
+    managed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,8 @@ class Reading:
     person there, and ``groups_before`` what those groups were called and whether they were synced;
     ``history`` is the log as read at the first start. An absence that was over
     before ``watched_since`` makes nobody returning: we did not watch, or only observed.
-    ``ordered`` are removals of ours an operator wants undone.
+    ``ordered`` are removals of ours an operator wants undone; ``repair``: everything Okta wants
+    of the person is to be added.
     ``doubted_since``: since when one look after the other was contradicted by some event.
     ``thorough``: an operator asked, so the log is asked whatever was heard.
     """
@@ -254,6 +257,7 @@ class Reading:
     doubted_since: datetime | None = None
     groups_before: Mapping[OrganizationGroupId, tuple[str, bool]] = field(default_factory=dict)
     ordered: tuple[Ordered, ...] = ()
+    repair: bool = False
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
 
     @property

@@ -16,6 +16,7 @@ from hooks.core.checkup_okta import SIGNS, SWITCHED, Signs
 from hooks.core.checkup_people import Assigned, People, UserNames
 from hooks.core.errors import IncompleteError
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaUserId, ScimUserId
+from hooks.core.reading import IN_FORCE
 from hooks.gateways.okta_hook_shapes import hook_of
 from hooks.gateways.okta_lists import OktaList, pages
 from hooks.gateways.okta_shapes import about, checked
@@ -108,6 +109,7 @@ class _UserName(_Camel):
 
 class _AppUser(_Camel):
     id: str
+    status: str
     external_id: str | None = None
     credentials: _UserName | None = None
     profile: _Addresses | None = None
@@ -211,14 +213,14 @@ class OktaReview:
             found.update(checked(OktaGroupId, each.id, "app groups") for each in page)
         return frozenset(found)
 
-    async def people(self, app: OktaAppId) -> People:
-        """The first of those assigned to an app, and what they are called."""
+    async def people(self, app: OktaAppId, most: int = MOST_PAGES) -> People:
+        """The first of those assigned to an app, and what they are called; so many pages."""
         found: dict[OktaUserId, Assigned] = {}
         target, read = _path("apps", OktaAppId(app), "users"), 0
         async for page in pages(self.door, _PEOPLE, target):
             found.update((each.user, each) for each in map(_assigned, page))
             read += 1
-            if read == MOST_PAGES:
+            if read == most:
                 return People(tuple(found.values()), whole=len(page) < _PEOPLE.full)
         return People(tuple(found.values()), whole=True)
 
@@ -249,6 +251,7 @@ def _assigned(item: _AppUser) -> Assigned:
         (item.credentials.user_name or "") if item.credentials else "",
         item.profile.email if item.profile else None,
         ScimUserId.maybe(item.external_id),
+        item.status in IN_FORCE,
     )
 
 

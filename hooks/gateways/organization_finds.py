@@ -18,6 +18,7 @@ from hooks.core.ids import AccountId, OrganizationGroupId
 from hooks.core.membership import Grant, OrganizationGroup
 from hooks.gateways.organization_lists import OrganizationList, walk
 from hooks.gateways.organization_shapes import (
+    CLAIMS,
     GroupShape,
     Page,
     UserShape,
@@ -50,8 +51,6 @@ _USERS = OrganizationList("users search", "POST", msgspec.json.Decoder(Page[_Cla
 _MEMBERS = OrganizationList("users search", "POST", msgspec.json.Decoder(Page[UserShape]))
 _GROUPS = OrganizationList("groups search", "POST", msgspec.json.Decoder(Page[GroupShape]))
 _ROLES = OrganizationList("role assignments", "GET", msgspec.json.Decoder(Page[_Assignment]))
-#: What ``claimStatus`` says.
-_CLAIMS = {"managed": True, "unmanaged": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ async def _owned(door: Transport, target: str, question: dict[str, Any]) -> tupl
             if account is None:
                 words = "organization gave an entry without a usable id to POST users search"
                 raise IncompleteError(words)
-            told = Owned(account, item.email, _CLAIMS.get(item.claim_status or ""))
+            told = Owned(account, item.email, CLAIMS.get(item.claim_status or ""))
             known = found.setdefault(account, told)
             if known != told:
                 email = known.email if known.email == told.email else None

@@ -39,6 +39,10 @@ _WORD = re.compile(r"[A-Za-z0-9_./:-]{1,128}")
 _CURSOR = re.compile(r"[!-~]{1,4096}")
 
 
+#: What ``claimStatus`` says: whether the account is managed.
+CLAIMS = {"managed": True, "unmanaged": False}
+
+
 class _Camel(msgspec.Struct, rename="camel"):
     """The v2 API spells fields in camel case."""
 
@@ -69,6 +73,7 @@ class UserShape(_Camel):
     account_id: str
     account_type: str | None = None
     account_status: str | None = None
+    claim_status: str | None = None
     status: str | None = None
     platform_roles: list[Any] | None = None
     groups: list[_UserGroup] | None = None
@@ -126,6 +131,7 @@ def account_of(items: Sequence[UserShape], asked: AccountId) -> Account | Missin
     if len(types) > 1:
         raise IncompleteError("organization gave one account two types")
     statuses = {_word(item.account_status) for item in items}
+    claims = {CLAIMS.get(item.claim_status or "") for item in items}
     told = all(item.platform_roles is not None for item in items)
     roles = (role_names(item.platform_roles or ()) for item in items)
     return Account(
@@ -133,6 +139,7 @@ def account_of(items: Sequence[UserShape], asked: AccountId) -> Account | Missin
         types.pop() if types else None,
         statuses.pop() if len(statuses) == 1 else None,
         frozenset[str]().union(*roles) if told else None,
+        claims.pop() if len(claims) == 1 else None,
     )
 
 
@@ -147,6 +154,7 @@ def entry_of(item: UserShape) -> Account:
         _word(item.account_type),
         _word(item.account_status),
         None if roles is None else role_names(roles),
+        CLAIMS.get(item.claim_status or ""),
     )
 
 

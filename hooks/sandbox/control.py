@@ -57,6 +57,7 @@ VERBS = frozenset(
         "remove_from_group",
         "rename_group",
         "rename_local_group",
+        "relink",
         "rename_login",
         "revoke_access",
         "scim_add",

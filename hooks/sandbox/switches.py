@@ -35,6 +35,9 @@ class Switches(OrganizationSwitches):
     activating_as: Literal["ACTIVATING", "DEPROVISIONED"] = "ACTIVATING"
     """Status of a deactivated user until then, always ``transitioningToStatus: ACTIVE``; the
     OpenAPI has both, one beside the other."""
+    force_sync: Literal["unlinks", "drops", "harmless"] = "unlinks"
+    """What a Force Sync does to accounts nobody claimed: unlinks them and drops them from synced
+    groups, the latter alone, or nothing. Source: ACCESS-1003, open; ACCESS-1737."""
     granular_deprovisioning: float | None = None
     """Seconds after a release until Okta itself takes the groups it pushed, if it does at all.
     Source: Okta event catalogue 2026.07.3, ``remove_entitlements``."""

@@ -300,17 +300,20 @@ class World(LocalGroups):
         record = self.record(directory, login)
         self.directory(directory).set_active(record, self.now(), active=active)
 
-    def force_sync(self, directory: Directory | str, login: str) -> None:
-        """Okta's "Force Sync" of an unmanaged account: unlinked, and out of every synced group.
+    def force_sync(self, directory: Directory | str, *logins: str) -> None:
+        """Okta's "Force Sync": every profile is pushed again, or that of each of these people.
 
         Source: jira.atlassian.com ACCESS-1003.
         """
         directory = self.directory(directory)
-        record = self.record(directory, login)
         self._lag(directory)
-        for group in directory.groups_of(record):
-            directory.leave(group, [record.id], self.now())
-        record.account_id = None
+        for app in self.org.apps.values():
+            if self.directory_of(app) is not directory:
+                continue
+            for user in [self.org.users[each] for each in app.users]:
+                if app.users[user.id].in_force and (user.login in logins or not logins):
+                    self.push_profile(user, app)
+                    self.let_go(directory, app.users[user.id].state.external_id or "")
 
     def announce_unlink(self, directory: Directory | str, login: str) -> ScimUser:
         """Let one DELETE of this record be no violation."""

@@ -17,10 +17,20 @@ from typing import TYPE_CHECKING
 from sqlalchemy import case, delete, or_, select, update
 
 from hooks.clock import moment
-from hooks.core.alarm import GONE, LATE, REMIND, Kind, Phase, name, telling
+from hooks.core.alarm import (
+    BURST,
+    BURST_WITHIN,
+    GONE,
+    LATE,
+    REMIND,
+    Kind,
+    Phase,
+    name,
+    telling,
+)
 from hooks.core.attempt import backoff
 from hooks.core.refusal import Cause
-from hooks.store import audits, cursor, holds, inbox, pause, pruning, refusals
+from hooks.store import audits, cursor, holds, inbox, known, pause, pruning, refusals
 from hooks.store.tables import Alarm
 
 if TYPE_CHECKING:
@@ -80,6 +90,7 @@ def found(tx: Tx, *, every: timedelta) -> dict[str, int]:
         name(Kind.DRIFT): audits.drifted(tx),
         name(Kind.UNSETTLED): inbox.late(tx, before=tx.now - _us(LATE)),
         name(Kind.UNPROVED): pruning.unproved(tx),
+        name(Kind.PROFILES): known.pushed_outside(tx, tx.now - _us(BURST_WITHIN), burst=BURST),
     }
     return {each: count for each, count in alarming.items() if count}
 

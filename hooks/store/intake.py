@@ -208,13 +208,14 @@ def _row(tx: Tx, each: LogEvent, about: log_event.Subjects, sealer: Sealer) -> d
     if each.published:
         published = min(max(round(each.published.timestamp() * 1_000_000), 0), tx.now)
     subject = next(iter(subjects(about)), None)
+    noted = next(iter(about.noted), None)
     said = log_event.claim(each) if len(about.users) == 1 else None
     return {
         "uuid": each.uuid,
         "type": each.type,
         "published": published,
         "received": tx.now,
-        "subject": subject,
+        "subject": subject or noted,
         "claim": said[0].value if said else None,
         "about": said[1] if said else "",
         # Events of other apps and types are counted, not kept.

@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 
-from hooks.core.ids import OktaUserId, ScimUserId
-from hooks.store.tables import Person, Tie
+from hooks.core.ids import AccountId, OktaUserId, ScimUserId
+from hooks.core.log_event import PROFILE_PUSHED
+from hooks.store.tables import Event, Person, Tie
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from hooks.core.ids import AccountId, DirectoryName, Uuid
+    from hooks.core.ids import DirectoryName, Uuid
     from hooks.store.database import Tx
 
+_event = Event.__table__  # type: ignore[attr-defined]
 _person = Person.__table__  # type: ignore[attr-defined]
 _tie = Tie.__table__  # type: ignore[attr-defined]
 
@@ -35,6 +37,56 @@ def users(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
         rows = tx.execute(select(_person.c.user).where(_person.c.user.in_(chunk)))
         found.update(OktaUserId(user) for user in rows.scalars())
     return found
+
+
+def claim(tx: Tx, people: Mapping[OktaUserId, bool]) -> None:
+    """Remember whose account the organization manages, and whose it does not."""
+    for managed in (True, False):
+        some = sorted(user for user, each in people.items() if each is managed)
+        otherwise = _person.c.managed.is_distinct_from(managed)
+        for start in range(0, len(some), _AT_ONCE):
+            whom = _person.c.user.in_(some[start : start + _AT_ONCE])
+            tx.execute(update(_person).where(whom, otherwise).values(managed=managed))
+
+
+def external(tx: Tx) -> set[OktaUserId]:
+    """Everybody whose account the organization said it does not manage."""
+    query = select(_person.c.user).where(_person.c.managed.is_(False))
+    return {OktaUserId(each) for each in tx.execute(query).scalars()}
+
+
+def tied(
+    tx: Tx, directory: DirectoryName, users: Iterable[OktaUserId]
+) -> dict[OktaUserId, tuple[ScimUserId | None, AccountId | None]]:
+    """The record and the account each of them had when last seen."""
+    wanted = sorted(users)
+    found = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        whom = _tie.c.user.in_(wanted[start : start + _AT_ONCE])
+        query = select(_tie.c.user, _tie.c.scim_id, _person.c.account)
+        query = query.join(_person, _person.c.user == _tie.c.user)
+        for row in tx.execute(query.where(_tie.c.directory == directory, whom)):
+            ids = ScimUserId.maybe(row.scim_id), AccountId.maybe(row.account)
+            found[OktaUserId(row.user)] = ids
+    return found
+
+
+def pushed_outside(tx: Tx, since: int, *, burst: int) -> int:
+    """Of how many external people in force Okta pushed the profile since then, in a burst.
+
+    0 unless it were those of at least so many people in all.
+    """
+    pushed = select(_event.c.subject).where(
+        _event.c.received >= since, _event.c.type == PROFILE_PUSHED, _event.c.subject.is_not(None)
+    )
+    whom = pushed.distinct().subquery()
+    if tx.execute(select(func.count()).select_from(whom)).scalar_one() < burst:
+        return 0
+    here = select(_tie.c.user).where(_tie.c.user == _person.c.user, _tie.c.in_force)
+    external = select(func.count()).where(
+        _person.c.managed.is_(False), _person.c.user.in_(select(whom.c.subject)), here.exists()
+    )
+    return int(tx.execute(external).scalar_one())
 
 
 def looked_at_since(tx: Tx, since: int) -> set[str]:

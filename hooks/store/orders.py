@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _order = Order.__table__  # type: ignore[attr-defined]
 
 _RESTORE, _NAMED = "restore", "restore_named"
+_REPAIR = "repair"
 #: Microseconds after which nobody waits for an answer any more.
 _PATIENCE = 24 * 3600 * 1_000_000
 
@@ -82,8 +83,13 @@ def waiting(tx: Tx, user: OktaUserId) -> tuple[Ordered, ...]:
     )
 
 
-def answer(tx: Tx, user: OktaUserId, results: Mapping[int, str]) -> None:
+def answer(
+    tx: Tx, user: OktaUserId, results: Mapping[int, str], repaired: str | None = None
+) -> None:
     """End what is answered in full, and what nobody could answer in a day."""
+    for row in tx.execute(_repairs(user)).all():
+        if repaired is not None or row.at <= tx.now - _PATIENCE:
+            end(tx, row.id, repaired or "undecided")
     for row in tx.execute(_open(user)).all():
         steps = json.loads(row.steps)
         words = [results.get(step, "undecided") for step in steps]
@@ -105,6 +111,25 @@ def restores(tx: Tx, limit: int) -> list[dict[str, object]]:
     query = select(_order).where(_order.c.kind.in_([_RESTORE, _NAMED]))
     rows = tx.execute(query.order_by(_order.c.id.desc()).limit(limit)).mappings()
     return [{**row, "steps": json.loads(row["steps"])} for row in rows]
+
+
+# -- memberships to be made as Okta wants them ---------------------------------------------------
+
+
+def repair(tx: Tx, user: OktaUserId, *, who: str, why: str) -> None:
+    """Order everything added that Okta wants of one person; the worker does it."""
+    if not repairing(tx, user):
+        begin(tx, _REPAIR, user, who=who, why=why)
+
+
+def repairing(tx: Tx, user: OktaUserId) -> bool:
+    """Whether that waits."""
+    return tx.execute(_repairs(user)).first() is not None
+
+
+def _repairs(user: OktaUserId) -> Select[Any]:
+    mine = (_order.c.kind == _REPAIR) & (_order.c.ref == user) & _order.c.done.is_(None)
+    return select(_order.c.id, _order.c.at).where(mine)
 
 
 # -- what was ordered --------------------------------------------------------------------------

@@ -246,7 +246,9 @@ def _upsert_person(
         row["account_type"] = account.type[:16]
     if account and account.roles is not None:
         row["roles"] = json.dumps(sorted(account.roles))
-    changes |= {"account_type", "roles"} & row.keys()
+    if account and account.managed is not None:
+        row["managed"] = account.managed
+    changes |= {"account_type", "roles", "managed"} & row.keys()
     tx.execute(_knowing(frozenset(changes), postgres=tx.postgres), [row])
 
 

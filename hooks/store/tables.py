@@ -70,13 +70,15 @@ class Due(SQLModel, table=True):
 class Person(SQLModel, table=True):
     """An Okta user we have seen. No retention touches this table; it links deleted users.
 
-    ``roles`` is a JSON list of the account's platform roles, as the organization last said.
+    ``roles`` is a JSON list of the account's platform roles, as the organization last said, and
+    ``managed`` whether it owns the account's domain.
     """
 
     user: str = Field(primary_key=True, max_length=20)
     account: str | None = Field(default=None, max_length=128, index=True)
     account_type: str | None = Field(default=None, max_length=16)
     roles: str | None = Field(default=None)
+    managed: bool | None = Field(default=None)
     protected: bool = Field(default=False)
     seen: int = instant()
 

@@ -383,9 +383,14 @@ async def test_an_account_says_what_it_is(organization: Organization, story: Sto
     world.set_roles(story.person.login, ["atlassian/org-admin"])
     person = account_of(world, story.person.login)
     roles = frozenset({"atlassian/org-admin"})
-    assert await organization.account(person) == Account(person, "atlassian", "active", roles)
+    assert await organization.account(person) == Account(
+        person, "atlassian", "active", roles, managed=True
+    )
+    world.set_account(story.person.login, claim="unmanaged")
     world.deactivate(story.person)
-    assert await organization.account(person) == Account(person, "atlassian", "inactive", roles)
+    assert await organization.account(person) == Account(
+        person, "atlassian", "active", roles, managed=False
+    )
     assert await organization.account(OTHER) is MISSING
     world.switches.unknown_account_search = "404"
     assert await organization.account(OTHER) is MISSING

@@ -130,7 +130,10 @@ def test_a_deactivation_may_not_reach_an_account_nobody_claimed(story: Story0, m
 
 
 def test_a_force_sync_takes_the_synced_groups_and_leaves_the_local_ones(story: Story0) -> None:
-    story.world.force_sync(story.directory, PERSON)
+    story.world.force_sync(story.directory)
+    assert story.groups
+    story.world.set_account(PERSON, claim="unmanaged")
+    story.world.force_sync(story.directory)
     assert story.groups == set()
     assert story.world.organization_groups_of(PERSON) == {JIRA_USERS}
 

@@ -418,7 +418,8 @@ async def test_groups_by_display_name(story: Story0, scim: httpx.AsyncClient) ->
 
 
 async def test_a_force_sync_unlinks_an_account_and_drops_it_from_its_groups(group: Group) -> None:
-    group.world.force_sync(group.story.directory, group.story.person.login)
+    group.world.set_account(group.story.person.login, claim="unmanaged")
+    group.world.force_sync(group.story.directory)
     shown = (await group.scim.get(f"/Users/{group.person}")).json()
     assert shown["groups"] == []
     assert "urn:scim:schemas:extension:atlassian-external:1.0" not in shown

@@ -190,8 +190,9 @@ LOGINS = [
 
 
 def unlinked(pair: Pair) -> None:
-    """Okta's "Force Sync" of an account."""
-    pair.world.force_sync(pair.main, pair.ann)
+    """As a Force Sync leaves an account nobody claimed."""
+    pair.world.set_account(pair.account, claim="unmanaged")
+    pair.world.let_go(pair.main, pair.world.record(pair.main, pair.ann).id)
 
 
 def by_hand(pair: Pair) -> None:

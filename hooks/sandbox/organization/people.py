@@ -2,6 +2,7 @@
 
 from typing import Any, get_args
 
+from hooks.sandbox.directory import Directory
 from hooks.sandbox.groups import Groups
 from hooks.sandbox.org import App, User, WorldError
 
@@ -124,6 +125,22 @@ class Accounts(Groups):
             own = [mirrored(d.id) for d in self.directories.values() if d.name == group]
             if (each.name == group or each.id in own) and app in each.grants:
                 each.grants.remove(app)
+
+    def let_go(self, directory: Directory, record_id: str) -> None:
+        """What a Force Sync does to the account of a record that nobody claimed."""
+        record, mode = directory.users.get(record_id), self.switches.force_sync
+        account = self.organization.accounts.get(record.account_id or "") if record else None
+        if record is None or account is None or account.claim == "managed" or mode == "harmless":
+            return
+        for group in directory.groups_of(record):
+            directory.leave(group, [record.id], self.now())
+        if mode == "unlinks":
+            record.account_id = None
+
+    def relink(self, directory: Directory | str, login: str) -> None:
+        """Atlassian's support links a record with the account of its address again."""
+        (record,) = self.directory(directory).named(login)
+        record.account_id = self.organization.account_ids[login.lower()]
 
     def add_domain(self, name: str, status: str = "verified") -> None:
         """A domain of the organization: verified, unverified, or as Atlassian has it."""

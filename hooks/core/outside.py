@@ -1,0 +1,105 @@
+"""People outside the verified domains, and what Atlassian let go of theirs.
+
+Must live here: who counts as external, each way somebody is dropped, and every sentence about it.
+Must not know: how anybody is read, or where it is shown.
+Source: jira.atlassian.com ACCESS-1003, "Performing a Force Sync on Okta will unlink unmanaged
+accounts on the Org": its one way out for a lost link is Atlassian's support.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from hooks.core.membership import Action
+from hooks.core.refusal import Cause
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from collections.abc import Set as AbstractSet
+
+    from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimGroupId, ScimUserId, Uuid
+    from hooks.core.membership import Group
+    from hooks.core.plan import DirectoryPlan
+    from hooks.core.reading import ScimRecord
+    from hooks.core.refusal import Refusal
+
+
+_NO_RECORD = frozenset({Cause.RECORD_NONE, Cause.RECORD_GONE})
+
+
+class Lack(StrEnum):
+    """What is wrong with somebody, the worst first."""
+
+    GONE = "gone"
+    UNLINKED = "unlinked"
+    DROPPED = "dropped"
+
+
+WORDS = {
+    Lack.GONE: "The directory has no record of them, though Okta counts them as provisioned.",
+    Lack.UNLINKED: "Their SCIM record names no Atlassian account.",
+    Lack.DROPPED: "They lack groups that Okta pushes and they are in.",
+}
+WAY_OUT = {
+    Lack.GONE: "Okta, the app, Assignments: assign them anew; then look again.",
+    Lack.UNLINKED: (
+        "Only Atlassian's support can link it again: quote ACCESS-1003, and give them the file that"
+        " --support writes."
+    ),
+    Lack.DROPPED: "hooks external --apply --reason TEXT has the memberships added again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Estranged:
+    """An external person whom a directory does not have as Okta would; ``address`` is personal.
+
+    ``account`` is the one the record names, or else the one it named when it was last seen.
+    ``missing`` are memberships that may be added; ``left`` is why others are left alone.
+    """
+
+    user: OktaUserId
+    directory: DirectoryName
+    lack: Lack
+    record: ScimUserId | None = None
+    account: AccountId | None = None
+    missing: tuple[Group, ...] = ()
+    left: tuple[Refusal, ...] = ()
+    address: str = field(default="", repr=False)
+
+
+def domain(address: str) -> str:
+    """The domain of an address, in lower case; empty if it has none."""
+    return address.rpartition("@")[2].casefold() if "@" in address else ""
+
+
+def external(address: str, verified: Collection[str]) -> bool:
+    """Whether an address lies outside; a subdomain is verified by itself or not at all."""
+    found = domain(address)
+    return bool(found) and found not in verified
+
+
+def suspect(record: ScimRecord | None, wanted: AbstractSet[ScimGroupId]) -> bool:
+    """Whether a look is worth its calls: a record is missing, or a link, or a membership."""
+    if record is None or record.account is None or record.groups is None:
+        return True
+    return not wanted <= {group.id for group in record.groups}
+
+
+def lack(plan: DirectoryPlan, wanted: AbstractSet[ScimGroupId]) -> Lack | None:
+    """What a look at somebody in force shows; ``wanted`` is what Okta pushes of theirs."""
+    if not plan.in_force:
+        return None
+    if plan.record is None:
+        gone = any(each.cause in _NO_RECORD for each in plan.refusals)
+        return Lack.GONE if gone else None
+    if plan.record.account is None:
+        return Lack.UNLINKED
+    return Lack.DROPPED if wanted - plan.record.groups else None
+
+
+def added(plan: DirectoryPlan) -> frozenset[Uuid]:
+    """The groups it would add."""
+    return frozenset(each.group.id for each in plan.steps if each.action is Action.ADD)
