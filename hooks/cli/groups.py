@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hooks.cli.text import Record
-    from hooks.core.conflict import App, Conflict, Here
+    from hooks.core.conflict import Conflict, Here
     from hooks.core.policy import Policy
+    from hooks.core.seats import App
 
 _NO_ORGANIZATION = (
     "No organization_id is given: groups made in Atlassian are not seen, though a push fails on"
