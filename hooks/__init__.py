@@ -10,7 +10,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         lists mappings alarms             what is stored; which group is which; what is amiss
         replay export foresight           events once more; as a file; what would come of it
         restore                           gives back what was removed
-        groups                            who has the name of a group before it is pushed
+        groups seats                      who has a group's name before a push; what a removal ends
         unlink                            frees an account; what is shown and asked before
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from hooks.core.ids import OktaUserId, ScimUserId
+from hooks.core.ids import AccountId, OktaUserId, ScimUserId
 from hooks.store.tables import Person, Tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from hooks.core.ids import AccountId, DirectoryName, Uuid
+    from hooks.core.ids import DirectoryName, Uuid
     from hooks.store.database import Tx
 
 _person = Person.__table__  # type: ignore[attr-defined]
@@ -34,6 +34,19 @@ def users(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
         chunk = wanted[start : start + _AT_ONCE]
         rows = tx.execute(select(_person.c.user).where(_person.c.user.in_(chunk)))
         found.update(OktaUserId(user) for user in rows.scalars())
+    return found
+
+
+def accounts(tx: Tx, users: Iterable[OktaUserId]) -> dict[OktaUserId, AccountId]:
+    """The accounts of those among them whose account a look has seen."""
+    wanted = sorted(users)
+    found: dict[OktaUserId, AccountId] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        query = select(_person.c.user, _person.c.account).where(_person.c.user.in_(chunk))
+        for row in tx.execute(query):
+            if account := AccountId.maybe(row.account):
+                found[OktaUserId(row.user)] = account
     return found
 
 
