@@ -10,7 +10,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         lists mappings alarms             what is stored; which group is which; what is amiss
         replay export foresight           events once more; as a file; what would come of it
         restore                           gives back what was removed
-        groups                            who has the name of a group before it is pushed
+        groups seats                      who has a group's name before a push; what a removal ends
         unlink                            frees an account; what is shown and asked before
         external                          people a Force Sync dropped; what is added again
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
@@ -44,7 +44,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     visit_store                           what it asks of ours
     reconcile  survey  pins               one person; whom to know of; names of the policy
     purge  audit                          what has outlived its use; where all is as wanted
-    seek                                  one SCIM record, and all that speaks for it
+    seek  seats                           one SCIM record, all that speaks for it; what groups give
     probe                                 each credential tried; what hooks.toml names, asked for
     collect  everyone                     every list, page by page; a reading of each person
     gathered                              what the lists hold, by person
@@ -111,6 +111,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         organization                      the groups it keeps itself
         regain ordered local              one such membership, given back, by order, or taken
         change brake missed               one synced membership; how many people; what vanished
+        seats                             what ends with a group, and whose seat comes free
         plan attempt alarm                ordered steps; what follows a look; who is told when
         returning rules                   back after an absence; what a local rule means
         log_file log_entry                a file of events, however broken; one object of it

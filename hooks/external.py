@@ -121,13 +121,15 @@ class External:
             return []
         records = await self._records(directory)
         wanted = await self._wanted(directory, people, links)
-        ties = await self._database.read(lambda tx: known.tied(tx, directory.name, people))
+        before, accounts = await self._database.read(
+            lambda tx: (known.records(tx, directory.name, people), known.accounts(tx, people))
+        )
         found = []
         for user, each in sorted(people.items()):
-            before, account = ties.get(user, (None, None))
-            record = records.get(each.record or before or "")
-            if suspect(record, {group.id for group in wanted[user]}):
-                groups = frozenset(wanted[user])
+            record = records.get(each.record or before.get(user) or "")
+            groups = frozenset(wanted[user])
+            if suspect(record, {group.id for group in groups}):
+                account = accounts.get(user)
                 found.append(Suspect(user, directory.name, groups, account, each.called))
         return found
 

@@ -10,26 +10,23 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hooks.core import conflict
-from hooks.core.conflict import Conflict, Here, Seats, Verdict
-from hooks.core.errors import NotFoundError, PermanentError
+from hooks.core.conflict import Conflict, Here, Turnover, Verdict
+from hooks.core.errors import PermanentError
 from hooks.core.ids import AccountId, OktaGroupId
 from hooks.core.reading import Missing, OktaGroup
+from hooks.core.seats import Person, seated
+from hooks.seats import Seating
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
-    from hooks.core.conflict import App
-    from hooks.core.ids import DirectoryName, OktaUserId, OrganizationGroupId, ScimUserId
-    from hooks.core.membership import Grant
+    from hooks.core.ids import DirectoryName, OktaUserId, ScimUserId
+    from hooks.core.membership import OrganizationGroup
     from hooks.core.reading import AppUser, PushMapping
     from hooks.gateways.okta import Okta
     from hooks.gateways.organization import Organization
     from hooks.observe import Directory, Observer
 
-#: People of one group of whom it is asked what else gives them an app; each is a call or two.
-MOST_ASKED = 200
-#: Statuses of accounts that take no seat. Source: organization API v2, `accountStatus`.
-_NO_SEAT = frozenset({"inactive", "closed"})
 _FINE = frozenset({Verdict.FREE, Verdict.PUSHED})
 
 
@@ -58,7 +55,7 @@ class Review:
         self._directories = observer.directories
         self._told = told
         self._sides: dict[DirectoryName, _Side] = {}
-        self._grants: dict[OrganizationGroupId, frozenset[Grant]] = {}
+        self._seating = Seating(self._organization, told) if self._organization else None
 
     async def of(self, names: Sequence[str]) -> AsyncIterator[Conflict]:
         """Each of these Okta groups, by name or id, against each directory.
@@ -144,20 +141,10 @@ class Review:
         return side.names[mapping.target]
 
     async def _here(self, name: str) -> tuple[Here, ...]:
-        if self._organization is None:
+        if self._organization is None or self._seating is None:
             return ()
         groups = await self._organization.groups_called(name)
-        return tuple([Here(each, await self._given(each.id)) for each in groups])
-
-    async def _given(self, group: OrganizationGroupId) -> frozenset[Grant]:
-        if self._organization is None:
-            return frozenset()
-        if group not in self._grants:
-            try:
-                self._grants[group] = await self._organization.grants(group)
-            except NotFoundError:  # gone since it was listed
-                self._grants[group] = frozenset()
-        return self._grants[group]
+        return tuple([Here(each, await self._seating.given(each.id)) for each in groups])
 
     async def _compared(self, found: Conflict, side: _Side) -> Conflict:
         """Whom the group gains and loses, in the ids of whichever side shows its members."""
@@ -178,7 +165,7 @@ class Review:
             self._told(f"{len(members)} members of {group.group.name} read")
         change = conflict.overwrite(wanted, members.keys(), skipped=len(whole) - len(wanted))
         losing = [each for each in members if each in change.lost]
-        active = [each for each in losing if members[each] not in _NO_SEAT]
+        active = [each for each in losing if seated(members[each])]
         gaining = sorted(wanted - members.keys())
         return replace(found, overwrite=change, seats=await self._seats(group, active, gaining))
 
@@ -204,33 +191,20 @@ class Review:
 
     async def _seats(
         self, here: Here, losing: Sequence[AccountId], gaining: Sequence[AccountId]
-    ) -> Seats | None:
-        given = frozenset(each.app for each in here.grants)
-        if not given:
+    ) -> Turnover | None:
+        """What comes with a group is what would end with it."""
+        if self._seating is None or not here.grants:
             return None
-        elsewhere: dict[AccountId, frozenset[App] | None] = {}
-        for account in (*losing, *gaining)[:MOST_ASKED]:
-            elsewhere[account] = await self._elsewhere(account, here.group.id)
-            self._told(f"{len(elsewhere)} people asked about, for seats")
-        freed, unknown = conflict.seats(losing, given, elsewhere)
-        taken, more = conflict.seats(gaining, given, elsewhere)
-        return Seats(freed, taken, unknown + more)
+        groups = await self._seating.groups_of((*losing, *gaining))
+        people = [None if each is None else _in(here, each) for each in groups]
+        leaving, joining = people[: len(losing)], people[len(losing) :]
+        return Turnover(await self._seating.count(leaving), await self._seating.count(joining))
 
-    async def _elsewhere(
-        self, account: AccountId, but: OrganizationGroupId
-    ) -> frozenset[App] | None:
-        """What an account's other groups give it; ``None`` if they are not told."""
-        if self._organization is None:
-            return None
-        try:
-            groups = await self._organization.groups_of(account)
-        except NotFoundError:
-            return None
-        found: set[App] = set()
-        for each in groups:
-            if each.id != but:
-                found.update(grant.app for grant in await self._given(each.id))
-        return frozenset(found)
+
+def _in(here: Here, groups: Iterable[OrganizationGroup]) -> Person:
+    """Somebody in the group, who is to lose it."""
+    group = frozenset({here.group.id})
+    return Person(group.union(each.id for each in groups), group)
 
 
 def _pushable(

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import audit_report, files, opening
+from hooks.cli import audit_report, files, opening, seats
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json, Reason
 from hooks.cli.progress import Progress
@@ -65,6 +65,7 @@ def audit(
     kinds: Kinds = None,
     csv: Csv = None,
     html: Html = None,
+    frees: seats.Seats = False,
     limit: Most = 20,
     as_json: Json = False,
 ) -> None:
@@ -72,12 +73,15 @@ def audit(
 
     Nothing is changed at a vendor. With --apply, `hooks serve` looks at everybody whom a look
     would change, on fresh readings and behind the brake. What was read is kept: an audit that
-    was interrupted goes on where it was, for six hours. Ids and names of groups only.
+    was interrupted goes on where it was, for six hours. Ids and names of groups only. With
+    --seats it also tells what app access ends with all that is surplus, and which seats.
     """
     if apply and not dry_run and reason is None:
         raise UsageError("audit: --apply needs --reason TEXT, or --dry-run")
     if not apply and (dry_run or reason is not None):
         raise UsageError("audit: --dry-run and --reason belong to --apply")
+    if frees and kinds and Kind.SURPLUS not in kinds:
+        raise UsageError("audit: --seats is about what is surplus; add --kind surplus")
     why = None if reason is None else opening.reason(reason)
     with ExitStack() as stack:
         opened = {
@@ -85,7 +89,7 @@ def audit(
             for option, path in (("--csv", csv), ("--html", html))
             if path
         }
-        asked = _Asked(last, apply, why, tuple(kinds or ()), opened, limit, as_json)
+        asked = _Asked(last, apply, why, tuple(kinds or ()), opened, frees, limit, as_json)
         asyncio.run(_audit(asked))
 
 
@@ -98,16 +102,23 @@ class _Asked:
     why: str | None
     kinds: tuple[Kind, ...]
     files: Mapping[str, IO[str]]
+    frees: bool
     limit: int
     as_json: bool
 
 
 async def _audit(asked: _Asked) -> None:
-    role = Role.STORE if asked.last else Role.LOOK
-    async with opening.opened(role, vendors=not asked.last) as house:
+    reads = asked.frees or not asked.last
+    async with opening.opened(Role.LOOK if reads else Role.STORE, vendors=reads) as house:
         opening.quiet(logging.CRITICAL)  # what fails is told at the end, in a line
+        if asked.frees:
+            seats.demand(house, "audit")
         run = _the_last(house) if asked.last else await _read(house)
         found = audit_report.of(house, run, asked.kinds)
+        if asked.frees:
+            with opening.way_out("the audit is kept: hooks audit --last"):
+                told = await seats.of(house, "audit", audit_report.removals(found))
+            found = replace(found, seats=told)
         for option, write in (("--csv", audit_report.as_csv), ("--html", audit_report.as_page)):
             if file := asked.files.get(option):
                 write(found, file)

@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from html import escape
 from typing import IO, TYPE_CHECKING
 
-from hooks.cli import files, text
+from hooks.cli import files, seats, text
 from hooks.core.drift import WORDS, Kind
+from hooks.core.ids import DirectoryName, OktaUserId
 from hooks.core.plan import Because, Reason
 from hooks.core.refusal import WAY_OUT, Cause
 from hooks.core.report import KEPT, REASONS, counted
+from hooks.core.seats import Removal
 from hooks.release import release
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
     from hooks.cli.text import Record
+    from hooks.seats import Told
     from hooks.store.audits import Run
     from hooks.wiring import House
 
@@ -29,18 +32,20 @@ _GROUPS = {
     "kind": "KIND", "directory": "WHERE", "name": "GROUP", "why": "WHY", "people": "PEOPLE",
 }  # fmt: skip
 _LINES = {"user": "USER", "kind": "KIND", "directory": "WHERE", "name": "GROUP", "why": "WHY"}
+_SURPLUS = "all that is surplus"
 #: Lines a page shows of each kind; a CSV has all.
 _ON_A_PAGE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One audit, of some kinds if they are named."""
+    """One audit, of some kinds if they are named; ``seats`` if they were asked for."""
 
     house: House
     run: Run
     kinds: tuple[Kind, ...]
     groups: tuple[Record, ...]
+    seats: Told | None = None
 
     def lines(self, *kinds: Kind, limit: int | None = None) -> Iterator[Record]:
         """The lines one by one, of these kinds, or of all that are meant."""
@@ -88,6 +93,16 @@ def of(house: House, run: Run, kinds: tuple[Kind, ...]) -> Found:
     return Found(house, run, kinds, tuple(groups))
 
 
+def removals(found: Found) -> dict[OktaUserId, list[Removal]]:
+    """What everybody would lose of what they should not have."""
+    lost: dict[OktaUserId, list[Removal]] = {}
+    for each in found.lines(Kind.SURPLUS):
+        name = DirectoryName(str(each["directory"]))
+        gone = Removal(name, str(each["group"]), str(each["name"]))
+        lost.setdefault(OktaUserId(str(each["user"])), []).append(gone)
+    return lost
+
+
 # -- for people --------------------------------------------------------------------------------
 
 
@@ -96,7 +111,13 @@ def show(found: Found, limit: int) -> None:
     print(_heading(found))
     if not found.groups:
         print(f"\n{found.nothing}")
-        return
+    else:
+        _show_lines(found, limit)
+    if found.seats:
+        seats.show(found.seats, _SURPLUS)
+
+
+def _show_lines(found: Found, limit: int) -> None:
     print()
     text.table(found.groups, _GROUPS)
     kinds = [each for each in Kind if found.count(each)]
@@ -135,6 +156,7 @@ def as_json(found: Found, *, ordered: int | None, dry_run: bool) -> None:
             "counts": {each.value: found.count(each) for each in found.kinds or Kind},
             "groups": [_plain(each) for each in found.groups],
             "lines": [_plain(each) for each in found.lines()],
+            **({"seats": seats.record(found.seats)} if found.seats else {}),
             **({} if ordered is None else {"looks": ordered, "dry_run": dry_run}),
         }
     )
@@ -169,7 +191,9 @@ def as_page(found: Found, file: IO[str]) -> None:
     if found.kinds:
         file.write(f"<p>Only this was asked for: {found.asked}.</p>")
     if not found.groups:
-        file.write(f"<p class=ok>{found.nothing}</p></main>")
+        file.write(f"<p class=ok>{found.nothing}</p>")
+        _seats(file, found)
+        file.write("</main>")
         return
     file.write("<h2>In short</h2>")
     short = [
@@ -182,10 +206,29 @@ def as_page(found: Found, file: IO[str]) -> None:
         for each in found.groups
     ]
     _rows(file, ("Kind", "Where", "Group", "Why", "People"), by_group, numbers={4})
+    _seats(file, found)
     file.write("<h2>Line by line</h2>")
     for kind in (each for each in Kind if found.count(each) and each is not Kind.UNKNOWN):
         _kind(file, found, kind)
     file.write("</main>")
+
+
+def _seats(file: IO[str], found: Found) -> None:
+    told = found.seats
+    if told is None:
+        return
+    file.write(f"<h2>Seats</h2><p>What ends if {_SURPLUS} goes.</p>")
+    rows = [
+        (seats.app(app), seats.ends(each), seats.keeps(told, each) if each.kept else "")
+        for app, each in told.seats.apps.items()
+    ]
+    if rows:
+        _rows(file, ("App", "Access", "Kept"), rows)
+    else:
+        file.write(f"<p>{seats.nothing(told)}.</p>")
+    if told.seats.untold:
+        file.write(f"<p>{seats.untold(told)}.</p>")
+    file.write(f"<p>{seats.CAVEAT}</p>")
 
 
 def _kind(file: IO[str], found: Found, kind: Kind) -> None:

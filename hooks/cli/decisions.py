@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import opening, text
+from hooks.cli import opening, seats, text
 from hooks.cli.ends import FailedError, UsageError
-from hooks.cli.holding import Choice, all_incidents, by_group, held_in, one_incident, steps
+from hooks.cli.holding import (
+    Choice,
+    all_incidents,
+    by_group,
+    held_in,
+    one_incident,
+    removals,
+    steps,
+)
 from hooks.cli.opening import Json, Limit, Reason
 from hooks.core.report import counted
 
@@ -43,6 +51,8 @@ _INCIDENT = {
     "since": "DONE SINCE (UTC)",
     "state": "STATE",
 }
+#: Of an incident nothing else goes out, unless somebody takes a rejection back.
+_MAY_GO = ("waiting", "approved")
 _DIFF = {"id": "ID", "user": "USER", "state": "STATE", "names": "REMOVED FROM"}
 
 Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="Holds, as listed.")]
@@ -125,34 +135,45 @@ def show_hold(
     after: Annotated[
         int, typer.Option("--after", metavar="ID", help="Go on from here: newer than this hold.")
     ] = 0,
+    frees: seats.Seats = False,
     as_json: Json = False,
 ) -> None:
-    """One hold, or an incident: whom, and from which groups."""
+    """One hold, or an incident: whom, and from which groups.
+
+    With --seats the vendors are asked what app access ends with it, what another group still
+    gives, and how many seats come free; without, nobody is.
+    """
     if (hold is None) is (incident is None):
         raise UsageError("held show: name the ID of a hold, or give --incident")
     if incident is not None:
-        _show_incident(incident, limit, after, as_json=as_json)
+        _show_incident(incident, limit, after, frees=frees, as_json=as_json)
         return
     found = {each["id"]: each for each in opening.ask(partial(Choice().holds, every=True))}.get(
         hold
     )
     if found is None:
         raise FailedError(f"held: there is no hold {hold}; `hooks held --all` lists them")
+    told = seats.asked("held show", removals([found])) if frees else None
     if as_json:
-        text.as_json(found)
+        text.as_json(found | ({"seats": seats.record(told)} if told else {}))
         return
     heads = {key: head for key, head in _HELD.items() if key != "groups"}
     text.fields(found, heads | {"incident": "INCIDENT"})
     for each in steps(found):
         text.tell(f"  remove  {each['name']}  {each['id']}", below=10)
+    if told:
+        seats.show(told, "what it holds")
 
 
-def _show_incident(incident: int, limit: int, after: int, *, as_json: bool) -> None:
+def _show_incident(incident: int, limit: int, after: int, *, frees: bool, as_json: bool) -> None:
     record, every = opening.ask(lambda tx: (one_incident(tx, incident), held_in(tx, incident)))
+    open_ = [each for each in every if each["state"] in _MAY_GO]
+    told = seats.asked("held show", removals(open_)) if frees else None
     later = [each for each in every if int(str(each["id"])) > after]
     page = later[:limit]
     if as_json:
-        text.as_json(record | {"holds": page})
+        whole = record | {"holds": page}
+        text.as_json(whole | ({"seats": seats.record(told)} if told else {}))
         return
     text.fields(record, _INCIDENT)
     print()
@@ -163,6 +184,8 @@ def _show_incident(incident: int, limit: int, after: int, *, as_json: bool) -> N
     text.table(rows, _DIFF)
     if len(later) > limit:
         print(f"\n{len(later) - limit} more: --after {page[-1]['id']}")
+    if told:
+        seats.show(told, "all that waits, or is approved,")
 
 
 # -- deciding ----------------------------------------------------------------------------------

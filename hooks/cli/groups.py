@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hooks.cli import opening, text
+from hooks.cli import opening, seats, text
 from hooks.cli.ends import FailedError, UsageError
 from hooks.cli.opening import Json
 from hooks.cli.progress import Progress
@@ -25,16 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from hooks.cli.text import Record
-    from hooks.core.conflict import App, Conflict, Here
+    from hooks.core.conflict import Conflict, Here
     from hooks.core.policy import Policy
 
 _NO_ORGANIZATION = (
     "No organization_id is given: groups made in Atlassian are not seen, though a push fails on"
     " them."
-)
-_SEATS = (
-    "Seats as far as groups show: an app given otherwise, or a role that takes no seat, is not"
-    " counted out."
 )
 
 Names = Annotated[
@@ -93,7 +89,7 @@ def _show(found: Sequence[Conflict], policy: Policy, *, ids: bool) -> None:
         print("no Okta group has the name of a group in Atlassian that it is not pushed to")
     elif any(each.seats for each in found):
         print()
-        text.tell(_SEATS)
+        text.tell(seats.CAVEAT)
     if not policy.organization:
         print()
         text.tell(_NO_ORGANIZATION)
@@ -126,14 +122,7 @@ def _gives(each: Here) -> Iterator[str]:
     if not each.grants:
         yield "gives no app"
     for grant in sorted(each.grants):
-        yield f"gives {', '.join(grant.roles) or 'a role'} in {_app(grant.app)}"
-
-
-def _app(app: App) -> str:
-    """``jira-software on site 1234``, out of the resource's address."""
-    owner, resource = app
-    site = resource.rpartition("site/")[2] if "site/" in resource else resource
-    return f"{owner or 'an app'} on site {site}" if site else owner or "an app"
+        yield f"gives {', '.join(grant.roles) or 'a role'} in {seats.app(grant.app)}"
 
 
 def _changes(found: Conflict, *, ids: bool) -> Iterator[str]:
@@ -150,7 +139,7 @@ def _changes(found: Conflict, *, ids: bool) -> Iterator[str]:
     if found.seats:
         for app in sorted({*found.seats.freed, *found.seats.taken}):
             freed, taken = found.seats.freed.get(app, 0), found.seats.taken.get(app, 0)
-            yield f"seats in {_app(app)}: {freed} free, {taken} taken"
+            yield f"seats in {seats.app(app)}: {freed} free, {taken} taken"
         if found.seats.untold:
             yield f"seats of {counted(found.seats.untold)} not asked about"
 
@@ -180,7 +169,7 @@ def _toml(words: str) -> str:
 
 
 def _record(found: Conflict, policy: Policy, *, ids: bool) -> Record:
-    change, seats = found.overwrite, found.seats
+    change, turnover = found.overwrite, found.seats
     told: Record = {
         "okta_group": found.okta_group.id,
         "okta_name": found.okta_group.name,
@@ -213,11 +202,11 @@ def _record(found: Conflict, policy: Policy, *, ids: bool) -> Record:
             "kept": change.kept,
             "skipped": change.skipped,
         },
-        "seats": seats
+        "seats": turnover
         and {
-            "freed": {_app(app): number for app, number in sorted(seats.freed.items())},
-            "taken": {_app(app): number for app, number in sorted(seats.taken.items())},
-            "untold": seats.untold,
+            "freed": {seats.app(app): number for app, number in sorted(turnover.freed.items())},
+            "taken": {seats.app(app): number for app, number in sorted(turnover.taken.items())},
+            "untold": turnover.untold,
         },
     }
     if ids and change:

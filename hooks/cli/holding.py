@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from hooks.cli import opening, text
 from hooks.cli.ends import FailedError
+from hooks.core.ids import DirectoryName, OktaUserId
 from hooks.core.report import counted
+from hooks.core.seats import Removal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -141,6 +143,16 @@ def _hold(row: Mapping[str, object]) -> Record:
 def steps(record: Mapping[str, object]) -> list[dict[str, str]]:
     """The removals a hold keeps back."""
     return text.items(record["steps"])
+
+
+def removals(chosen: Iterable[Record]) -> dict[OktaUserId, list[Removal]]:
+    """The same by person, for all of these holds."""
+    found: dict[OktaUserId, list[Removal]] = {}
+    for each in chosen:
+        name = DirectoryName(str(each["directory"]))
+        lost = [Removal(name, one["id"], one["name"]) for one in steps(each)]
+        found.setdefault(OktaUserId(str(each["user"])), []).extend(lost)
+    return found
 
 
 def by_group(chosen: Iterable[Record]) -> Iterator[str]:

@@ -8,8 +8,7 @@ support.atlassian.com "Resolve group conflicts when syncing users".
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,13 @@ from hooks.core.change import never
 from hooks.core.rules import rules_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
-    from hooks.core.ids import AccountId, DirectoryName
+    from hooks.core.ids import DirectoryName
     from hooks.core.membership import Grant, Group, OrganizationGroup
     from hooks.core.policy import Policy
     from hooks.core.reading import OktaGroup, PushMapping
-
-App = tuple[str, str]
+    from hooks.core.seats import App, Seats
 
 
 class Verdict(StrEnum):
@@ -99,15 +96,29 @@ class Overwrite:
 
 
 @dataclass(frozen=True, slots=True)
-class Seats:
-    """Per app: how many people would have it no more, and anew; ``untold`` nobody was asked about.
+class Turnover:
+    """What ends for those a push takes from the group, and would end anew for those it adds.
 
     Another group may give the app too, which is counted in.
     """
 
-    freed: Mapping[App, int] = field(default_factory=dict)
-    taken: Mapping[App, int] = field(default_factory=dict)
-    untold: int = 0
+    leaving: Seats
+    joining: Seats
+
+    @property
+    def freed(self) -> dict[App, int]:
+        """Per app: how many seats come free."""
+        return self.leaving.freed
+
+    @property
+    def taken(self) -> dict[App, int]:
+        """Per app: how many are taken."""
+        return self.joining.freed
+
+    @property
+    def untold(self) -> int:
+        """Of how many people it is not known."""
+        return self.leaving.untold + self.joining.untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,7 @@ class Conflict:
     scim: Group | None = None
     here: tuple[Here, ...] = ()
     overwrite: Overwrite | None = None
-    seats: Seats | None = None
+    seats: Turnover | None = None
 
     @property
     def local(self) -> tuple[Here, ...]:
@@ -158,26 +169,6 @@ def overwrite(wanted: AbstractSet[str], there: AbstractSet[str], *, skipped: int
     """Compare those whom Okta would push with those who are in the group."""
     added, lost = frozenset(wanted - there), frozenset(there - wanted)
     return Overwrite(added, lost, len(wanted & there), skipped)
-
-
-def seats(
-    changed: Iterable[AccountId],
-    given: AbstractSet[App],
-    elsewhere: Mapping[AccountId, frozenset[App] | None],
-) -> tuple[Counter[App], int]:
-    """For how many of these people the group alone gives each app; and of how many it is not known.
-
-    ``elsewhere`` is what other groups give each of them, ``None`` or nothing if nobody said.
-    """
-    found: Counter[App] = Counter()
-    untold = 0
-    for account in changed:
-        others = elsewhere.get(account)
-        if others is None:
-            untold += 1
-        else:
-            found.update(given - others)
-    return found, untold
 
 
 def ruled(policy: Policy, group: OrganizationGroup) -> bool:

@@ -55,19 +55,18 @@ def external(tx: Tx) -> set[OktaUserId]:
     return {OktaUserId(each) for each in tx.execute(query).scalars()}
 
 
-def tied(
+def records(
     tx: Tx, directory: DirectoryName, users: Iterable[OktaUserId]
-) -> dict[OktaUserId, tuple[ScimUserId | None, AccountId | None]]:
-    """The record and the account each of them had when last seen."""
+) -> dict[OktaUserId, ScimUserId]:
+    """The records those among them had whose record was ever seen."""
     wanted = sorted(users)
-    found = {}
+    found: dict[OktaUserId, ScimUserId] = {}
     for start in range(0, len(wanted), _AT_ONCE):
         whom = _tie.c.user.in_(wanted[start : start + _AT_ONCE])
-        query = select(_tie.c.user, _tie.c.scim_id, _person.c.account)
-        query = query.join(_person, _person.c.user == _tie.c.user)
-        for row in tx.execute(query.where(_tie.c.directory == directory, whom)):
-            ids = ScimUserId.maybe(row.scim_id), AccountId.maybe(row.account)
-            found[OktaUserId(row.user)] = ids
+        query = select(_tie.c.user, _tie.c.scim_id).where(_tie.c.directory == directory, whom)
+        for row in tx.execute(query):
+            if record := ScimUserId.maybe(row.scim_id):
+                found[OktaUserId(row.user)] = record
     return found
 
 
@@ -87,6 +86,19 @@ def pushed_outside(tx: Tx, since: int, *, burst: int) -> int:
         _person.c.managed.is_(False), _person.c.user.in_(select(whom.c.subject)), here.exists()
     )
     return int(tx.execute(external).scalar_one())
+
+
+def accounts(tx: Tx, users: Iterable[OktaUserId]) -> dict[OktaUserId, AccountId]:
+    """The accounts of those among them whose account a look has seen."""
+    wanted = sorted(users)
+    found: dict[OktaUserId, AccountId] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        query = select(_person.c.user, _person.c.account).where(_person.c.user.in_(chunk))
+        for row in tx.execute(query):
+            if account := AccountId.maybe(row.account):
+                found[OktaUserId(row.user)] = account
+    return found
 
 
 def looked_at_since(tx: Tx, since: int) -> set[str]:

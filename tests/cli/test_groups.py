@@ -190,7 +190,7 @@ def test_a_deactivated_account_frees_no_seat(desk: Desk, team: Group) -> None:
 def test_more_people_than_are_asked_about_are_counted(
     desk: Desk, team: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hooks.review.MOST_ASKED", 1)
+    monkeypatch.setattr("hooks.seats.MOST_ASKED", 1)
     clash(desk, COLLEAGUE, default_for="confluence")
     assert only(desk, TEAM)["seats"]["untold"] == 1
     assert "seats of 1 person not asked about" in desk("groups", TEAM).out

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooks.core.conflict import Conflict, Here, Verdict, overwrite, seats
+from hooks.core.conflict import Conflict, Here, Verdict, overwrite
 from hooks.core.ids import (
-    AccountId,
     DirectoryName,
     OktaGroupId,
     OrganizationDirectoryId,
@@ -95,23 +94,3 @@ def test_after_the_overwrite_exactly_oktas_are_in_it(
     assert change.lost <= there
     assert change.kept == len(wanted & there)
     assert change.skipped == 3
-
-
-ACCOUNTS = [AccountId(f"{number:024x}") for number in range(4)]
-APPS = st.frozensets(st.sampled_from([("jira", "1"), ("jira", "2"), ("confluence", "1")]))
-
-
-@given(
-    st.frozensets(st.sampled_from(ACCOUNTS)),
-    APPS,
-    st.dictionaries(st.sampled_from(ACCOUNTS), st.none() | APPS),
-)
-def test_a_seat_is_counted_where_nothing_else_gives_the_app(
-    changed: Any, given_: Any, elsewhere: Any
-) -> None:
-    found, untold = seats(changed, given_, elsewhere)
-    known = [each for each in changed if elsewhere.get(each) is not None]
-    assert untold == len(changed) - len(known)
-    for app in given_ | found.keys():
-        alone = sum(app not in elsewhere[each] for each in known)
-        assert found[app] == (alone if app in given_ else 0)

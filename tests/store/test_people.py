@@ -77,6 +77,13 @@ def test_what_a_look_left_is_recalled(database: Database, wall: Wall) -> None:
     assert recall(database) == Known(linked=ACCOUNT, memories={MAIN: seen(wall.us)})
 
 
+def test_an_account_is_known_once_a_look_has_seen_it(database: Database) -> None:
+    remember(database, STOOD)
+    remember(database, replace(STOOD, account=None), who=BOB)
+    found = database.read_now(lambda tx: known.accounts(tx, [ANN, BOB, CAT]))
+    assert found == {ANN: ACCOUNT}
+
+
 def test_each_directory_is_remembered_by_itself(database: Database, wall: Wall) -> None:
     remember(
         database,
