@@ -26,6 +26,11 @@ _numbers = count(1)
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     parser.addoption(
+        "--wide",
+        action="store_true",
+        help="also chaos, and every row of the long tables; so it is where paths are given",
+    )
+    parser.addoption(
         "--chaos-minutes",
         type=float,
         default=0.0,
@@ -72,7 +77,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Without a guard and without paths, run the guard's own tests."""
+    """Without a guard and without paths, run the guard's own tests. With paths, all of them."""
+    if config.args_source is config.ArgsSource.ARGS:
+        config.option.wide = True  # workers are told
     if name := config.getoption("--without-guard"):
         guard = guards.named(name)
         take_away(guard)

@@ -1,7 +1,7 @@
 """What makes a run of the tests quick, and changes nothing that they say.
 
 Must live here: where a run keeps files, what it compiles, when it looks for garbage, which test
-begins first.
+begins first, and which ones are left to a run that asks for them.
 """
 
 from __future__ import annotations
@@ -34,9 +34,16 @@ def prepare() -> None:
         tempfile.tempdir = str(_MEMORY)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever may take longest begins first, so that nobody waits for them at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Whoever may take longest begins first, so that nobody waits for them at the end.
+
+    What plays every order of everything is left out unless it is asked for.
+    """
     items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    if not config.getoption("--wide"):
+        wide = [item for item in items if item.get_closest_marker("wide")]
+        items[:] = [item for item in items if not item.get_closest_marker("wide")]
+        config.hook.pytest_deselected(items=wide)
 
 
 def pytest_collection_finish() -> None:

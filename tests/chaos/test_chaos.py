@@ -19,6 +19,8 @@ from tests.chaos.troubles import CLOCK, CRASH, EVERYWHERE, KILLS, ON_POSTGRESQL,
 from tests.conftest import Chaos
 from tests.postgres import Postgres
 
+pytestmark = pytest.mark.wide
+
 #: Each kind once, on the engine it says most about; with short leases, which one of each waits for.
 _SUITE: dict[Engine, tuple[tuple[str, ...], ...]] = {
     "sqlite": (

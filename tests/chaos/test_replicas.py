@@ -33,7 +33,7 @@ _TOGETHER = 5
 #: Seconds in which what has to come about by itself does.
 _SOON = 30.0
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.wide]
 
 
 @dataclass

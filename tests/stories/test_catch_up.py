@@ -18,6 +18,8 @@ from hooks.store.tables import Cursor, Event
 from tests.running import Running, Time
 from tests.stories.company import STAFF, TEAMS, Company
 
+pytestmark = pytest.mark.wide
+
 _event = Event.__table__  # type: ignore[attr-defined]
 _cursor = Cursor.__table__  # type: ignore[attr-defined]
 MINUTE = timedelta(minutes=1)

@@ -17,6 +17,8 @@ from hooks.core import attempt
 from tests.running import Running, Time
 from tests.stories.cast import ALL, CLUB, JIRA, RULES, WEEK, WIKI, Cast
 
+pytestmark = pytest.mark.wide
+
 #: What was synced is named too, for whoever keeps it local.
 NAMED = f'{RULES}[[local_group]]\nname = "red*"\n[[local_group]]\nname = "green*"\n'
 SOON = timedelta(minutes=3)

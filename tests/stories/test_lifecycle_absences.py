@@ -43,6 +43,8 @@ from tests.stories.pair import (
     unsuspended,
 )
 
+pytestmark = pytest.mark.wide
+
 
 def empty_log(pair: Pair) -> None:
     """It shows nothing of anybody."""

@@ -30,6 +30,8 @@ from tests.stories.cast import (
 )
 from tests.stories.company import STAFF
 
+pytestmark = pytest.mark.wide
+
 Do = Callable[[Cast], object]
 Text = Callable[[Cast], str]
 Mode = Literal["403", "404"]

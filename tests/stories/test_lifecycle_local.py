@@ -40,6 +40,8 @@ from tests.stories.pair import (
     unassigned,
 )
 
+pytestmark = pytest.mark.wide
+
 ADMINS = "jira-administrators"
 GUESTS = "jira-software-users-guests"
 

@@ -37,6 +37,8 @@ from tests.stories.pair import (
     unsuspended,
 )
 
+pytestmark = pytest.mark.wide
+
 MODES: tuple[Literal["403", "404"], ...] = ("403", "404")
 STRIP = '[policy]\nsuspended = "strip"\n'
 WIFE = f"anne@{DOMAIN}"

@@ -24,6 +24,8 @@ from tests.receiver import Receiver
 from tests.running import Running
 from tests.stories.company import DOMAIN, Company
 
+pytestmark = pytest.mark.wide
+
 SECRET_PATH = "/hook/T0000/a-secret-that-nobody-may-read"
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)

@@ -29,6 +29,8 @@ from tests.stories.cast import (
 )
 from tests.stories.company import DOMAIN, Company
 
+pytestmark = pytest.mark.wide
+
 Do = Callable[[Cast], None]
 RULE = f'[[local_group]]\nname = "{JIRA}*"\n'
 HOURS = timedelta(hours=2)

@@ -18,6 +18,8 @@ from hooks.sandbox.faults import Observer
 from tests.running import Running, Time
 from tests.stories.company import STAFF, Company
 
+pytestmark = pytest.mark.wide
+
 When = Literal["before", "between", "after", "long after", "never"]
 #: Seconds until Okta's push of a change lands; ``between`` comes with our first write.
 _DELAY: dict[When, float] = {

@@ -12,6 +12,8 @@ from hooks.store import line
 from tests.running import Time
 from tests.stories.company import STAFF, Company
 
+pytestmark = pytest.mark.wide
+
 #: Each way in which one answer may fail; a 429 is about many and has a test of its own.
 TROUBLES: list[Any] = [
     pytest.param({"status": 500}, id="answered 500"),

@@ -28,6 +28,8 @@ from tests.stories.cast import (
 )
 from tests.stories.company import TEAMS
 
+pytestmark = pytest.mark.wide
+
 Do = Callable[[Cast], object]
 
 

@@ -18,6 +18,8 @@ from tests.stories.cast import JIRA
 from tests.stories.company import STAFF, Company
 from tests.stories.test_organization_trouble import BOB, RULE, attempts_of, with_jira
 
+pytestmark = pytest.mark.wide
+
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 

@@ -16,6 +16,8 @@ from tests.running import SECRET
 from tests.stories.company import TEAMS, Company
 from tests.stories.test_traps_in_lists import NASTY
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.mark.parametrize(
     "trouble",
