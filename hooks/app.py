@@ -175,10 +175,16 @@ class _Doors:
     # -- the hook ------------------------------------------------------------------------------
 
     def _admitted(self, exchange: Exchange, hook: Hook) -> bool:
-        """One line with the secret. Of several, a proxy and we might each believe another."""
+        """One line with the secret. Of several, a proxy and we might each believe another.
+
+        Without any secret of ours nobody can be told from Okta: our trouble, and not theirs.
+        """
+        secrets = hook.secrets()
+        if not any(secrets):
+            raise Refusal(TROUBLE)
         shown = exchange.values(self._header)
         value = shown[0].strip(b" \t") if len(shown) == 1 else None  # RFC 9110 section 5.5
-        admitted = authorized(value, hook.secrets())
+        admitted = authorized(value, secrets)
         if not admitted and time.monotonic() > self._told + _TELL_SECONDS:
             self._told = time.monotonic()
             log.warning("not_admitted", header=hook.header)
