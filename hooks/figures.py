@@ -9,6 +9,12 @@ from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from hooks.core.log_event import EVENT_TYPES as TYPES
+from hooks.core.memory import Claim
+
+# What is known beforehand is there from the start: a series that begins with its first rise does
+# not rise, as Prometheus sees it.
+
 # -- calls to vendors --------------------------------------------------------------------------
 
 #: ``outcome``: ok, missing, rejected, forbidden, credential, nowhere, limited, held, unavailable,
@@ -49,12 +55,22 @@ FORM_DEAD = Gauge(
 # -- looks -------------------------------------------------------------------------------------
 
 LOOKS = Counter("hooks_looks", "Leases worked on, by what came of them.", ["kind", "verdict"])
+_ENDED = ("settled", "failed", "dead", "lease_lost", "store_failed")
+_ROUNDS = ("group", "push", "census", "history", "purge", "audit")
+for _look in (
+    *product(("user", *_ROUNDS), _ENDED),
+    *product(("user",), ("look_again", "retry")),
+    ("census", "not_configured"),
+):
+    LOOKS.labels(*_look)
 LOOK_SECONDS = Histogram(
     "hooks_look_seconds",
     "Seconds from taking a lease to settling it.",
     ["kind"],
     buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6),
 )
+for _kind in ("user", *_ROUNDS):
+    LOOK_SECONDS.labels(_kind)
 UNSIZED = Counter(
     "hooks_removals_unsized",
     "Removals planned from a group whose size nobody told, so that no share of it is kept.",
@@ -64,6 +80,8 @@ CONTRADICTED = Counter(
     "Looks at which a young event said otherwise than the reading, by what it said.",
     ["claim"],
 )
+for _claim in Claim:
+    CONTRADICTED.labels(_claim)
 
 # -- changes -----------------------------------------------------------------------------------
 
@@ -81,6 +99,9 @@ PROVED_SECONDS = Histogram(
     ["since"],
     buckets=_UNTIL_GONE,
 )
+for _since in ("published", "received"):
+    REVOKED_SECONDS.labels(_since)
+    PROVED_SECONDS.labels(_since)
 STEPS = Counter(
     "hooks_steps",
     "Steps that came to something, by interface, change and what became of them.",
@@ -96,7 +117,6 @@ for _step in product(
 # -- deliveries --------------------------------------------------------------------------------
 
 DELIVERIES = Counter("hooks_deliveries", "POSTs to the hook by the status answered.", ["answer"])
-# All are there from the start, or nobody would see the first as a rise.
 for _answer in ("204", "400", "401", "408", "413", "415", "503"):
     DELIVERIES.labels(_answer)
 ACKNOWLEDGE_SECONDS = Histogram(
@@ -105,11 +125,15 @@ ACKNOWLEDGE_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3),
 )
 EVENTS = Counter("hooks_events", "Events acknowledged: new ones, and ones known before.", ["seen"])
+for _seen in ("new", "known"):
+    EVENTS.labels(_seen)
 EVENT_TYPES = Counter(
     "hooks_events_by_type",
     "Events stored by type, of deliveries and of the log; what the hook does not send is `other`.",
     ["type", "origin"],
 )
+for _type in product((*TYPES, "other"), ("hook", "log")):
+    EVENT_TYPES.labels(*_type)
 
 # -- the System Log ----------------------------------------------------------------------------
 
@@ -118,6 +142,8 @@ LOGGED = Counter(
     "Events the System Log showed before any delivery did: those a hook can send, and others.",
     ["sent_by"],
 )
+for _sender in ("hook", "log"):
+    LOGGED.labels(_sender)
 DELIVERIES_FAILED = Counter(
     "hooks_deliveries_failed_at_okta",
     "Deliveries that failed, as Okta's System Log says; they are caught up with by themselves.",

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.stories.company import Company
+
+#: By operation, or by the operator's own names: nobody knows them before they are used.
+_BY_USE = {"hooks_vendor_calls", "hooks_vendor_call_seconds", "hooks_scim_patch_operations"}
 
 
 def sample(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def rising(told: Iterable[Metric]) -> dict[str, set[frozenset[tuple[str, str]]]]:
+    """Every series of ours that can rise, by its figure."""
+    return {
+        each.name: {frozenset(sample.labels.items()) for sample in each.samples}
+        for each in told
+        if each.name.startswith("hooks_") and each.type in ("counter", "histogram")
+    }
+
+
+def at_the_start() -> dict[str, set[frozenset[tuple[str, str]]]]:
+    """The same as a new process has them, before anything has happened in it."""
+    program = "import hooks.figures, prometheus_client as p; print(p.generate_latest().decode())"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    return rising(text_string_to_metric_families(ran.stdout))
+
+
+async def test_what_can_rise_is_there_from_the_start(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    begun = at_the_start()
+    assert {name for name, series in begun.items() if not series} == _BY_USE
+    async with company.service(sqlite_url, tmp_path) as run:
+        ann = company.hire("ann", "red")
+        await run.settle()
+        company.world.deactivate(ann)
+        await run.deliver()
+        await run.work()
+        assert company.groups(ann) == set()
+    for name, series in rising(REGISTRY.collect()).items():
+        assert name in _BY_USE or series <= begun[name], name
 
 
 async def test_a_leaver_is_timed_from_the_event_to_the_last_removal_and_to_its_proof(
