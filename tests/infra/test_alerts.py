@@ -146,6 +146,17 @@ def test_panels_have_ids_and_places_of_their_own() -> None:
         taken |= cells
 
 
+def test_a_tile_shows_what_is_now_and_nothing_where_nobody_tells() -> None:
+    tiles = [each for each in DASHBOARD["panels"] if each["type"] == "stat"]
+    assert tiles
+    for each in tiles:
+        assert each["fieldConfig"]["defaults"]["noValue"] == "no data", each["title"]
+        for target in each["targets"]:
+            # A range keeps the last value of a replica that is gone; a constant is no reading.
+            assert (target["instant"], target["range"]) == (True, False), each["title"]
+            assert "vector(" not in target["expr"], each["title"]
+
+
 def promtool(*words: str | Path) -> None:
     """Prometheus' own tool has nothing to say."""
     if PROMTOOL is None:
@@ -164,33 +175,113 @@ def test_prometheus_reads_the_rules_and_what_the_dashboard_asks(tmp_path: Path) 
     promtool("check", "rules", tmp_path / "asked.yml")
 
 
+def plays(folder: Path, *cases: dict[str, Any]) -> None:
+    """The rules raise in each case what it expects."""
+    asked = {
+        "rule_files": [str(ROOT / "infra/alerts.yml")],
+        "evaluation_interval": "1m",
+        "tests": [{"interval": "1m", **each} for each in cases],
+    }
+    (folder / "asked.yml").write_text(yaml.safe_dump(asked))
+    promtool("test", "rules", folder / "asked.yml")
+
+
+def expects(name: str, at: str, *raised: dict[str, str]) -> dict[str, Any]:
+    """One alert at a time of its case, with the labels of whatever it tells of."""
+    (rule,) = (each for each in RULES if each["alert"] == name)
+    alerts = [
+        {"exp_labels": {**rule["labels"], **each}, "exp_annotations": rule["annotations"]}
+        for each in raised
+    ]
+    return {"eval_time": at, "alertname": name, "exp_alerts": alerts}
+
+
+def revoked(seconds: str) -> list[dict[str, str]]:
+    """Somebody who lost access in the second hour, one bucket earlier or later."""
+    held = {"30": "0", "60": "0", "300": "0", "+Inf": "0"}
+    late = {each for each in held if float(each) >= float(seconds)}
+    return [
+        {
+            "series": f'hooks_revoked_seconds_bucket{{since="received",le="{le}",instance="a"}}',
+            "values": f"0x90 {int(le in late)}x900",
+        }
+        for le in held
+    ]
+
+
+def test_one_leaver_who_kept_access_for_minutes_is_told_and_one_who_did_not_is_not(
+    tmp_path: Path,
+) -> None:
+    name = "HooksRevokesSlowly"
+    slow = [expects(name, "80m"), expects(name, "2h", {}), expects(name, "6h", {})]
+    over = expects(name, "9h")
+    plays(
+        tmp_path,
+        {"input_series": revoked("300"), "alert_rule_test": [*slow, over]},
+        {"input_series": revoked("60"), "alert_rule_test": [expects(name, "2h")]},
+    )
+
+
+def test_a_hook_that_misses_events_is_told_after_an_hour(tmp_path: Path) -> None:
+    name = "HooksHookMisses"
+    missed = [
+        {"series": f'hooks_events_missed{{instance="{each}"}}', "values": f"0x30 {count}x300"}
+        for each, count in (("a", 3), ("b", 3))
+    ]
+    well = [{"series": 'hooks_events_missed{instance="a"}', "values": "0x300"}]
+    plays(
+        tmp_path,
+        {
+            "input_series": missed,
+            "alert_rule_test": [expects(name, "80m"), expects(name, "2h", {})],
+        },
+        {"input_series": well, "alert_rule_test": [expects(name, "2h")]},
+    )
+
+
+@pytest.mark.parametrize("answer", ["400", "401", "408", "413", "415"])
+def test_a_delivery_refused_for_good_is_told(tmp_path: Path, answer: str) -> None:
+    series = f'hooks_deliveries_total{{answer="{answer}",instance="a"}}'
+    played = {"series": series, "values": "0x10 1x60"}
+    name = "HooksDeliveriesRefused"
+    told = [expects(name, "5m"), expects(name, "15m", {"answer": answer}), expects(name, "40m")]
+    plays(tmp_path, {"input_series": [played], "alert_rule_test": told})
+
+
+def test_one_replica_without_the_database_is_for_working_hours_and_all_for_now(
+    tmp_path: Path,
+) -> None:
+    def up(one: str, other: str) -> list[dict[str, str]]:
+        return [
+            {"series": f'hooks_store_up{{job="hooks",instance="{each}"}}', "values": values}
+            for each, values in (("a", one), ("b", other))
+        ]
+
+    one, everyone = "HooksReplicaStoreAway", "HooksStoreAway"
+    lone = {"job": "hooks", "instance": "b"}
+    plays(
+        tmp_path,
+        {
+            "input_series": up("1x60", "0x60"),
+            "alert_rule_test": [expects(one, "15m", lone), expects(everyone, "15m")],
+        },
+        {"input_series": up("0x60", "0x60"), "alert_rule_test": [expects(everyone, "3m", {})]},
+        {"input_series": up("1x60", "1x60"), "alert_rule_test": [expects(one, "15m")]},
+    )
+
+
 def test_prometheus_raises_each_alarm_and_raises_none_while_all_is_well(tmp_path: Path) -> None:
     well = [
         {"series": f'hooks_alarm{{alarm="{kind}",instance="a"}}', "values": "0x200"}
         for kind in Kind
     ]
     up = {"series": 'up{job="hooks",instance="a"}', "values": "1x200"}
-    cases: list[dict[str, Any]] = [
-        {
-            "interval": "1m",
-            "input_series": [up, *well],
-            "alert_rule_test": [
-                {"eval_time": "3h", "alertname": rule["alert"], "exp_alerts": []} for rule in RULES
-            ],
-        }
-    ]
+    quiet = [expects(rule["alert"], "3h") for rule in RULES]
+    cases: list[dict[str, Any]] = [{"input_series": [up, *well], "alert_rule_test": quiet}]
     for rule in RULES:
         if not (found := re.search(r'alarm="(\w+)"', rule["expr"])):
             continue
-        told = {"severity": rule["labels"]["severity"], "alarm": found[1]}
-        expected = {"exp_labels": told, "exp_annotations": rule["annotations"]}
         series = {"series": f'hooks_alarm{{alarm="{found[1]}",instance="a"}}', "values": "1x200"}
-        raised = {"eval_time": "3h", "alertname": rule["alert"], "exp_alerts": [expected]}
-        cases.append({"interval": "1m", "input_series": [up, series], "alert_rule_test": [raised]})
-    asked = {
-        "rule_files": [str(ROOT / "infra/alerts.yml")],
-        "evaluation_interval": "1m",
-        "tests": cases,
-    }
-    (tmp_path / "asked.yml").write_text(yaml.safe_dump(asked))
-    promtool("test", "rules", tmp_path / "asked.yml")
+        raised = expects(rule["alert"], "3h", {"alarm": found[1]})
+        cases.append({"input_series": [up, series], "alert_rule_test": [raised]})
+    plays(tmp_path, *cases)
