@@ -1,20 +1,24 @@
-ARG PYTHON=3.12
+# infra/README.md says how to pin it by its digest.
+ARG BASE=python:3.12-slim
 
-FROM python:${PYTHON}-slim AS build
+FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 # The environment holds what the service needs and no pip: nothing can be installed into it later.
-RUN python -m venv --without-pip /opt/hooks
-COPY requirements.lock ./
-RUN pip --python /opt/hooks install --quiet --no-deps --require-hashes -r requirements.lock
+# What builds the package is pinned too, and stays in an environment of its own.
+RUN python -m venv --without-pip /opt/hooks && python -m venv --without-pip /opt/build
+COPY requirements.lock requirements-build.lock ./
+RUN pip --python /opt/hooks install --quiet --no-deps --require-hashes -r requirements.lock \
+    && pip --python /opt/build install --quiet --no-deps --require-hashes -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY hooks ./hooks
-RUN pip --python /opt/hooks install --quiet --no-deps . \
+RUN pip --python /opt/build wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && pip --python /opt/hooks install --quiet --no-deps --no-index /wheels/*.whl \
     && pip --python /opt/hooks check
 # Nobody can write bytecode later, so all of it is here, and valid whatever a copy does to times.
 RUN /opt/hooks/bin/python -m compileall -q -j 0 -x "/_py2[.]py$" --invalidation-mode unchecked-hash /opt/hooks/lib
 
-FROM python:${PYTHON}-slim
+FROM ${BASE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="okta-atlassian-hooks" \
@@ -22,7 +26,11 @@ LABEL org.opencontainers.image.title="okta-atlassian-hooks" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN groupadd --gid 10001 hooks \
+# Of the base goes what could install something, or make more of whoever runs here.
+RUN python -m pip uninstall --quiet --yes --root-user-action ignore pip \
+    && rm -rf "$(python -c 'import ensurepip; print(*ensurepip.__path__)')" /usr/local/bin/pip* \
+    && find / -xdev -type f -perm /6000 -exec chmod ug-s {} + \
+    && groupadd --gid 10001 hooks \
     && useradd --uid 10001 --gid hooks --no-create-home --home-dir /data --shell /usr/sbin/nologin hooks \
     && install -d -o hooks -g hooks -m 0700 /data
 COPY --from=build /opt/hooks /opt/hooks

@@ -19,7 +19,7 @@ ROOMS = [
     if "migrations" not in path.parts  # one room together; alembic loads its files by path
 ]
 LARGEST = 350  # lines; a larger room does more than one thing
-LOCKS = ["requirements.lock", "requirements-dev.lock"]
+LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"]
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=str)
@@ -57,11 +57,13 @@ def test_a_lock_pins_with_hashes_and_names_no_index(lock: str) -> None:
 
 
 def test_the_locks_hold_every_dependency_at_one_version() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    runtime, dev = ((ROOT / lock).read_text() for lock in LOCKS)
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, build_system = told["project"], told["build-system"]
+    runtime, dev, build = ((ROOT / lock).read_text() for lock in LOCKS)
     for wanted, lock in [
         (project["dependencies"], runtime),
         (project["dependencies"] + project["optional-dependencies"]["dev"], dev),
+        (build_system["requires"], build),
     ]:
         locked = set(re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==", lock, re.MULTILINE))
         assert {re.split(r"[\[<>=~! ]", each)[0] for each in wanted} <= locked

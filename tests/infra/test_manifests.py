@@ -102,11 +102,31 @@ def test_the_image_runs_as_nobody_in_particular_and_needs_no_shell() -> None:
     assert (ran.returncode, ran.stderr.splitlines()[-1][:22]) == (1, "ConnectionRefusedError")
 
 
-def test_the_image_installs_the_lock_and_nothing_else() -> None:
-    installs = [rest for name, rest in instructions() if name == "RUN" and " install " in rest]
-    assert [each for each in installs if "apt-get" in each] == []
-    assert all("--no-deps" in each for each in installs if "pip" in each)
-    assert any("--require-hashes -r requirements.lock" in each for each in installs)
+def test_the_image_installs_what_the_locks_name_and_nothing_else() -> None:
+    runs = [part for name, rest in instructions() if name == "RUN" for part in rest.split("&&")]
+    assert [each for each in runs if "apt-get" in each] == []
+    fetched = []
+    for each in (run for run in runs if re.search(r"^ *pip .* (install|wheel) ", run)):
+        assert " --no-deps " in each
+        # Either by a lock, or nothing is fetched at all.
+        locked = re.findall(r"--require-hashes -r (\S+)", each)
+        assert locked or " --no-build-isolation " in each or " --no-index " in each, each
+        fetched += locked
+    assert fetched == ["requirements.lock", "requirements-build.lock"]
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {f"!{each}" for each in fetched} <= set(ignored)
+
+
+def test_the_image_can_install_nothing_and_make_nobody_more_than_they_are() -> None:
+    last = [name for name, _ in instructions()].index("FROM", 2)
+    final = " ".join(rest for name, rest in instructions()[last:] if name == "RUN")
+    assert re.search(r"pip uninstall .*\bpip\b", final)
+    assert "ensurepip" in final
+    assert "find / -xdev -type f -perm /6000 -exec chmod ug-s" in final
+    assert {rest for name, rest in instructions() if name == "FROM"} == {
+        "${BASE} AS build",
+        "${BASE}",
+    }
 
 
 # A linter that a user of the project need not have; what matters of the file is held above.
