@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -280,6 +281,54 @@ async def test_nothing_but_the_hook_is_reached_through_it(url: str, tmp_path: Pa
         await okta.delivers(1_000)  # a megabyte is more than the balancer keeps to send again
         assert okta.answers == {204: 1}
         assert stored(url) == dict.fromkeys(okta.sent, 1)
+
+
+async def test_an_address_that_takes_all_it_may_leaves_the_door_open_to_others(
+    url: str, tmp_path: Path
+) -> None:
+    async with door(url, tmp_path) as okta, AsyncExitStack() as idle:
+        for address in ("127.0.0.2", "127.0.0.3"):
+            # All at once, or the first are dropped for their silence before the last come.
+            taken = await asyncio.gather(*(_idles(idle, okta, address) for _ in range(60)))
+            assert sum(taken) == 40, address
+        await asyncio.gather(*(okta.delivers() for _ in range(8)))
+        assert okta.answers == {204: 8}
+
+
+async def _idles(stack: AsyncExitStack, okta: Door, address: str) -> bool:
+    """One more connection from there that says nothing; False where it is dropped."""
+    where = okta.client.base_url
+    try:
+        reader, writer = await asyncio.open_connection(
+            where.host, where.port, local_addr=(address, 0)
+        )
+        stack.push_async_callback(_ends, writer)
+        return await asyncio.wait_for(reader.read(1), 3) != b""
+    except ConnectionError:
+        return False
+    except TimeoutError:
+        return True
+
+
+async def _ends(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+async def test_who_is_refused_is_logged_without_what_they_showed(url: str, tmp_path: Path) -> None:
+    async with door(url, tmp_path) as okta:
+        await okta.delivers()
+        before = len(okta.said.read_text())
+        shown = {"Authorization": "a-secret-of-before"}
+        where = "/okta/events?a-word=of-theirs"
+        answer = await okta.client.post(where, content=delivery()[1], headers=shown)
+        assert answer.status_code == 401
+        await asyncio.sleep(0.2)
+        await okta.delivers()
+        (told,) = okta.said.read_text()[before:].splitlines()
+        assert told.split()[:3] == ["127.0.0.1", "POST", "401"]
+        assert not re.search(r"secret-of|a-word", told)
 
 
 async def raw(okta: Door, line: str) -> str:

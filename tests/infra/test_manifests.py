@@ -163,7 +163,9 @@ def test_only_the_balancer_is_reached_from_outside() -> None:
 def test_secrets_are_files_and_each_is_used() -> None:
     for name, each in SERVICES.items():
         for key, value in each.get("environment", {}).items():
-            if re.search(r"SECRET|KEY|TOKEN|PASSWORD|URL", key):
+            if value == f"${{{key}:-}}":  # what need not be there cannot be a file
+                assert "/infra/compose/.env" in (ROOT / ".gitignore").read_text()
+            elif re.search(r"SECRET|KEY|TOKEN|PASSWORD|URL", key):
                 assert key.endswith("_FILE"), (name, key)
                 assert value.removeprefix("/run/secrets/") in each["secrets"], (name, key)
     used = {secret for each in SERVICES.values() for secret in each.get("secrets", ())}
@@ -178,13 +180,16 @@ def test_secrets_are_files_and_each_is_used() -> None:
 
 def test_the_composition_has_every_secret_the_service_looks_for(tmp_path: Path) -> None:
     named = {each.removesuffix("_FILE") for each in SERVICES["hooks-1"]["environment"]}
-    assert named == required()
+    assert named == required() | {"HOOKS_HOOK_SECRET_NEXT"}
     example = (INFRA / "hooks.example.toml").read_text()
     text = example.replace("# organization_id", "organization_id").replace(
         'operations = "127.0.0.1:9090"', 'operations = "0.0.0.0:9090"'
     )
     (tmp_path / "hooks.toml").write_text(text)
-    settings = load(environ(named, tmp_path / "hooks.toml", tmp_path), need=Role.SERVE)
+    given = environ(required(), tmp_path / "hooks.toml", tmp_path)
+    for written, live in (("", 1), (SECRET[::-1], 2)):
+        settings = load({**given, "HOOKS_HOOK_SECRET_NEXT": written}, need=Role.SERVE)
+        assert len(settings.secrets.hook) == live
     assert settings.listen.public.port == 8080
 
 
@@ -195,6 +200,30 @@ def test_a_container_of_the_composition_can_do_little(name: str) -> None:
     assert each["cap_drop"] == ["ALL"]
     assert each["security_opt"] == ["no-new-privileges:true"]
     assert not each.get("privileged")
+
+
+def test_every_config_is_a_file_and_each_is_used() -> None:
+    # Compose refuses to put any other into a container whose root is read-only.
+    for name, each in COMPOSE["configs"].items():
+        assert list(each) == ["file"], name
+        written_by_hand = each["file"] == "./hooks.toml"
+        assert written_by_hand or (INFRA / "compose" / each["file"]).is_file(), name
+    used = {each["source"] for service in SERVICES.values() for each in service.get("configs", ())}
+    assert used == set(COMPOSE["configs"])
+
+
+def test_every_container_of_the_composition_has_a_limit_of_memory() -> None:
+    assert [name for name, each in SERVICES.items() if "mem_limit" not in each] == []
+
+
+def test_prometheus_of_the_composition_scrapes_both_replicas_as_the_rules_call_them() -> None:
+    settings = yaml.safe_load((INFRA / "compose/prometheus.yml").read_text())
+    (job,) = settings["scrape_configs"]
+    assert job["job_name"] == "hooks"
+    (scraped,) = job["static_configs"]
+    assert scraped["targets"] == [f"{name}:9090" for name in OURS]
+    mounted = {each["target"] for each in SERVICES["prometheus"]["configs"]}
+    assert set(settings["rule_files"]) <= mounted
 
 
 def test_images_are_pinned_and_ours_by_its_version() -> None:
