@@ -23,6 +23,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,7 +34,8 @@ from tests.chaos.judge import Judge
 from tests.running import SECRET, Time
 from tests.stories.company import Company
 
-CONFIG = Path(__file__).parents[2] / "infra/compose/haproxy.cfg"
+INFRA = Path(__file__).parents[2] / "infra"
+CONFIG = INFRA / "compose/haproxy.cfg"
 HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 #: Okta waits so long, and tries once more.
 _IN_TIME = 3.0
@@ -143,8 +145,28 @@ class Door:
                 await asyncio.sleep(0.05)
 
 
+def as_in_kubernetes(text: str) -> str:
+    """The backend as HAProxy's controller writes it from the annotations of our Ingress."""
+    manifests = yaml.safe_load_all((INFRA / "kubernetes/base/network.yaml").read_text())
+    (ingress,) = (each for each in manifests if each["kind"] == "Ingress")
+    told = {
+        key.removeprefix("haproxy.org/"): value
+        for key, value in ingress["metadata"]["annotations"].items()
+    }
+    lines = [
+        "balance roundrobin",
+        f"option httpchk {told['check-http']}",
+        f"timeout server {told['timeout-server']}",
+        *told["backend-config-snippet"].splitlines(),
+        f"default-server check inter {told['check-interval']}",
+        *re.findall(r"^ +(server .*)$", text, re.MULTILINE),
+    ]
+    front = text.partition("\nbackend replicas\n")[0].replace("tune.bufsize 262144", "")
+    return "\n    ".join([f"{front}\nbackend replicas", *lines]) + "\n"
+
+
 @asynccontextmanager
-async def door(url: str, folder: Path) -> AsyncIterator[Door]:
+async def door(url: str, folder: Path, written: Callable[[str], str] = str) -> AsyncIterator[Door]:
     """Both replicas, and the balancer before them, ready."""
     port = free_port()
     certificate(folder / "tls.pem")
@@ -156,7 +178,7 @@ async def door(url: str, folder: Path) -> AsyncIterator[Door]:
             "hooks-1:8080": f"127.0.0.1:{found.replicas[0].port}",
             "hooks-2:8080": f"127.0.0.1:{found.replicas[1].port}",
         }
-        text = CONFIG.read_text()
+        text = written(CONFIG.read_text())
         for theirs, ours in here.items():
             assert text.count(theirs) == 1, theirs
             text = text.replace(theirs, ours)
@@ -280,6 +302,18 @@ async def test_nothing_but_the_hook_is_reached_through_it(url: str, tmp_path: Pa
         assert answer.status_code == 401
         await okta.delivers(1_000)  # a megabyte is more than the balancer keeps to send again
         assert okta.answers == {204: 1}
+        assert stored(url) == dict.fromkeys(okta.sent, 1)
+
+
+async def test_the_annotations_of_the_ingress_keep_ready_replicas_and_leave_dead_ones(
+    url: str, tmp_path: Path
+) -> None:
+    async with door(url, tmp_path, as_in_kubernetes) as okta:
+        await asyncio.sleep(3 * _SEEN)  # three checks that fail take a replica out
+        await asyncio.gather(*(okta.delivers() for _ in range(8)))
+        okta.fleet.replicas[0].kill()
+        await asyncio.gather(*(okta.delivers() for _ in range(8)))
+        assert okta.answers == {204: 16}, okta.said.read_text()[-2000:]
         assert stored(url) == dict.fromkeys(okta.sent, 1)
 
 

@@ -10,8 +10,10 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -299,8 +301,12 @@ def test_a_pod_reads_its_secrets_from_the_secret_it_refers_to(overlay: str, tmp_
     (container,) = pod["containers"]
     (volume,) = (each["secret"] for each in pod["volumes"] if "secret" in each)
     assert volume["secretName"] == "hooks"
-    given = {each["name"]: each["value"] for each in container["env"]}
+    given = {each["name"]: each["value"] for each in container["env"] if "value" in each}
     assert given == {f"{each}_FILE": f"/run/secrets/hooks/{each}" for each in required()}
+    (rest,) = (each for each in container["env"] if "value" not in each)
+    key = rest["name"]
+    assert key == "HOOKS_HOOK_SECRET_NEXT"
+    assert rest["valueFrom"] == {"secretKeyRef": {"name": "hooks", "key": key, "optional": True}}
     (tmp_path / "hooks.toml").write_text(of(overlay, "ConfigMap")["data"]["hooks.toml"])
     settings = load(environ(required(), tmp_path / "hooks.toml", tmp_path), need=Role.SERVE)
     wanted = Mode.ENFORCE if overlay == "production" else Mode.OBSERVE
@@ -308,6 +314,48 @@ def test_a_pod_reads_its_secrets_from_the_secret_it_refers_to(overlay: str, tmp_
     ports = {each["name"]: each["containerPort"] for each in container["ports"]}
     assert ports["public"] == settings.listen.public.port
     assert ports["operations"] == settings.listen.operations.port
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_an_overlay_listens_under_the_name_it_tells_okta(overlay: str) -> None:
+    told = tomllib.loads(of(overlay, "ConfigMap")["data"]["hooks.toml"])
+    host = urlsplit(told["okta"]["hook_url"]).hostname
+    ingress = of(overlay, "Ingress")["spec"]
+    assert [each["host"] for each in ingress["rules"]] == [host]
+    assert ingress["tls"] == [{"hosts": [host], "secretName": "hooks-tls"}]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_neither_a_shut_node_nor_the_release_before_leaves_a_new_pod_without_a_place(
+    overlay: str,
+) -> None:
+    pod = of(overlay, "Deployment")["spec"]["template"]["spec"]
+    spread = pod["topologySpreadConstraints"]
+    for each in spread:
+        assert each["nodeTaintsPolicy"] == "Honor"
+        assert each["matchLabelKeys"] == ["pod-template-hash"]
+    strict = [each["whenUnsatisfiable"] == "DoNotSchedule" for each in spread]
+    assert strict == ([True, False] if overlay == "production" else [False])
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_pod_reaches_its_names_and_the_world_and_no_metadata(overlay: str) -> None:
+    names, world, database = of(overlay, "NetworkPolicy")["spec"]["egress"]
+    assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in names["to"], "NodeLocal DNSCache"
+    assert {each["port"] for each in names["ports"]} == {53}
+    assert [each["port"] for each in (*world["ports"], *database["ports"])] == [443, 5432]
+    blocks = [each["ipBlock"] for each in world["to"]]
+    for address, reached in (
+        ("203.0.113.7", True), ("2001:db8::7", True),
+        ("169.254.169.254", False), ("fd00:ec2::254", False), ("fe80::a9fe:a9fe", False),
+    ):  # fmt: skip
+        told = ip_address(address)
+        into = [
+            told in ip_network(each["cidr"])
+            and not any(told in ip_network(out) for out in each["except"])
+            for each in blocks
+        ]
+        assert any(into) is reached, address
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -340,7 +388,17 @@ def test_the_ingress_gives_up_on_a_replica_as_the_composition_does(overlay: str)
     for line in notes["haproxy.org/backend-config-snippet"].splitlines():
         assert re.sub(r"^timeout connect +", "timeout connect ", line) in lines
     assert f"timeout server {notes['haproxy.org/timeout-server']}" in lines
-    assert f"uri {notes['haproxy.org/check-http']} " in haproxy()
+    method, path = notes["haproxy.org/check-http"].split()
+    assert f"http-check send meth {method} uri {path} " in haproxy()
+
+
+def test_a_few_addresses_cannot_take_every_connection_of_the_balancer() -> None:
+    (most,) = re.findall(r"maxconn (\d+)", haproxy())
+    (of_one,) = re.findall(r"sc0_conn_cur gt (\d+)", haproxy())
+    assert int(most) >= 30 * int(of_one)
+    (kept,) = re.findall(r"tune.bufsize (\d+)", haproxy())
+    limit = SERVICES["balancer"]["mem_limit"]
+    assert int(most) * (int(kept) + 2**16) < int(limit.removesuffix("m")) * 2**20
 
 
 def test_the_balancer_gives_up_on_a_replica_before_okta_does() -> None:
