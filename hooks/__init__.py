@@ -12,7 +12,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         restore                           gives back what was removed
         groups seats                      who has a group's name before a push; what a removal ends
         unlink                            frees an account; what is shown and asked before
-        external                          people a Force Sync dropped; what is added again
+        external external_report          people a Force Sync dropped; how they are shown
         audit audit_report                everybody, by pages; as a table, CSV, JSON, HTML
         verify evidence                   whether the journal is whole; the journal as a file
         policy doctor                     judges hooks.toml; judges everything

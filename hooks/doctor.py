@@ -19,7 +19,6 @@ from hooks.core.access import ORGANIZATION_KEY
 from hooks.core.finding import Finding, Part, Verdict
 from hooks.gateways.okta_review import OktaReview
 from hooks.gateways.organization import Organization
-from hooks.gateways.organization_review import OrganizationReview
 
 if TYPE_CHECKING:
     from datetime import date
@@ -252,7 +251,7 @@ class Doctor:
         )
         places = [(_place(index), each.people) for index, each in enumerate(apps)]
         accounts, access = await asyncio.gather(
-            visit_atlassian.accounts(OrganizationReview(way.door, file.organization), places),
+            visit_atlassian.accounts(way.review, places),
             self._access(way, opened.groups, apps, remembered),
         )
         return [*opened.organization, writing, ends, *accounts, *access]

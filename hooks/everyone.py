@@ -95,6 +95,7 @@ class Everyone:
         self._directories = {each.name: each for each in directories}
         self._before = before
         self._holders: defaultdict[AccountId, set[OktaUserId]] = defaultdict(set)
+        self._managed: dict[OktaUserId, bool] = {}
         self._everyone = [each for each in gathered.okta_groups.values() if each.type == "BUILT_IN"]
         self._unknown: Counter[tuple[DirectoryName, Group]] = Counter()
 
@@ -126,10 +127,13 @@ class Everyone:
             side.owned[record] = min(owners[record])
 
     def hold(self) -> None:
-        """All owners are known: note who in force holds which account."""
+        """All owners are known: note who in force holds which account, and whose are managed."""
         for side in self._all.sides.values():
             for record, user in side.owned.items():
                 account, app_user = side.records[record].account, side.app_users.get(user)
+                told = self._all.accounts.get(account) if account else None
+                if told and told.managed is not None:
+                    self._managed[user] = told.managed
                 if account and app_user and app_user.in_force:
                     self._holders[account].add(user)
 
@@ -143,14 +147,7 @@ class Everyone:
 
     def claims(self, users: Iterable[OktaUserId]) -> dict[OktaUserId, bool]:
         """Of whom the organization says whether it manages their accounts."""
-        wanted, found = set(users), dict[OktaUserId, bool]()
-        for side in self._all.sides.values():
-            for record, user in side.owned.items():
-                key = side.records[record].account if user in wanted else None
-                account = self._all.accounts.get(key) if key else None
-                if account and account.managed is not None:
-                    found[user] = account.managed
-        return found
+        return {user: self._managed[user] for user in users if user in self._managed}
 
     def strays(self) -> Iterator[Drift]:
         """Records with groups that belong to nobody known in Okta."""

@@ -1,7 +1,7 @@
 """External people: who of them a directory does not have as Okta would, found by pages.
 
 Must live here: which lists are read, and how they are laid beside each other. Must not know: what
-a lack means, how a single person is judged, or how any of it is told. Changes nothing.
+a lack means, how a single person is judged, or how any of it is told. Changes nothing at a vendor.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hooks.core.errors import IncompleteError
+from hooks.core.errors import HooksError, IncompleteError
 from hooks.core.membership import Group
-from hooks.core.outside import external, suspect
+from hooks.core.outside import domain, external, suspect
 from hooks.gateways.okta_review import OktaReview
 from hooks.probe import or_why
 from hooks.store import known, mappings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from hooks.core.checkup_people import Assigned
     from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimUserId
     from hooks.core.memory import Link
     from hooks.core.reading import ScimRecord
-    from hooks.gateways.organization_review import OrganizationReview
     from hooks.observe import Directory, Observer
     from hooks.store.database import Database
+    from hooks.survey import Survey
 
 #: Pages of an app's assignments, more than Okta lets an app have.
 _MOST_PAGES = 10_000
@@ -48,19 +48,26 @@ class Suspect:
     address: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outside:
     """External people in force, and those of them to look at.
 
     ``unsure`` is why the verified domains are not known, if they are not: then only those are
-    external whose accounts Atlassian once called unmanaged. ``unmet`` push mappings lead nobody
-    knows where.
+    external whose accounts Atlassian once called unmanaged. Of ``nameless`` people Okta tells no
+    address; ``unmet`` push mappings lead nobody knows where; ``unread`` directories, and why.
     """
 
-    people: int
-    suspects: tuple[Suspect, ...]
-    unmet: int = 0
+    people: set[OktaUserId] = field(default_factory=set)
+    suspects: list[Suspect] = field(default_factory=list)
     unsure: str = ""
+    nameless: int = 0
+    unmet: int = 0
+    unread: dict[DirectoryName, str] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Nobody can have been missed."""
+        return not (self.unsure or self.nameless or self.unmet or self.unread)
 
 
 class External:
@@ -69,69 +76,82 @@ class External:
     def __init__(
         self,
         observer: Observer,
-        review: OrganizationReview | None,
+        survey: Survey,
         database: Database,
         told: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Shares the gateways of the observer; without ``review`` nobody tells of domains."""
+        """Shares the gateways of the observer."""
         self._okta = observer.okta
+        self._organization = observer.organization
         self._directories = observer.directories
-        self._review = review
+        self._survey = survey
         self._database = database
         self._told = told
-        self._unmet = 0
 
     async def find(self) -> Outside:
-        """All of them. Raises: what a gateway raises."""
-        domains: frozenset[str] | str = "no organization_id is given"
-        if self._review:
-            domains = await or_why(self._review.domains())
-        unmanaged = await self._database.read(known.external)
-        links = await self._database.read(mappings.remembered)
-        count, found = 0, list[Suspect]()
-        for each in self._directories.values():
-            people = await self._people(each, domains, unmanaged)
-            count += len(people)
-            found += await self._suspects(each, people, links.get(each.name, ()))
-        unsure = domains if isinstance(domains, str) else ""
-        return Outside(count, tuple(found), self._unmet, unsure)
+        """All of them. What one directory does not tell keeps nothing of another.
 
-    async def _people(
-        self, directory: Directory, domains: Collection[str] | str, unmanaged: set[OktaUserId]
-    ) -> dict[OktaUserId, Assigned]:
-        """Those in force whose address lies outside, or whose account was called unmanaged."""
-        review = OktaReview(self._okta.door)
-        read = await review.people(directory.app, _MOST_PAGES)
+        Raises: what a gateway raises, if none tells anything.
+        """
+        verified: frozenset[str] | str = "no organization_id is given"
+        if self._organization:
+            verified = await or_why(self._organization.review.domains())
+        unmanaged = await self._database.read(known.external)
+        found = Outside(unsure=verified if isinstance(verified, str) else "")
+        for each in self._directories.values():
+            try:
+                await self._directory(each, verified, unmanaged, found)
+            except HooksError as error:
+                found.unread[each.name] = str(error)
+                if len(found.unread) == len(self._directories):
+                    raise
+        return found
+
+    async def _directory(
+        self,
+        directory: Directory,
+        verified: Collection[str] | str,
+        unmanaged: set[OktaUserId],
+        found: Outside,
+    ) -> None:
+        read = await OktaReview(self._okta.door).people(directory.app, _MOST_PAGES)
         self._told(f"{len(read.named)} assignments to the app read")
-        verified = None if isinstance(domains, str) else domains
-        return {
+        domains = None if isinstance(verified, str) else verified
+        here = [each for each in read.named if each.in_force]
+        people = {
             each.user: each
-            for each in read.named
-            if each.in_force
-            and (each.user in unmanaged or (verified and external(each.called, verified)))
+            for each in here
+            if each.user in unmanaged or (domains is not None and external(each.called, domains))
         }
+        await self._survey.match(directory)
+        links = (await self._database.read(mappings.remembered)).get(directory.name, ())
+        suspects = await self._suspects(directory, people, links, found) if people else []
+        nameless = {each.user for each in here if not domain(each.called)}
+        found.nameless += len(nameless - unmanaged)
+        found.people |= people.keys()
+        found.suspects += suspects
 
     async def _suspects(
         self,
         directory: Directory,
         people: Mapping[OktaUserId, Assigned],
-        links: Collection[Link],
+        links: Iterable[Link],
+        found: Outside,
     ) -> list[Suspect]:
-        if not people:
-            return []
         records = await self._records(directory)
-        wanted = await self._wanted(directory, people, links)
+        wanted, unmet = await self._wanted(directory, people, links)
+        found.unmet += unmet
         before, accounts = await self._database.read(
             lambda tx: (known.records(tx, directory.name, people), known.accounts(tx, people))
         )
-        found = []
+        suspects = []
         for user, each in sorted(people.items()):
             record = records.get(each.record or before.get(user) or "")
             groups = frozenset(wanted[user])
             if suspect(record, {group.id for group in groups}):
                 account = accounts.get(user)
-                found.append(Suspect(user, directory.name, groups, account, each.called))
-        return found
+                suspects.append(Suspect(user, directory.name, groups, account, each.called))
+        return suspects
 
     async def _records(self, directory: Directory) -> dict[ScimUserId | str, ScimRecord]:
         for rest in reversed(range(_TRIES)):
@@ -151,20 +171,17 @@ class External:
         self,
         directory: Directory,
         people: Mapping[OktaUserId, Assigned],
-        links: Collection[Link],
-    ) -> defaultdict[OktaUserId, set[Group]]:
-        """The groups Okta pushes, of each of them, as far as it is known where those lead."""
+        links: Iterable[Link],
+    ) -> tuple[defaultdict[OktaUserId, set[Group]], int]:
+        """The groups Okta manages, of each of them; and of how many it is not known where."""
         by_mapping = {link.mapping: Group(link.group, link.name) for link in links}
         found: defaultdict[OktaUserId, set[Group]] = defaultdict(set)
-        for each in await self._okta.mappings(directory.app):
-            group = by_mapping.get(each.id)
-            if each.status != "ACTIVE":
-                continue
-            if group is None:
-                self._unmet += 1
+        live = [each for each in await self._okta.mappings(directory.app) if each.live]
+        for each in live:
+            if (group := by_mapping.get(each.id)) is None:
                 continue
             async for page in self._okta.group_members(each.source):
                 for user in people.keys() & set(page):
                     found[user].add(group)
             self._told(f"members of {group.display} read")
-        return found
+        return found, sum(1 for each in live if each.id not in by_mapping)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from hooks.store import pruning, retention
+from hooks.store import orders, pruning, retention
 from hooks.store.retention import Kind
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ class Purge:
                 break
         if run.done.unproved or not run.done.more:
             await run.note()
+        await self._database.write(partial(_expire, fence))
         return run.done
 
     def doubted(self, tx: Tx) -> bool:
@@ -132,6 +133,11 @@ class Purge:
             if users := tuple(each for each in found.users if each not in seen):
                 seen.update(users)
                 yield users
+
+
+def _expire(fence: Callable[[Tx], object], tx: Tx) -> None:
+    fence(tx)
+    orders.expire(tx)
 
 
 async def _provable(database: Database, users: tuple[str, ...], signer: Signer | None) -> set[str]:

@@ -42,7 +42,7 @@ class Recalled:
     doubted_since: datetime | None
     groups_before: Mapping[OrganizationGroupId, tuple[str, bool]]
     ordered: tuple[Ordered, ...]
-    repair: bool = False
+    repair: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,9 @@ class Reconciler:
             for each in plan.places
         ]
         told = report.told(plan, report.names(reading, ()), reading=reading)
-        became_of = [(wish.step, became) for wish, became in proved]
-        given, repaired = ordered.results(plan, became_of), ordered.repaired(plan, became_of)
+        became_of = [*((wish.step, became) for wish, became in proved), *admission.observed]
+        given = ordered.results(plan, became_of)
+        repaired = ordered.repaired(reading, plan, became_of)
         accounts = [each for each in reading.answers.values() if isinstance(each, Account)]
         account = accounts[0] if len(accounts) == 1 else None
         hurry = hurries()
@@ -156,7 +157,7 @@ class Reconciler:
             if plan.contradictions or reading.doubted_since:
                 since = reading.doubted_since or reading.at
                 cursor.doubt(tx, user, since if plan.contradictions else None)
-            if reading.ordered or reading.repair:
+            if reading.ordered or repaired:
                 orders.answer(tx, user, given, repaired)
             if plan.local:
                 groups.remember(tx, [known.group for known in plan.local.groups])

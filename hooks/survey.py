@@ -15,6 +15,7 @@ import structlog
 from hooks.core.errors import ForbiddenError, HooksError, IncompleteError, StoreError
 from hooks.core.ids import OktaGroupId, OktaUserId
 from hooks.core.memory import Link
+from hooks.core.outside import external
 from hooks.core.reading import Missing, OktaGroup, PushMapping
 from hooks.store import groups, known, looks, mappings, people
 
@@ -56,18 +57,31 @@ class Survey:
         try the whole of it again.
         """
         read = 0
+        verified = await self._domains()
         began = await self._database.read(lambda tx: tx.now)
         async for page in self._okta.app_users(directory.app):
 
             def store(tx: Tx, page: tuple[AppUser, ...] = page) -> int:
                 fence(tx)
-                return people.census(tx, directory.name, page, self._sealer, began=began)
+                count = people.census(tx, directory.name, page, self._sealer, began=began)
+                if verified:
+                    names = {each.user: each.user_name for each in page}
+                    known.outside(tx, [who for who in names if external(names[who], verified)])
+                return count
 
             read += await self._database.write(store)
         await self._database.write(lambda tx: people.end_census(tx, directory.name, began))
-        await self._match(directory)
+        await self.match(directory)
         await self._groups()
         return read
+
+    async def _domains(self) -> frozenset[str]:
+        """The verified ones; none where nobody tells, and so nobody lies outside of them."""
+        try:
+            return await self._organization.review.domains() if self._organization else frozenset()
+        except HooksError as error:
+            log.warning("domains_not_read", error=str(error))
+            return frozenset()
 
     async def _groups(self) -> None:
         """Remember what the organization's groups are called and who keeps them, at first sight.
@@ -97,8 +111,8 @@ class Survey:
             read += await self._database.write(store)
         return read
 
-    async def _match(self, directory: Directory) -> None:
-        """Match mappings never seen before by exact name."""
+    async def match(self, directory: Directory) -> None:
+        """Match mappings never seen before by exact name, and remember where they lead."""
         known = await self._database.read(mappings.remembered)
         before = {link.mapping: link for link in known.get(directory.name, ())}
         listed = await self._okta.mappings(directory.app)
@@ -143,7 +157,7 @@ class Survey:
             async for page in self._okta.group_members(okta_group):
                 people_there.update(page)
         for directory in self.directories.values():
-            await self._match(directory)
+            await self.match(directory)
         async for directory, _, members in self._there(okta_group):
             people_there |= await self._owners(directory, members)
         return people_there

@@ -37,8 +37,12 @@ def written(path: Path | None, option: str) -> Iterator[IO[str]]:
         raise UsageError(f"{option}: {path} is there already; write another name") from None
     except OSError as error:
         raise UsageError(f"{option}: {path}: {error.strerror}") from None
-    with os.fdopen(door, "w", encoding="utf-8", newline="") as file:
-        yield file
+    try:
+        with os.fdopen(door, "w", encoding="utf-8", newline="") as file:
+            yield file
+    except BaseException:
+        path.unlink(missing_ok=True)  # half of it would pass for all, and be in the way
+        raise
 
 
 def row(cells: Iterable[object]) -> str:

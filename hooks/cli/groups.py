@@ -161,8 +161,9 @@ def _rule(found: Conflict, policy: Policy) -> list[str]:
 
 
 def _toml(words: str) -> str:
-    """A basic string: JSON's rules are within TOML's. A glob's signs stand for themselves so."""
-    return json.dumps("".join(f"[{each}]" if each in "*?[" else each for each in words))
+    """A basic string, as JSON has it but for one sign. A glob's signs stand for themselves so."""
+    meant = "".join(f"[{each}]" if each in "*?[" else each for each in words)
+    return json.dumps(meant, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 # -- for programs ------------------------------------------------------------------------------

@@ -104,7 +104,9 @@ def _event(row: Mapping[str, object]) -> Record:
 
 def _order(row: Mapping[str, object]) -> Record:
     about = {"hold": int(str(row["ref"]))} if str(row["ref"]).isdigit() else {}
-    return {"kind": "order", "order": row["kind"], **about, "who": row["who"], "why": row["why"]}
+    came = {"result": row["result"] or None, "waits": row["done"] is None}
+    said = {"who": row["who"], "why": row["why"]}
+    return {"kind": "order", "order": row["kind"], **about, **said, **came}
 
 
 def _hold(row: Mapping[str, object]) -> Record:
@@ -144,6 +146,8 @@ def _of_event(record: Record) -> Iterator[str]:
 def _of_order(record: Record) -> Iterator[str]:
     about = f" hold {record['hold']}" if "hold" in record else ""
     yield f"{record['order']}{about}, by {record['who'] or 'unknown'}: {record['why']}"
+    if record["result"] or record["waits"]:
+        yield str(record["result"] or "waits for hooks serve")
 
 
 def _of_hold(record: Record) -> Iterator[str]:

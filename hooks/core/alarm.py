@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
 
 #: An event whose person was not looked at to the end for so long is late, and so is who has not
 #: read the System Log to its end for this much longer than the time between two readings.
@@ -106,6 +111,25 @@ def public(alarm: str) -> str:
     if kind_of(alarm) is not Kind.HELD:
         return alarm
     return "/".join(alarm.split("/")[:2])
+
+
+def burst(pushed: Iterable[tuple[datetime, str]]) -> frozenset[str]:
+    """Whose profiles were pushed together with those of enough others; oldest first."""
+    found: set[str] = set()
+    recent: dict[str, datetime] = {}  # by their last push, which moves them to the end
+    alone: set[str] = set()
+    for at, user in pushed:
+        recent.pop(user, None)
+        recent[user] = at
+        while at - recent[oldest := next(iter(recent))] > BURST_WITHIN:
+            del recent[oldest]
+            alone.discard(oldest)
+        if user not in found:
+            alone.add(user)
+        if len(recent) >= BURST:
+            found |= alone
+            alone.clear()
+    return frozenset(found)
 
 
 def telling(told: str, *, alive: bool) -> Phase | None:

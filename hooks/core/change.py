@@ -293,7 +293,7 @@ def candidates(scene: Scene) -> list[Group]:
     observed = {group.id for group in scene.record.groups or ()}
     unsettled = {each.group for each in scene.ledger.taken if not each.seen_gone}
     ours = {each.group for each in scene.ledger.taken}
-    everything = scene.policy.restore is Restore.ALL or scene.reading.repair
+    everything = scene.policy.restore is Restore.ALL or scene.reading.repair is not None
     mine = group_ids(scene.reading) if everything else frozenset()
     groups = {
         Group(link.group, link.name)

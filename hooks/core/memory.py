@@ -65,6 +65,14 @@ class Ordered:
 
 
 @dataclass(frozen=True, slots=True)
+class Repaired:
+    """What came of the orders to add all that Okta wants, up to the ``last`` one a look knew."""
+
+    last: int
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What the store knew of one person in one directory, or the organization.
 

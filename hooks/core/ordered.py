@@ -15,6 +15,7 @@ from hooks.core.change import Scene, Succeeded, built_in, evidence, made_anew, m
 from hooks.core.ids import OrganizationGroupId, ScimGroupId
 from hooks.core.local import LocalScene
 from hooks.core.membership import ORGANIZATION, Action, Group, Standing, State, Via
+from hooks.core.memory import Repaired
 from hooks.core.plan import Answered, Reason, Step
 from hooks.core.reading import KnownGroup, Unread
 from hooks.core.refusal import Cause, Refusal
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hooks.core.ledger import Resolved
     from hooks.core.memory import PastStep
     from hooks.core.plan import Plan
+    from hooks.core.reading import Reading
 
 S = TypeVar("S", Scene, LocalScene)
 Result = Step | Refusal | Asking | Succeeded | None
@@ -118,22 +120,32 @@ def results(plan: Plan, sent: Iterable[tuple[Step, Resolved]]) -> dict[int, str]
             state = became.get((place.name, each.added)) if each.added else None
             if each.waits or (each.added and state not in _GIVEN):
                 continue
-            found[each.step] = each.cause or ("given back" if each.added else "nothing to give")
+            given = "observed" if state is State.OBSERVED else "given back"
+            found[each.step] = each.cause or (given if each.added else "nothing to give")
     return found
 
 
-def repaired(plan: Plan, sent: Iterable[tuple[Step, Resolved]]) -> str | None:
+def repaired(
+    reading: Reading, plan: Plan, sent: Iterable[tuple[Step, Resolved]]
+) -> Repaired | None:
     """What became of an order to add all that Okta wants; ``None``: a later look may do more."""
     became = {(step.directory, step.group.id): each.state for step, each in sent}
-    added = [step for step in plan.steps if step.action is Action.ADD]
+    added = [
+        became.get((step.directory, step.group.id))
+        for step in plan.steps
+        if step.action is Action.ADD
+    ]
     waits = not all(place.conclusive for place in plan.directories)
-    if waits or any(became.get((each.directory, each.group.id)) not in _GIVEN for each in added):
+    if reading.repair is None or waits or not _GIVEN.issuperset(added):
         return None
+    seen = added.count(State.OBSERVED)
+    words = [f"{len(added) - seen} added"] if not seen or len(added) > seen else []
+    words += [f"{seen} observed"] if seen else []
     causes = Counter(
         str(each.cause) for place in plan.directories for each in place.refusals if each.group
     )
-    words = [f"{len(added)} added", *(f"{causes[each]} {each}" for each in sorted(causes))]
-    return ", ".join(words)
+    words += [f"{causes[each]} {each}" for each in sorted(causes)]
+    return Repaired(reading.repair, ", ".join(words))
 
 
 # -- one membership ----------------------------------------------------------------------------

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _NO_RECORD = frozenset({Cause.RECORD_NONE, Cause.RECORD_GONE})
+#: With these of a whole directory, what somebody has there is not known.
+_UNTOLD = frozenset({Cause.MEMBERSHIPS_UNREAD, Cause.MAPPINGS_UNREAD})
 
 
 class Lack(StrEnum):
@@ -40,13 +42,13 @@ class Lack(StrEnum):
 WORDS = {
     Lack.GONE: "The directory has no record of them, though Okta counts them as provisioned.",
     Lack.UNLINKED: "Their SCIM record names no Atlassian account.",
-    Lack.DROPPED: "They lack groups that Okta pushes and they are in.",
+    Lack.DROPPED: "They are in Okta groups that are pushed, and not in the groups in Atlassian.",
 }
 WAY_OUT = {
-    Lack.GONE: "Okta, the app, Assignments: assign them anew; then look again.",
+    Lack.GONE: "Okta, the app, Assignments: assign them anew; then ask again.",
     Lack.UNLINKED: (
-        "Only Atlassian's support can link it again: quote ACCESS-1003, and give them the file that"
-        " --support writes."
+        "If it named one before, only Atlassian's support can link it again: quote ACCESS-1003, and"
+        " give them the file that --support writes."
     ),
     Lack.DROPPED: "hooks external --apply --reason TEXT has the memberships added again.",
 }
@@ -57,7 +59,8 @@ class Estranged:
     """An external person whom a directory does not have as Okta would; ``address`` is personal.
 
     ``account`` is the one the record names, or else the one it named when it was last seen.
-    ``missing`` are memberships that may be added; ``left`` is why others are left alone.
+    ``wanted`` are the groups Okta manages of theirs; of those that are not there, ``missing`` may
+    be added, ``barred`` may not, and ``left`` is why, as far as a look says.
     """
 
     user: OktaUserId
@@ -65,7 +68,9 @@ class Estranged:
     lack: Lack
     record: ScimUserId | None = None
     account: AccountId | None = None
+    wanted: tuple[Group, ...] = ()
     missing: tuple[Group, ...] = ()
+    barred: tuple[Group, ...] = ()
     left: tuple[Refusal, ...] = ()
     address: str = field(default="", repr=False)
 
@@ -88,13 +93,18 @@ def suspect(record: ScimRecord | None, wanted: AbstractSet[ScimGroupId]) -> bool
     return not wanted <= {group.id for group in record.groups}
 
 
+def judgeable(plan: DirectoryPlan) -> bool:
+    """Whether a look told enough; a record that is not there tells that it is not."""
+    whole = {each.cause for each in plan.refusals if each.group is None}
+    return (plan.record is not None and not whole & _UNTOLD) or bool(whole & _NO_RECORD)
+
+
 def lack(plan: DirectoryPlan, wanted: AbstractSet[ScimGroupId]) -> Lack | None:
-    """What a look at somebody in force shows; ``wanted`` is what Okta pushes of theirs."""
-    if not plan.in_force:
+    """What a look at somebody in force shows; ``wanted`` is what Okta manages of theirs."""
+    if not plan.in_force or not judgeable(plan):
         return None
     if plan.record is None:
-        gone = any(each.cause in _NO_RECORD for each in plan.refusals)
-        return Lack.GONE if gone else None
+        return Lack.GONE
     if plan.record.account is None:
         return Lack.UNLINKED
     return Lack.DROPPED if wanted - plan.record.groups else None

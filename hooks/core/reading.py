@@ -236,8 +236,8 @@ class Reading:
     person there, and ``groups_before`` what those groups were called and whether they were synced;
     ``history`` is the log as read at the first start. An absence that was over
     before ``watched_since`` makes nobody returning: we did not watch, or only observed.
-    ``ordered`` are removals of ours an operator wants undone; ``repair``: everything Okta wants
-    of the person is to be added.
+    ``ordered`` are removals of ours an operator wants undone; ``repair`` is the last order
+    that wants everything added that Okta wants of the person.
     ``doubted_since``: since when one look after the other was contradicted by some event.
     ``thorough``: an operator asked, so the log is asked whatever was heard.
     """
@@ -257,7 +257,7 @@ class Reading:
     doubted_since: datetime | None = None
     groups_before: Mapping[OrganizationGroupId, tuple[str, bool]] = field(default_factory=dict)
     ordered: tuple[Ordered, ...] = ()
-    repair: bool = False
+    repair: int | None = None
     answers: Mapping[Ask, Answer] = field(default_factory=dict)
 
     @property

@@ -47,7 +47,7 @@ REASONS = {
     Reason.RETURNED: "kept from before an absence; no Okta group behind it has the user now",
     Reason.LOST_RULE: "no Okta group of its rule has the user any more",
     Reason.GIVEN_BACK: "taken by us before, and wanted again",
-    Reason.WANTED: "wanted by Okta; policy.restore is all",
+    Reason.WANTED: "wanted by Okta; ordered, or policy.restore is all",
     Reason.RESTORED: "taken by us before, and ordered back",
 }
 KEPT = {

@@ -31,6 +31,7 @@ from hooks.gateways.organization_finds import (
     owned,
 )
 from hooks.gateways.organization_lists import OrganizationList, page_of, walk
+from hooks.gateways.organization_review import OrganizationReview
 from hooks.gateways.organization_shapes import (
     AssignmentShape,
     GroupShape,
@@ -123,6 +124,7 @@ class Organization:
         self._heeded_until = 0.0
         self._trying = asyncio.Lock()
         self._writes = Writes(self.door, self._root, credential, clock)
+        self.review = OrganizationReview(self.door, self._id)
 
     # -- people --------------------------------------------------------------------------------
 

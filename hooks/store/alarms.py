@@ -18,7 +18,6 @@ from sqlalchemy import case, delete, or_, select, update
 
 from hooks.clock import moment
 from hooks.core.alarm import (
-    BURST,
     BURST_WITHIN,
     GONE,
     LATE,
@@ -90,7 +89,7 @@ def found(tx: Tx, *, every: timedelta) -> dict[str, int]:
         name(Kind.DRIFT): audits.drifted(tx),
         name(Kind.UNSETTLED): inbox.late(tx, before=tx.now - _us(LATE)),
         name(Kind.UNPROVED): pruning.unproved(tx),
-        name(Kind.PROFILES): known.pushed_outside(tx, tx.now - _us(BURST_WITHIN), burst=BURST),
+        name(Kind.PROFILES): known.pushed_outside(tx, tx.now - _us(BURST_WITHIN)),
     }
     return {each: count for each, count in alarming.items() if count}
 

@@ -140,12 +140,12 @@ class Events:
 
 def events(tx: Tx, user: OktaUserId, logins: Collection[str], sealer: Sealer, after: int) -> Events:
     """Look through the next events, oldest first; changes nothing."""
-    query = select(_event.c.id, _event.c.uuid, _event.c.subject, _event.c.sealed)
+    query = select(_event.c.id, _event.c.uuid, _event.c.subject, _event.c.about, _event.c.sealed)
     rows = tx.execute(query.where(_event.c.id > after).order_by(_event.c.id).limit(PORTION)).all()
     quoted = [json.dumps(each).casefold().encode() for each in logins]
     theirs, naming, locked = [], [], Counter[str]()
     for row in rows:
-        if row.subject == user:
+        if user in (row.subject, row.about):
             theirs.append(row.id)
         elif row.sealed:
             try:

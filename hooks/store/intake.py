@@ -215,9 +215,9 @@ def _row(tx: Tx, each: LogEvent, about: log_event.Subjects, sealer: Sealer) -> d
         "type": each.type,
         "published": published,
         "received": tx.now,
-        "subject": subject or noted,
+        "subject": subject,
         "claim": said[0].value if said else None,
-        "about": said[1] if said else "",
+        "about": said[1] if said else noted or "",
         # Events of other apps and types are counted, not kept.
         "sealed": sealer.seal(each.raw, each.uuid) if about.ours else None,
         "settled": None if subject else tx.now,

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, func, select
 
 from hooks.clock import moment
 from hooks.core.ids import DirectoryName, Uuid
+from hooks.core.ledger import Resolved
 from hooks.core.log_event import clean
 from hooks.core.membership import Action, State, Via
 from hooks.core.memory import PastStep
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, ScalarSelect, Select
 
     from hooks.core.ids import AccountId, OktaUserId, ScimUserId
-    from hooks.core.ledger import Resolved
     from hooks.core.plan import Step as Planned
     from hooks.core.policy import Limits
     from hooks.store.chain import Signer
@@ -72,6 +72,12 @@ class Admission:
     contended: int = 0
     paused: bool = False
     head: str = ""
+
+    @property
+    def observed(self) -> list[tuple[Planned, Resolved]]:
+        """What is journalled and not sent."""
+        seen = ((step, wish) for step, wish in self.admitted if wish.observe)
+        return [(wish.step, Resolved(step, State.OBSERVED)) for step, wish in seen]
 
 
 def history(tx: Tx, user: OktaUserId) -> dict[DirectoryName, tuple[PastStep, ...]]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
 
+from hooks.clock import moment
+from hooks.core.alarm import burst
 from hooks.core.ids import AccountId, OktaUserId, ScimUserId
 from hooks.core.log_event import PROFILE_PUSHED
 from hooks.store.tables import Event, Person, Tie
@@ -70,22 +72,24 @@ def records(
     return found
 
 
-def pushed_outside(tx: Tx, since: int, *, burst: int) -> int:
-    """Of how many external people in force Okta pushed the profile since then, in a burst.
+def pushed_outside(tx: Tx, since: int) -> int:
+    """Of how many external people in force Okta pushed the profile in a burst, as received since.
 
-    0 unless it were those of at least so many people in all.
+    A burst goes by when they were published: what an outage kept back comes at once.
     """
-    pushed = select(_event.c.subject).where(
-        _event.c.received >= since, _event.c.type == PROFILE_PUSHED, _event.c.subject.is_not(None)
+    pushed = select(_event.c.published, _event.c.about).where(
+        _event.c.received >= since, _event.c.type == PROFILE_PUSHED, _event.c.about != ""
     )
-    whom = pushed.distinct().subquery()
-    if tx.execute(select(func.count()).select_from(whom)).scalar_one() < burst:
-        return 0
+    rows = tx.execute(pushed.order_by(_event.c.published)).all()
+    whom = sorted(burst((moment(row.published), row.about) for row in rows))
     here = select(_tie.c.user).where(_tie.c.user == _person.c.user, _tie.c.in_force)
-    external = select(func.count()).where(
-        _person.c.managed.is_(False), _person.c.user.in_(select(whom.c.subject)), here.exists()
+    outside = (_person.c.managed.is_(False)) & here.exists()
+    return sum(
+        tx.execute(
+            select(func.count()).where(outside, _person.c.user.in_(whom[start : start + _AT_ONCE]))
+        ).scalar_one()
+        for start in range(0, len(whom), _AT_ONCE)
     )
-    return int(tx.execute(external).scalar_one())
 
 
 def accounts(tx: Tx, users: Iterable[OktaUserId]) -> dict[OktaUserId, AccountId]:
@@ -99,6 +103,14 @@ def accounts(tx: Tx, users: Iterable[OktaUserId]) -> dict[OktaUserId, AccountId]
             if account := AccountId.maybe(row.account):
                 found[OktaUserId(row.user)] = account
     return found
+
+
+def outside(tx: Tx, users: Iterable[OktaUserId]) -> None:
+    """Those whose address is not of a verified domain are unmanaged, unless told otherwise."""
+    wanted = sorted(users)
+    for start in range(0, len(wanted), _AT_ONCE):
+        whom = _person.c.user.in_(wanted[start : start + _AT_ONCE])
+        tx.execute(update(_person).where(whom, _person.c.managed.is_(None)).values(managed=False))
 
 
 def looked_at_since(tx: Tx, since: int) -> set[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
-from hooks.core.memory import Ordered
+from hooks.core.memory import Ordered, Repaired
 from hooks.store.tables import Order
 
 if TYPE_CHECKING:
@@ -78,25 +78,32 @@ def waiting(tx: Tx, user: OktaUserId) -> tuple[Ordered, ...]:
     """The removals of one person that are to be undone."""
     return tuple(
         Ordered(step, named=row.kind == _NAMED)
-        for row in tx.execute(_open(user))
+        for row in tx.execute(_open(user).where(_order.c.at > tx.now - _PATIENCE))
         for step in json.loads(row.steps)
     )
 
 
 def answer(
-    tx: Tx, user: OktaUserId, results: Mapping[int, str], repaired: str | None = None
+    tx: Tx, user: OktaUserId, results: Mapping[int, str], repaired: Repaired | None = None
 ) -> None:
-    """End what is answered in full, and what nobody could answer in a day."""
-    for row in tx.execute(_repairs(user)).all():
-        if repaired is not None or row.at <= tx.now - _PATIENCE:
-            end(tx, row.id, repaired or "undecided")
+    """End what is answered in full. ``repaired`` says what came of the orders it names."""
     for row in tx.execute(_open(user)).all():
-        steps = json.loads(row.steps)
-        words = [results.get(step, "undecided") for step in steps]
-        if "undecided" in words and row.at > tx.now - _PATIENCE:
-            continue
-        counted = Counter(words)
-        end(tx, row.id, ", ".join(f"{counted[word]} {word}" for word in sorted(counted)))
+        words = [results.get(step, "undecided") for step in json.loads(row.steps)]
+        if "undecided" not in words:
+            counted = Counter(words)
+            end(tx, row.id, ", ".join(f"{counted[word]} {word}" for word in sorted(counted)))
+    if repaired:
+        for order in tx.execute(_repairs(tx, user)).scalars().all():
+            if order <= repaired.last:  # one that came since rests on readings of its own
+                end(tx, order, repaired.result)
+
+
+def expire(tx: Tx) -> int:
+    """End what nobody could answer in a day; how many orders that were."""
+    late = _order.c.done.is_(None) & _order.c.kind.in_([_RESTORE, _NAMED, _REPAIR])
+    values = {"done": tx.now, "result": "undecided"}
+    ended = update(_order).where(late, _order.c.at <= tx.now - _PATIENCE).values(**values)
+    return int(tx.execute(ended).rowcount)
 
 
 def _open(user: OktaUserId) -> Select[Any]:
@@ -118,18 +125,18 @@ def restores(tx: Tx, limit: int) -> list[dict[str, object]]:
 
 def repair(tx: Tx, user: OktaUserId, *, who: str, why: str) -> None:
     """Order everything added that Okta wants of one person; the worker does it."""
-    if not repairing(tx, user):
-        begin(tx, _REPAIR, user, who=who, why=why)
+    begin(tx, _REPAIR, user, who=who, why=why)
 
 
-def repairing(tx: Tx, user: OktaUserId) -> bool:
-    """Whether that waits."""
-    return tx.execute(_repairs(user)).first() is not None
+def repairing(tx: Tx, user: OktaUserId) -> int | None:
+    """The newest such order that waits, by its id."""
+    return max(tx.execute(_repairs(tx, user)).scalars(), default=None)
 
 
-def _repairs(user: OktaUserId) -> Select[Any]:
+def _repairs(tx: Tx, user: OktaUserId) -> Select[Any]:
+    young = _order.c.at > tx.now - _PATIENCE
     mine = (_order.c.kind == _REPAIR) & (_order.c.ref == user) & _order.c.done.is_(None)
-    return select(_order.c.id, _order.c.at).where(mine)
+    return select(_order.c.id).where(mine, young)
 
 
 # -- what was ordered --------------------------------------------------------------------------
@@ -137,6 +144,6 @@ def _repairs(user: OktaUserId) -> Select[Any]:
 
 def about(tx: Tx, refs: Iterable[str]) -> list[dict[str, object]]:
     """What was ordered about these people and holds, oldest first."""
-    names = ("id", "kind", "ref", "who", "why", "at")
+    names = ("id", "kind", "ref", "who", "why", "at", "done", "result")
     query = select(*(_order.c[name] for name in names)).where(_order.c.ref.in_(sorted(refs)))
     return [dict(row) for row in tx.execute(query.order_by(_order.c.id)).mappings()]

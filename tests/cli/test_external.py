@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from hooks.core.ids import OktaUserId
+from hooks.core.memory import Repaired
 from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, PERSON, STATUSPAGE
+from hooks.store import line, orders
 from tests.cli.conftest import Desk
 
 GUEST = "guest@partner.example"
@@ -73,7 +76,7 @@ def test_what_a_force_sync_broke_is_found_added_again_and_told_to_support(
     file = tmp_path / "support.csv"
     ran = forced("external", "--apply", *WHY, "--support", str(file))
     assert ran.code == 0, ran.err
-    assert "ordered: 3 memberships of 2 people are added" in ran.out
+    assert "ordered to be added: 3 memberships of 2 people" in ran.out
     rows = list(csv.DictReader(file.read_text().splitlines()))
     record = world.record("main", GUEST)
     account = world.organization.account_ids[GUEST]
@@ -88,7 +91,11 @@ def test_what_a_force_sync_broke_is_found_added_again_and_told_to_support(
     assert groups(forced, GUEST) == {CONFLUENCE, STATUSPAGE}
     assert groups(forced, OTHER) == {CONFLUENCE}
     assert in_organization(forced, GUEST) == set(), "the record leads to no account"
-    assert "left" not in forced("external").out.split("\n\n")[0]
+    again = tmp_path / "again.csv"
+    assert "lacks" not in forced("external", "--support", str(again)).out
+    rows = list(csv.DictReader(again.read_text().splitlines()))
+    groups_told = {each["okta user"]: each["synced groups that ought to be there"] for each in rows}
+    assert groups_told[guest] == f"{CONFLUENCE}; {STATUSPAGE}", "support needs to know them still"
 
     for login in (GUEST, OTHER):
         world.relink("main", login)  # Atlassian's support did its part
@@ -189,17 +196,82 @@ def test_once_the_domain_is_verified_only_what_atlassian_says_makes_them_externa
 
 def test_a_dry_run_orders_nothing(forced: Desk) -> None:
     before = forced.dump()
-    assert forced("external", "--apply", "--dry-run").code == 0
+    ran = forced("external", "--apply", "--dry-run")
+    assert "Dry run: 3 memberships of 2 people would be added; nothing was ordered." in ran.out
     assert forced.dump() == before
 
 
-def test_where_nothing_may_be_added_it_is_refused(forced: Desk) -> None:
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [('[policy]\nrestore = "none"', "policy.restore"), ('mode = "observe"', "observe")],
+)
+def test_where_nothing_may_be_added_it_is_refused_at_once(
+    forced: Desk, setting: str, words: str
+) -> None:
     file = Path(forced.environ["HOOKS_CONFIG"])
-    assert "[policy]" not in file.read_text()
-    file.write_text(f'{file.read_text()}\n[policy]\nrestore = "none"\n')
+    text = file.read_text()
+    assert "[policy]" not in text
+    if setting.startswith("mode"):
+        text = text.replace('mode = "enforce"', "")
+        file.write_text(f"{setting}\n{text}")
+    else:
+        file.write_text(f"{text}\n{setting}\n")
+    before = len(forced.story.world.requests)
     ran = forced("external", "--apply", *WHY)
-    assert (ran.code, ran.err.count("\n")) == (1, 1)
-    assert "policy.restore" in ran.err
+    assert (ran.code, ran.out, ran.err.count("\n")) == (1, "", 1)
+    assert words in ran.err
+    paths = [each.path for each in list(forced.story.world.requests)[before:]]
+    assert not [each for each in paths if each.startswith("/api/v1/apps") and "/users" in each]
+
+
+def test_where_somebody_is_protected_it_is_said_that_nothing_is_added(forced: Desk) -> None:
+    file = Path(forced.environ["HOOKS_CONFIG"])
+    file.write_text(f'{file.read_text()}\n[protect]\ngroups = ["{CONFLUENCE}"]\n')
+    words = " ".join(forced("external", "--apply", *WHY).out.split())
+    assert f"lacks {CONFLUENCE} (" in words
+    assert "not added: out of scope, protected" in words
+    for login in (GUEST, OTHER):
+        forced("look", login)
+    assert (groups(forced, GUEST), groups(forced, OTHER)) == ({STATUSPAGE}, set())
+
+
+def test_a_mapping_in_error_is_told_and_nothing_is_added_through_it(forced: Desk) -> None:
+    world = forced.story.world
+    for mapping in world.org.mappings_of(forced.story.app):
+        world.set_mapping_status(mapping.id, "ERROR")
+    words = " ".join(forced("external", "--apply", *WHY).out.split())
+    assert f"lacks {CONFLUENCE} (" in words
+    assert "nothing was ordered" in words
+
+
+def test_an_order_of_before_a_day_is_over(forced: Desk) -> None:
+    from sqlalchemy import text
+
+    forced("external", "--apply", *WHY)
+    older = text("UPDATE operator_order SET at = at - :day")
+    forced.write(lambda tx: tx.execute(older, {"day": 24 * 3600 * 1_000_000}))
+    forced("look", GUEST)
+    assert groups(forced, GUEST) == set(), "nobody waits for it any more"
+    assert forced("purge").code == 0
+    told = forced("explain", user_id(forced, GUEST)).out
+    assert "undecided" in told
+
+
+def test_an_order_that_came_meanwhile_is_not_ended_with_the_others(forced: Desk) -> None:
+    user = OktaUserId(user_id(forced, GUEST))
+    forced.write(lambda tx: orders.repair(tx, user, who="ann", why="first"))
+    known = forced.read(lambda tx: orders.repairing(tx, user))
+    forced.write(lambda tx: orders.repair(tx, user, who="ann", why="second"))
+    forced.write(lambda tx: orders.answer(tx, user, {}, Repaired(known, "0 added")))
+    assert forced.read(lambda tx: orders.repairing(tx, user)) not in (None, known)
+
+
+def test_a_crowd_stands_behind_who_leaves(forced: Desk) -> None:
+    """As every order about many people."""
+    from hooks.cli import external as command
+
+    assert command.lane(command.PORTION) == line.URGENT
+    assert command.lane(command.PORTION + 1) == line.BULK
 
 
 # -- what cannot be known ----------------------------------------------------------------------
@@ -210,9 +282,67 @@ def test_without_the_domains_those_count_whose_accounts_were_called_unmanaged(
     forced: Desk, refused: str
 ) -> None:
     forced.story.world.switches.domains = refused  # type: ignore[assignment]
-    words = " ".join(forced("external").out.split())
+    ran = forced("external")
+    words = " ".join(ran.out.split())
+    assert ran.code == 1, "others may have been missed"
     assert "2 external people in force: 2 unlinked" in words
     assert "The verified domains are not known" in words
+
+
+def test_before_anybody_was_looked_at_it_finds_them_all_the_same(desk: Desk) -> None:
+    """As somebody who installs it after the accident: mappings are matched by name."""
+    world, story = desk.story.world, desk.story
+    world.add_to_group(world.add_user(GUEST), story.confluence)
+    world.set_account(GUEST, claim="unmanaged")
+    world.force_sync("main")
+    ran = desk("external", "--apply", *WHY)
+    assert "ordered to be added: 1 membership of 1 person" in ran.out
+    assert "account never seen" in " ".join(ran.out.split())
+    desk("look", GUEST)
+    assert groups(desk, GUEST) == {CONFLUENCE}
+
+
+def test_a_mapping_nobody_can_follow_is_said_and_nothing_is_called_fine(synced: Desk) -> None:
+    world = synced.story.world
+    extra = world.add_okta_group("Partners")
+    world.push_group(extra, synced.story.app)
+    world.hide(world.org.groups[world.org.mappings_of(synced.story.app)[-1].target_group_id], "404")
+    ran = synced("external")
+    assert ran.code == 1
+    assert "push mapping" in ran.out
+    assert "all as Okta would have them" not in ran.out
+
+
+def test_where_no_domain_is_verified_everybody_lies_outside(synced: Desk) -> None:
+    synced.story.world.add_domain("somedomain.example", "unverified")
+    assert "4 external people" in synced("external").out
+
+
+def test_who_has_no_address_is_told_as_unknown(synced: Desk) -> None:
+    world = synced.story.world
+    world.switches.profile_email_shown = False
+    world.change_login(PERSON, "person")
+    ran = synced("external")
+    assert ran.code == 1
+    assert "Of 1 person Okta tells no address" in " ".join(ran.out.split())
+
+
+def test_records_without_groups_are_not_called_dropped(synced: Desk) -> None:
+    synced.story.world.switches.scim_groups_shown = False
+    ran = synced("external")
+    assert ran.code == 1
+    assert "dropped" not in ran.out
+    assert "2 not judged" in " ".join(ran.out.split())
+
+
+def test_a_file_of_a_run_that_failed_is_not_in_the_way(forced: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "support.csv"
+    token = forced.story.world.credentials.api_token
+    forced.story.world.credentials.api_token = "another"
+    assert forced("external", "--support", str(file)).code == 1
+    forced.story.world.credentials.api_token = token
+    assert forced("external", "--support", str(file)).code == 0
+    assert GUEST in file.read_text()
 
 
 def test_a_refused_key_ends_it_with_one_line(forced: Desk) -> None:

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hooks.core.alarm import WAY_OUT, WORDS, Kind, Phase, kind_of, name, public, telling
+from hooks.core.alarm import (
+    BURST,
+    BURST_WITHIN,
+    WAY_OUT,
+    WORDS,
+    Kind,
+    Phase,
+    burst,
+    kind_of,
+    name,
+    public,
+    telling,
+)
 from hooks.core.ids import DirectoryName, ScimGroupId
 from hooks.core.membership import ORGANIZATION, Action, Group, Via
 from hooks.core.plan import Reason, Step
@@ -65,3 +80,17 @@ def test_other_names_are_told_whole(alarm: str) -> None:
 )
 def test_what_is_told_next(told: str, then: Phase | None, *, alive: bool) -> None:
     assert telling(told, alive=alive) is then
+
+
+AT = datetime(2026, 11, 26, tzinfo=UTC)
+pushes = st.lists(st.tuples(st.integers(0, 3000), st.sampled_from("abcdefgh")), max_size=40)
+
+
+@given(pushes)
+def test_a_burst_is_enough_people_within_its_time(pushed: list[tuple[int, str]]) -> None:
+    told = sorted((AT + timedelta(seconds=seconds), user) for seconds, user in pushed)
+    together = [
+        {user for at, user in told if begin <= at <= begin + BURST_WITHIN} for begin, _ in told
+    ]
+    expected = {user for people in together if len(people) >= BURST for user in people}
+    assert burst(told) == expected
