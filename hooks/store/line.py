@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, bindparam, case, delete, or_, select, update
+from sqlalchemy import Integer, bindparam, case, delete, or_, select, text, update
 
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
@@ -194,19 +194,27 @@ def lease(
 def _take(tx: Tx, *, limit: int, bulk: int, but: Collection[str], only: str | None) -> list[Due]:
     found: list[Due] = []
     paused = pause.paused(tx) is not None
-    for lane, most in ((URGENT, limit), (BULK, bulk)):
-        room = min(most, limit - len(found))
+    # However many strangers wait: an audit, a census, a group's members come before them.
+    for lane, most, standing in ((URGENT, limit, False), (BULK, bulk, True), (BULK, bulk, False)):
+        room = min(most - (sum(each.lane == BULK for each in found)), limit - len(found))
         if room <= 0:
             continue
-        query = _taking(postgres=tx.postgres, only=only is not None, paused=paused)
-        given = {"lane": lane, "now": tx.now, "but": list(but), "room": room, "only": only}
+        query = _taking(
+            postgres=tx.postgres, only=only is not None, paused=paused, standing=standing
+        )
+        taken = [*but, *(each.subject for each in found)]
+        given = {"lane": lane, "now": tx.now, "but": taken, "room": room, "only": only}
         found += tx.execute(query, given).all()  # type: ignore[arg-type]  # rows, read by attribute
     return found
 
 
+#: As the index says it, or SQLite would go through everybody who waits.
+_STANDING = text("due.kind <> 'user'")
+
+
 @cache
-def _taking(*, postgres: bool, only: bool, paused: bool) -> Select[Any]:
-    """Who is due in a lane; built once, as marks are."""
+def _taking(*, postgres: bool, only: bool, paused: bool, standing: bool) -> Select[Any]:
+    """Who is due in a lane, or what is about no single person; built once, as marks are."""
     query = (
         select(_due)
         .where(_due.c.lane == bindparam("lane"), _due.c.due_at <= bindparam("now"))
@@ -215,6 +223,8 @@ def _taking(*, postgres: bool, only: bool, paused: bool) -> Select[Any]:
         .limit(bindparam("room", type_=Integer))
     )
     query = query.where(_due.c.subject == bindparam("only") if only else _due.c.kind != APART)
+    if standing:
+        query = query.where(_STANDING)
     if paused:  # nobody is looked at whose plan could not be carried out
         query = query.where(_due.c.kind != "user")
     return query.with_for_update(skip_locked=True) if postgres else query

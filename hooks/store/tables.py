@@ -64,6 +64,8 @@ class Due(SQLModel, table=True):
     __table_args__ = (
         Index("due_line", "lane", "due_at", postgresql_where=text("due_at IS NOT NULL"),
               sqlite_where=text("due_at IS NOT NULL")),
+        Index("due_standing", "lane", "due_at", postgresql_where=text("kind <> 'user'"),
+              sqlite_where=text("kind <> 'user'")),
     )  # fmt: skip
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from hooks.clock import moment
 from hooks.core.attempt import DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.store import line
-from hooks.store.database import Database
+from hooks.store.database import Database, Tx
 from tests.store.builders import (
     START,
     Wall,
@@ -51,6 +52,34 @@ def test_urgent_ones_come_first_and_the_longest_waiting_before_others(
     mark(database, ANN)
     wall.forward(1)
     assert [each.subject for each in lease(database)] == [BOB, ANN, CAT]
+
+
+def test_what_is_about_nobody_alone_stands_before_any_crowd_of_bulk_work(
+    database: Database, wall: Wall
+) -> None:
+    for who in (ANN, BOB, CAT):
+        mark(database, who, lane=line.BULK)
+    wall.forward(1)
+    database.write_now(lambda tx: line.enroll(tx, "audit", "audit"))
+    mark(database, DAN)
+    assert [each.subject for each in lease(database, limit=2)] == [DAN, "audit/audit"]
+    assert [each.subject for each in lease(database, limit=2)] == [ANN, BOB]
+
+
+def test_a_crowd_of_bulk_work_is_not_gone_through_for_it(database: Database) -> None:
+    """Neither engine reads everybody who waits to find that nothing stands before them."""
+
+    def explain(tx: Tx) -> str:
+        verb = "EXPLAIN" if tx.postgres else "EXPLAIN QUERY PLAN"
+        if tx.postgres:
+            tx.execute(text("SET LOCAL enable_seqscan = off"))
+        query = (
+            "SELECT subject FROM due WHERE lane = 1 AND due_at <= 5 AND due.kind <> 'user'"
+            " ORDER BY due_at, subject LIMIT 5"
+        )
+        return str(tx.execute(text(f"{verb} {query}")).all())
+
+    assert "due_standing" in database.write_now(explain)
 
 
 def test_who_came_at_the_same_instant_is_taken_in_one_order_by_every_database(

@@ -1,4 +1,4 @@
-"""Managed: whose account lies outside the organization's domains."""
+"""Managed: whose account lies outside the organization's domains; work about nobody alone."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("person", sa.Column("managed", sa.Boolean(), nullable=True))
+    standing = sa.text("kind <> 'user'")
+    op.create_index(
+        "due_standing",
+        "due",
+        ["lane", "due_at"],
+        postgresql_where=standing,
+        sqlite_where=standing,
+    )
