@@ -43,7 +43,6 @@ WIDE = (
 class Spec:
     """So many people in ``each`` synced groups, all of them in the local ones.
 
-    The first ``each`` groups are everybody's; with more people than one, all leave the same.
     """
 
     people: int = 0
@@ -80,7 +79,8 @@ class Vendors:
     """The process, as measures use it. ``told`` is what a client of theirs has to know."""
 
     process: subprocess.Popen[str]
-    told: dict[str, Any]
+    log: Path
+    told: dict[str, Any] = field(default_factory=dict)
 
     def ask(self, verb: str, **given: object) -> Any:
         """Have something done there; its answer."""
@@ -90,7 +90,7 @@ class Vendors:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError("the vendors have ended")
+            raise RuntimeError(f"the vendors have ended: {self.log.read_text()[-4_000:]}")
         return json.loads(line)
 
     def calls(self) -> list[Call]:
@@ -117,7 +117,7 @@ def vendors(spec: Spec, log: Path) -> Iterator[Vendors]:
         ) as process,
     ):  # fmt: skip
         try:
-            made = Vendors(process, {})
+            made = Vendors(process, log)
             made.told = made.ask("about")
             yield made
         finally:
@@ -159,6 +159,7 @@ class Town:
             self.app = self.world.add_app(APP)
             self.directory = self.world.add_directory(self.app, "main")
             self.world.assign_group(self.world.add_okta_group(STAFF), self.app)
+            self.choir = self.world.add_okta_group("choir")
             for number in range(spec.groups):
                 self.world.push_group(self.world.add_okta_group(_team(number)), self.app)
             for number in range(spec.local):
@@ -256,6 +257,13 @@ class Town:
             self.world.deactivate(login)
         await self.deliver()
 
+    async def nudge(self, logins: list[str]) -> None:
+        """Something happens to them that changes nothing, so that they are looked at once."""
+        for login in logins:
+            self.world.add_to_group(login, self.choir)
+        await self.deliver()
+        await self.await_quiet(1.0)
+
     async def deliver(self) -> int:
         """All that waits, as Okta delivers it; how many deliveries were taken."""
         self._since = time.perf_counter()
@@ -263,9 +271,12 @@ class Town:
 
     async def await_removals(self, many: int, within: float) -> int:
         """Until so many were taken and nobody has asked anything for a while."""
-        async with asyncio.timeout(within):
-            while self._removals < many:  # noqa: ASYNC110  # whoever asks tells nobody
-                await asyncio.sleep(0.01)
+        until = time.perf_counter() + within
+        while self._removals < many:
+            if time.perf_counter() > until:
+                last = [each[2:] for each in self.calls()[-20:]]
+                raise TimeoutError(f"{self._removals} removals of {many}; the last calls: {last}")
+            await asyncio.sleep(0.01)
         await self.await_quiet(0.3, within)
         return self._removals
 
