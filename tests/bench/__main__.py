@@ -17,9 +17,9 @@ from pathlib import Path
 from tests.bench import machine
 from tests.bench.table import Row, Scale, table
 
-MEASURES = ("acknowledge", "revoke")
+MEASURES = ("acknowledge", "revoke", "calls", "quota")
 
-Measure = Callable[[Scale, Path], Iterator[Row]]
+Measure = Callable[[Scale, Path], Iterator[Row | str]]
 
 
 def main() -> int:
@@ -45,6 +45,9 @@ def _measured(name: str, scale: Scale) -> list[Row]:
     _say(f"\n{name}")
     with tempfile.TemporaryDirectory(prefix="hooks-bench-") as folder:
         for row in measure(scale, Path(folder)):
+            if isinstance(row, str):
+                _say(f"  {row}")
+                continue
             _say(f"  {row.measure}: {row.each()}")
             rows.append(row)
     _say(f"  ({time.monotonic() - began:.0f} s)")

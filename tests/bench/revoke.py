@@ -63,15 +63,15 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
         for each in (there, other):
             each.ask("latency", seconds=TRIP)
         # Not counted: connections open, statements compile, and groups are measured for the day.
-        _leave(there, crowded, many)
-        _leave(there, looked_at, SYNCED)
+        _leave(there, crowded)
+        _leave(there, looked_at)
         sides: dict[str, Callable[[], Gone]] = {
-            "known": partial(_leave, there, looked_at, SYNCED),
-            "unknown": partial(_leave, there, unknown, SYNCED),
-            f"known, {many} groups": partial(_leave, there, crowded, many),
-            "known by the census alone": partial(_leave, there, listed, SYNCED),
-            "known, first of the day in each group": partial(_leave, there, fresh, SYNCED),
-            "naive": partial(_leave, other, theirs, SYNCED),
+            "known": partial(_leave, there, looked_at),
+            "unknown": partial(_leave, there, unknown),
+            f"known, {many} groups": partial(_leave, there, crowded),
+            "known by the census alone": partial(_leave, there, listed),
+            "known, first of the day in each group": partial(_leave, there, fresh),
+            "naive": partial(_leave, other, theirs),
         }
         yield from _rows(interleaved(scale.runs, sides), many)
 
@@ -91,8 +91,8 @@ def _rows(found: dict[str, tuple[Gone, ...]], many: int) -> Iterator[Row]:
         yield Row(f"calls, {name}", tuple(float(one.calls) for one in each))
 
 
-def _leave(there: Vendors, people: list[str], groups: int) -> Gone:
-    return Gone.of(there.leave(people.pop(), removals=groups + LOCAL))
+def _leave(there: Vendors, people: list[str]) -> Gone:
+    return Gone.of(there.leave(people.pop()))
 
 
 def _teams(first: int, many: int) -> list[str]:

@@ -97,11 +97,11 @@ class Vendors:
         """All calls since ``forget``, in the order in which they began."""
         return [Call(*each) for each in self.ask("calls")]
 
-    def leave(self, *logins: str, removals: int, within: float = 60.0) -> list[Call]:
-        """Deactivate these people, deliver, and wait for so many removals and for their proof."""
+    def leave(self, *logins: str, within: float = 60.0) -> list[Call]:
+        """Deactivate these people, deliver, and wait until all is gone and proved."""
         self.ask("forget")
         self.ask("deactivate", logins=logins)
-        self.ask("await_removals", many=removals, within=within)
+        self.ask("await_gone", logins=logins, within=within)
         return self.calls()
 
 
@@ -153,7 +153,6 @@ class Town:
         self._calls: dict[int, list[Any]] = {}
         self._since = time.perf_counter()
         self._quiet_since = self._since
-        self._removals = 0
         self._under_way = 0
         with self.world.long_ago():
             self.app = self.world.add_app(APP)
@@ -182,7 +181,6 @@ class Town:
         status = next(each.status for each in reversed(self.world.requests) if each.n == n)
         call = self._calls.setdefault(n, [now, None, vendor, method, path, None])
         call[1], call[5] = now, status
-        self._removals += Call(*call).removal
 
     # -- who is there --------------------------------------------------------------------------
 
@@ -249,13 +247,29 @@ class Town:
     def forget(self) -> None:
         """Count anew; a call under way belongs to what was before."""
         self._calls.clear()
-        self._removals = 0
         self._since = time.perf_counter()
 
     async def deactivate(self, logins: list[str]) -> None:
         for login in logins:
             self.world.deactivate(login)
         await self.deliver()
+
+    async def unassign(self, logins: list[str]) -> None:
+        """They lose what gave them the app, and stay with the company."""
+        for login in logins:
+            self.world.remove_from_group(login, STAFF)
+        await self.deliver()
+
+    async def leave_meanwhile(self, login: str, within: float) -> float:
+        """One more person is deactivated; seconds until they have nothing."""
+        self.world.deactivate(login)
+        began = time.perf_counter()
+        await self.sandbox.deliverer.flush()
+        while self.left([login]):
+            if time.perf_counter() - began > within:
+                raise TimeoutError(f"{login} has {self.left([login])} memberships")
+            await asyncio.sleep(0.005)
+        return time.perf_counter() - began
 
     async def nudge(self, logins: list[str]) -> None:
         """Something happens to them that changes nothing, so that they are looked at once."""
@@ -269,22 +283,32 @@ class Town:
         self._since = time.perf_counter()
         return sum(each.accepted for each in await self.sandbox.deliverer.flush())
 
-    async def await_removals(self, many: int, within: float) -> int:
-        """Until so many were taken and nobody has asked anything for a while."""
+    async def pass_by(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+    async def await_gone(self, logins: list[str], within: float) -> None:
+        """Until these people have nothing, and nobody has asked anything for a while."""
         until = time.perf_counter() + within
-        while self._removals < many:
+        while left := self.left(logins):
             if time.perf_counter() > until:
                 last = [each[2:] for each in self.calls()[-20:]]
-                raise TimeoutError(f"{self._removals} removals of {many}; the last calls: {last}")
-            await asyncio.sleep(0.01)
+                raise TimeoutError(f"{left} memberships are left; the last calls: {last}")
+            await asyncio.sleep(min(0.01 * len(logins), 0.5))
         await self.await_quiet(0.3, within)
-        return self._removals
 
     async def await_quiet(self, seconds: float, within: float = 60.0) -> None:
         """Until nobody has asked anything for so long."""
         async with asyncio.timeout(within):
             while self._under_way or time.perf_counter() - self._quiet_since < seconds:
                 await asyncio.sleep(0.02)
+
+    def refuse(self, vendor: str, after: int, times: int) -> None:
+        """Answer 429 so often, after so many calls, and tell nothing with it."""
+        latency = self.world.traffic.faults[:]
+        self.world.clear()
+        self.world.fault(vendor, status=429, skip=after, times=times)  # type: ignore[arg-type]
+        self.world.traffic.faults += latency
 
     # -- what came of it -----------------------------------------------------------------------
 
@@ -294,12 +318,15 @@ class Town:
             for begin, end, vendor, method, path, status in self._calls.values()
         ]
 
-    def left(self) -> int:
-        """Memberships that people have who are gone from Okta."""
-        gone = [u.login for u in self.world.org.users.values() if u.status == "DEPROVISIONED"]
+    def epoch(self) -> float:
+        """By the wall, when calls were last counted anew."""
+        return time.time() - (time.perf_counter() - self._since)
+
+    def left(self, logins: list[str]) -> int:
+        """How many memberships they have."""
         return sum(
             len(self.world.groups_of(self.directory, login)) + len(self._local_of(login))
-            for login in gone
+            for login in logins
         )
 
     def _local_of(self, login: str) -> set[str]:
