@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.bench.servers import started
+from tests.bench.servers import Server, started
 from tests.bench.table import Row, Scale, at_most, interleaved
 from tests.bench.vendors import CALM, Call, Spec, Vendors, service, vendors
 from tests.chaos.fleet import free_port
@@ -100,9 +100,10 @@ def _teams(first: int, many: int) -> list[str]:
 
 
 @contextmanager
-def naive(there: Vendors, log: Path) -> Iterator[None]:
+def naive(there: Vendors, log: Path) -> Iterator[Server]:
     """The naive receiver beside these vendors, and their hook."""
     port = free_port()
-    with started(["-m", "tests.bench.naive", str(port), json.dumps(there.told)], port, log):
+    words = ["-m", "tests.bench.naive", str(port), json.dumps(there.told)]
+    with started(words, port, log) as server:
         there.ask("hook", url=f"http://127.0.0.1:{port}/okta/events")
-        yield
+        yield server

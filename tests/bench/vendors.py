@@ -221,6 +221,17 @@ class Town:
                 self.world.local_add(_local(number), *logins)
         return logins
 
+    def swell(self, many: int) -> None:
+        """Have so many more in every synced group, of whom Okta knows nothing."""
+        directory, now = self.directory, self.world.now()
+        made = [
+            self.world.add_scim_user(directory, f"swelled-{number:06}@{DOMAIN}").id
+            for number in range(many)
+        ]
+        for group in list(directory.groups.values()):
+            if group.display_name.startswith("team-"):
+                directory.join(group, made, now)
+
     def hook(self, url: str) -> None:
         """Where events go from now on; what had to be said before is not said to it."""
         from hooks.sandbox import HOOK_TYPES
