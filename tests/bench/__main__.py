@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.bench import machine
 from tests.bench.table import Row, Scale, table
 
-MEASURES = ("acknowledge", "revoke", "calls", "quota", "large")
+MEASURES = ("acknowledge", "revoke", "calls", "quota", "large", "scale")
 
 Measure = Callable[[Scale, Path], Iterator[Row | str]]
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +51,7 @@ class Server:
 
     def memory(self, what: str = "VmRSS") -> float:
         """MiB it holds now, or the most since `forget_peak` with ``VmHWM``."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith(f"{what}:"):
-                return int(line.split()[1]) / 1024
-        raise ProcessLookupError(self.pid)
+        return _memory(self.pid, what)
 
     def forget_peak(self) -> None:
         """Begin anew to measure the most it held. Source: proc(5), clear_refs."""
@@ -69,6 +66,26 @@ class Server:
 def environ(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """What every process is given; nothing else of ours."""
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **(more or {})}
+
+
+def watched(process: subprocess.Popen[bytes]) -> float:
+    """Wait for its end; the most MiB it held.
+
+    The kernel's own figure for a child that has ended is never below what we held when it began.
+    """
+    peak = 0.0
+    while process.poll() is None:
+        with suppress(ProcessLookupError):  # it is about to end
+            peak = max(peak, _memory(process.pid, "VmHWM"))
+        time.sleep(0.02)
+    return peak
+
+
+def _memory(pid: int, what: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{what}:"):
+            return int(line.split()[1]) / 1024
+    raise ProcessLookupError(pid)
 
 
 @contextmanager
