@@ -120,6 +120,7 @@ class Connection(asyncio.Protocol):
         self.freed(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        del exc
         self.lost()
 
 

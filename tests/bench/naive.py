@@ -64,9 +64,7 @@ class Receiver:
 
 
 def _client(url: str, key: str) -> httpx.Client:
-    return httpx.Client(
-        base_url=url, headers={"Authorization": f"Bearer {key}"}, verify=False, timeout=60
-    )
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60)
 
 
 def main() -> None:

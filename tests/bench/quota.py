@@ -102,9 +102,7 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row | str]:
     yield from _told_nothing(scale, folder)
 
 
-def _crowd(
-    there: Vendors, crowds: list[list[str]], singles: list[str]
-) -> tuple[Used, float]:
+def _crowd(there: Vendors, crowds: list[list[str]], singles: list[str]) -> tuple[Used, float]:
     people = crowds.pop()
     there.ask("forget")
     there.ask("unassign", logins=people)

@@ -59,7 +59,9 @@ def _replays(scale: Scale, folder: Path) -> Iterator[Row]:
         rates = tuple(_plain(plain, run, few) for run in range(scale.runs))
     found = interleaved(scale.runs, sides)
     ours = tuple(each.told["stored"] / each.seconds for each in found["many"])
-    yield Row(f"replayed, {many:,} events", ours, "/s", rates, "plain inserts of 2 KB, 500 a commit")
+    yield Row(
+        f"replayed, {many:,} events", ours, "/s", rates, "plain inserts of 2 KB, 500 a commit"
+    )
     pairs = list(zip(found["many"], found["few"], strict=True))
     more = tuple(large.peak - small.peak for large, small in pairs)
     yield Row(f"more memory than for {few:,}", more, "MiB", target=under(20))
@@ -114,7 +116,8 @@ def _fill(database: Database, many: int) -> None:
             {
                 "uuid": f"e{number:07}", "type": "user.lifecycle.deactivate",
                 "published": tx.now, "received": tx.now, "origin": "hook", "delivery": "",
-                "subject": _who(number), "claim": "deactivated", "about": "", "sealed": b"x" * 1_000,
+                "subject": _who(number), "claim": "deactivated", "about": "",
+                "sealed": b"x" * 1_000,
             }
             for number in numbers
         ]))  # fmt: skip
@@ -163,7 +166,7 @@ class _Fleet:
         name = f"fleet_{time.monotonic_ns()}"
         with psycopg.connect(self.server.url(), autocommit=True) as door:
             door.execute(f'CREATE DATABASE "{name}"')
-        spec = Spec(groups=10, each=2, latency=TRIP, switches=dict(UNTOLD))
+        spec = Spec(groups=10, each=2, latency=TRIP, switches=UNTOLD)
         with ExitStack() as stack:
             there = stack.enter_context(vendors(spec, self.folder / f"{name}.log"))
             people = there.ask("hire", many=self.people)

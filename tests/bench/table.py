@@ -124,9 +124,7 @@ class Row:
         }
 
 
-def interleaved(
-    runs: int, sides: Mapping[str, Callable[[], Side]]
-) -> dict[str, tuple[Side, ...]]:
+def interleaved(runs: int, sides: Mapping[str, Callable[[], Side]]) -> dict[str, tuple[Side, ...]]:
     """Every side once in each run, one after the other; a slow minute strikes all of them."""
     found: dict[str, list[Side]] = {name: [] for name in sides}
     for number in range(runs):

@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -41,16 +41,14 @@ WIDE = (
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """So many people in ``each`` synced groups, all of them in the local ones.
-
-    """
+    """So many people in ``each`` synced groups, all of them in the local ones."""
 
     people: int = 0
     groups: int = 10
     each: int = 10
     local: int = 2
     latency: float = 0.0
-    switches: dict[str, object] = field(default_factory=dict)
+    switches: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +309,8 @@ class Town:
     async def await_quiet(self, seconds: float, within: float = 60.0) -> None:
         """Until nobody has asked anything for so long."""
         async with asyncio.timeout(within):
-            while self._under_way or time.perf_counter() - self._quiet_since < seconds:
+            # Whoever asks tells nobody that it is over.
+            while self._under_way or time.perf_counter() - self._quiet_since < seconds:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
 
     def refuse(self, vendor: str, after: int, times: int) -> None:
