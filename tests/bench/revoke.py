@@ -36,7 +36,8 @@ class Gone:
     @classmethod
     def of(cls, calls: list[Call]) -> Gone:
         removed = max(each.end for each in calls if each.removal and each.end)
-        ends = [each.end for each in calls if each.end and each.begin >= removed]
+        reads = [each for each in calls if each.method not in ("PATCH", "DELETE")]
+        ends = [each.end for each in reads if each.end and each.begin >= removed]
         return cls(1000 * removed, 1000 * max(ends, default=0.0), len(calls))
 
 
