@@ -65,9 +65,9 @@ def test_revoked_is_the_last_removal_and_proved_what_was_read_after_it() -> None
 
 
 def test_of_a_budget_whole_windows_count() -> None:
-    """Two calls of a kind in the first and the last window say nothing."""
+    """What is used before the first whole one, and of that in which all is over, says nothing."""
     path = "/api/v1/users/{id}"
-    calls = [call(at, at) for at in (9.0, 25.0)]
+    calls = [call(9.0, 9.1), call(25.0, 25.1, method="PATCH", vendor="scim"), call(45.0, 45.1)]
     calls += [call(10.0 + at / 20, 11.0, path=path) for at in range(95)]
     assert Used.of(calls, epoch=0.0).used == pytest.approx(0.95)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,8 @@ Measure = Callable[[Scale, Path], Iterator[Row | str]]
 def main() -> int:
     """Measure, say each row as it comes, then the table; 1 if a target is missed."""
     asked = _asked()
+    # Ended like this as well, it ends whatever it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     scale = Scale(runs=1 if asked.quick else asked.runs, quick=asked.quick)
     here = machine.line()
     _say(here)
