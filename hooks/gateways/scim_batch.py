@@ -4,8 +4,9 @@ Who waits, who travels together, and who is told what must live here; what a req
 this room must not know.
 
 One request per group is in flight. The first goes at once and waits for nobody; what comes while
-it is away goes with the next. Source for the need: changes to one group serialise at Atlassian
-anyway, each answered with the whole group.
+it is away goes with the next. Where a crowd comes, the next waits a moment for more of it: people
+are looked at some at a time, so that few of them meet by themselves. Source for the need: changes
+to one group serialise at Atlassian anyway, each answered with the whole group.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -35,6 +37,13 @@ if TYPE_CHECKING:
 #: Operations in one request: a hundred removals are 12 KiB, and one bad id among them costs at
 #: most fourteen requests more.
 MOST = 100
+#: So many who wait while a request is away are a crowd, and for so many seconds the next who come
+#: belong to it: one look takes some three round trips.
+_CROWD = 2
+_CROWDED = 3.0
+#: Seconds for which the first of a crowd waits for others. Design 8. Of 500 people who left ten
+#: groups at once, 1.6 travelled together without it.
+_GATHER = 0.2
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +55,7 @@ class Step:
     deadline: float
     lane: Lane
     done: asyncio.Future[None] = field(repr=False)
+    since: float = field(default_factory=elapsed)
 
     @property
     def late(self) -> bool:
@@ -75,6 +85,8 @@ class Batches:
         self._alone = alone
         self._waiting: dict[ScimGroupId, list[Step]] = {}
         self._running: dict[ScimGroupId, asyncio.Task[None]] = {}
+        self._crowded: dict[ScimGroupId, float] = {}
+        self._flushed: dict[ScimGroupId, asyncio.Event] = {}
 
     async def submit(
         self, group: ScimGroupId, action: Action, user: ScimUserId, deadline: float
@@ -87,7 +99,10 @@ class Batches:
         step = Step(action, user, deadline, lane.get(), done)
         if step.late:
             raise LeaseLostError("scim change was not sent, too little lease is left")
-        self._waiting.setdefault(group, []).append(step)
+        waiting = self._waiting.setdefault(group, [])
+        waiting.append(step)
+        if group in self._flushed and _enough(waiting):
+            self._flushed[group].set()
         if group not in self._running:
             # A context of its own: what logs and lanes say of the first waiter is not true of
             # the others.
@@ -108,13 +123,36 @@ class Batches:
 
     async def _run(self, group: ScimGroupId) -> None:
         try:
-            while steps := self._taken(group):
+            while self._waiting.get(group):
+                await self._gather(group)
+                steps = self._taken(group)
+                if not steps:
+                    continue
                 lane.set(min((step.lane for step in steps), key=list(Lane).index))
                 await self._deliver(group, steps)
+                if max(len(steps), len(self._waiting.get(group, ()))) >= _CROWD:
+                    self._crowded[group] = elapsed() + _CROWDED
         finally:
             del self._running[group]
             for step in self._waiting.pop(group, ()):
                 step.end(TransientError("scim change was not sent"))
+
+    async def _gather(self, group: ScimGroupId) -> None:
+        """Where a crowd comes, wait for more of it; urgent work waits for no bulk work."""
+        if elapsed() >= self._crowded.get(group, 0.0):
+            self._crowded.pop(group, None)
+            return
+        waiting = self._waiting[group]
+        left = waiting[0].since + _GATHER - elapsed()
+        if left <= 0 or _enough(waiting):
+            return
+        flushed = self._flushed[group] = asyncio.Event()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await flushed.wait()
+        finally:
+            del self._flushed[group]
 
     def _taken(self, group: ScimGroupId) -> list[Step]:
         """Those who go next: the urgent first, and the bulk ones along with them."""
@@ -163,6 +201,11 @@ class Batches:
         middle = len(steps) // 2
         await self._deliver(group, steps[:middle])
         await self._deliver(group, steps[middle:])
+
+
+def _enough(steps: list[Step]) -> bool:
+    """One request is full, or somebody urgent waits beside bulk work."""
+    return len(steps) >= MOST or len({step.lane for step in steps}) > 1
 
 
 def _tell(steps: list[Step], error: HooksError | None) -> None:

@@ -1,62 +1,52 @@
 """What an audit costs: calls beside the pages there are, memory, and time; on SQLite.
 
-python tests/bench/audit.py [people] [groups] [groups of each person]
-
-Both stand-ins run in a process of their own. One person in 200 has what they should not.
+Both stand-ins run in a process of their own, which is this file. One person in 200 has what they
+should not.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.bench.servers import environ, watched
+from tests.bench.table import Row, Scale
+
+PEOPLE, GROUPS, EACH = 50_013, 500, 9
 #: Entries in a page, as each vendor gives them. Sources: Okta OpenAPI (app users 500, users 200,
 #: members 200 recommended), Atlassian (SCIM 100, organization 100).
 PAGES = {"app users": 500, "users": 200, "members": 200, "groups": 200, "scim": 100, "org": 100}
-PROFILE = [sys.executable, *os.environ.get("PROFILE", "").split()]
 LOCAL = "jira-software-users"
 
 
-def main() -> None:
-    """Build the world, audit it, print."""
-    people, groups, each = (
-        int(sys.argv[at]) if len(sys.argv) > at else default
-        for at, default in ((1, 50_013), (2, 500), (3, 9))
+def measure(scale: Scale, folder: Path) -> Iterator[Row]:
+    """Build the world once, audit it in each run."""
+    people, groups, each = scale.of(PEOPLE, 513), scale.of(GROUPS, 10), EACH
+    world = subprocess.Popen(
+        [sys.executable, __file__, str(folder), str(people), str(groups), str(each)],
+        env=environ(),
     )
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        world = subprocess.Popen(
-            [sys.executable, __file__, "world", str(folder), str(people), str(groups), str(each)],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-        )
-        try:
-            while not (folder / "ready").exists():
-                time.sleep(0.2)
-                assert world.poll() is None
-            found = _audit(folder)
-        finally:
-            world.terminate()
-            world.wait(60)
-        calls: dict[str, int] = json.loads((folder / "calls").read_text())
-        sizes: list[int] = json.loads((folder / "sizes").read_text())
-    least = _pages(people, sizes)
-    found |= {
-        "people": people,
-        "groups": groups,
-        "calls": sum(calls.values()),
-        "pages": least,
-        "calls_to_pages": round(sum(calls.values()) / least, 3),
-    }
-    print(json.dumps(found))  # noqa: T201
+    try:
+        while not (folder / "ready").exists():
+            time.sleep(0.2)
+            assert world.poll() is None
+        found = [_audit(folder) for _ in range(scale.runs)]
+    finally:
+        world.terminate()
+        world.wait(60)
+    calls: dict[str, int] = json.loads((folder / "calls").read_text())
+    sizes: list[int] = json.loads((folder / "sizes").read_text())
+    least = float(_pages(people, sizes))
+    at = f"an audit, {people:,} people in {groups} groups"
+    yield Row(f"calls of {at}", (sum(calls.values()) / scale.runs,), "", (least,), "pages")
+    yield Row(f"time of {at}", tuple(seconds for seconds, _ in found), "s")
+    yield Row(f"memory of {at}", tuple(peak for _, peak in found), "MiB")
 
 
 def _pages(people: int, sizes: list[int]) -> int:
@@ -73,28 +63,19 @@ def _pages(people: int, sizes: list[int]) -> int:
     return okta + members + atlassian + full(people, "org") + 2  # local members; the app, mappings
 
 
-def _audit(folder: Path) -> dict[str, Any]:
-    environ = json.loads((folder / "environ").read_text()) | {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-    }
+def _audit(folder: Path) -> tuple[float, float]:
+    """Seconds of one, and the most MiB it held."""
+    given = environ(json.loads((folder / "environ").read_text()))
     hooks = [sys.executable, "-m", "hooks"]
-    subprocess.run([*hooks, "migrate"], env=environ, check=True, capture_output=True)
+    subprocess.run([*hooks, "migrate"], env=given, check=True, capture_output=True)
     began = time.perf_counter()
-    with (folder / "told").open("w+b") as told:
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [*PROFILE, *hooks[1:], "audit", "--json"], env=environ, stdout=told
+            [*hooks, "audit", "--json"], env=given, stdout=subprocess.DEVNULL, stderr=log
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        assert os.waitstatus_to_exitcode(status) == 0
-        told.seek(0)
-        audit = json.load(told)
-    return {
-        "seconds": round(time.perf_counter() - began, 1),
-        "rss_mib": round(usage.ru_maxrss / 1024, 1),
-        "database_mib": round((folder / "hooks.db").stat().st_size / 2**20, 1),
-        "counts": {kind: many for kind, many in audit["counts"].items() if many},
-    }
+        peak = watched(process)
+    assert process.returncode == 0
+    return time.perf_counter() - began, peak
 
 
 # -- the world ---------------------------------------------------------------------------------
@@ -148,7 +129,4 @@ def world(folder: Path, people: int, groups: int, each: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] == "world":
-        world(Path(sys.argv[2]), *map(int, sys.argv[3:6]))
-    else:
-        main()
+    world(Path(sys.argv[1]), *map(int, sys.argv[2:5]))

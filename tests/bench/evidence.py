@@ -1,61 +1,61 @@
-"""What the chain costs: looks that admit and record steps, with a key and without, in one run.
-
-python tests/bench/evidence.py [looks] [postgresql]
-"""
+"""What the chain costs: looks that admit and record steps, with a key and without, in one run."""
 
 from __future__ import annotations
 
-import json
-import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from hooks.clock import Clock  # noqa: E402  # found from the root
-from hooks.core.attempt import Idle  # noqa: E402
-from hooks.core.ledger import Resolved  # noqa: E402
-from hooks.core.membership import State  # noqa: E402
-from hooks.core.policy import Limits  # noqa: E402
-from hooks.store import chain, journal, proof, schema  # noqa: E402
-from hooks.store.chain import Signer  # noqa: E402
-from hooks.store.database import Database  # noqa: E402
-from tests.postgres import Postgres  # noqa: E402
-from tests.store.builders import lease_one, mark, settle, step, user, wish  # noqa: E402
+from hooks.clock import Clock
+from hooks.core.attempt import Idle
+from hooks.core.ledger import Resolved
+from hooks.core.membership import State
+from hooks.core.policy import Limits
+from hooks.store import chain, journal, proof, schema
+from hooks.store.chain import Signer
+from hooks.store.database import Database
+from tests.bench.table import Row, Scale, percentile
+from tests.postgres import Postgres
+from tests.store.builders import lease_one, mark, settle, step, user, wish
 
 SIGNER = Signer(bytes(range(32)))
+LOOKS = 1_000
 #: Memberships a person loses at once.
 STEPS = 5
 LIMITS = Limits(left_per_hour=10**9, other_per_hour=10**9, other_per_day=10**9)
 
 
-def main() -> None:
-    """In turn a look with a key and one without; print the medians and what verifying takes."""
-    looks = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    with _database(postgres="postgresql" in sys.argv) as database:
-        database.write_now(lambda tx: chain.begin(tx, SIGNER))
-        spent: dict[bool, list[float]] = {True: [], False: []}
-        for number in range(looks):
-            keyed = number % 2 == 0
-            spent[keyed].append(_look(database, user(number), SIGNER if keyed else None))
-        began = time.perf_counter()
-        people = _verified(database)
-        seconds = time.perf_counter() - began
-    with_key, without = (statistics.median(spent[each]) * 1000 for each in (True, False))
-    found = {
-        "with_key_ms": round(with_key, 2),
-        "without_ms": round(without, 2),
-        "ratio": round(with_key / without, 2),
-        "verified_people": people,
-        "verify_seconds": round(seconds, 2),
-    }
-    print(json.dumps(found))  # noqa: T201
+def measure(scale: Scale, folder: Path) -> Iterator[Row]:
+    """In turn a look with a key and one without; then all of it is verified."""
+    with Postgres(durable=True) as server:
+        for engine, url in (
+            ("SQLite", f"sqlite:///{folder}/hooks.db"),
+            ("PostgreSQL", server.url()),
+        ):
+            with closing(Database(url, Clock())) as database:
+                schema.migrate(database)
+                yield from _measured(database, engine, scale)
+
+
+def _measured(database: Database, engine: str, scale: Scale) -> Iterator[Row]:
+    database.write_now(lambda tx: chain.begin(tx, SIGNER))
+    keyed, bare = [], []
+    number = 0
+    for _ in range(scale.runs):
+        took: dict[bool, list[float]] = {True: [], False: []}
+        for _ in range(scale.of(LOOKS // 5, 10)):
+            number += 1
+            with_key = number % 2 == 0
+            signer = SIGNER if with_key else None
+            took[with_key].append(_look(database, user(number), signer))
+        keyed.append(1000 * percentile(took[True], 0.5))
+        bare.append(1000 * percentile(took[False], 0.5))
+    yield Row(f"admit and record, {engine}", tuple(keyed), "ms", tuple(bare), "no chain key")
+    began = time.perf_counter()
+    people = _verified(database)
+    yield Row(f"people verified, {engine}", (people / (time.perf_counter() - began),), "/s")
 
 
 def _look(database: Database, who: str, signer: Signer | None) -> float:
@@ -80,24 +80,3 @@ def _verified(database: Database) -> int:
         database.read_now(partial(proof.prove, users=users, signer=SIGNER))
         after, people = users[-1], people + len(users)
     return people
-
-
-@contextmanager
-def _database(*, postgres: bool) -> Iterator[Database]:
-    with tempfile.TemporaryDirectory() as folder:
-        if postgres:
-            with Postgres(durable=True) as server:
-                yield from _opened(server.url())
-        else:
-            yield from _opened(f"sqlite:///{Path(folder) / 'hooks.db'}")
-
-
-def _opened(url: str) -> Iterator[Database]:
-    database = Database(url, Clock())
-    schema.migrate(database)
-    yield database
-    database.close()
-
-
-if __name__ == "__main__":
-    main()

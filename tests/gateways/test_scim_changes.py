@@ -21,6 +21,7 @@ from hooks.core.errors import (
     TransientError,
 )
 from hooks.core.ids import ScimGroupId, ScimUserId
+from hooks.gateways import scim_batch
 from hooks.gateways.pace import Lane, lane
 from hooks.gateways.scim import Scim
 from hooks.gateways.scim_patch import Form
@@ -118,6 +119,44 @@ async def test_those_who_wait_together_travel_together(
     await first
     assert [len(operations) for operations in scene.patches] == [1, 2]
     assert scene.gone == scene.first(3)
+
+
+async def crowd(scim: Scim, scene: Cast, lease: float) -> None:
+    """Three people, two of whom wait while the first is away."""
+    scene.world.fault("scim", "PATCH", delay=0.1, times=1)
+    first = asyncio.create_task(scim.remove(scene.group, scene.id(0), deadline=lease))
+    await scene.arrived.wait()
+    await asyncio.gather(*(scim.remove(scene.group, scene.id(n), deadline=lease) for n in (1, 2)))
+    await first
+
+
+async def test_whoever_comes_after_a_crowd_waits_for_more_of_it(
+    scim: Scim, cast: Callable[[int], Cast], lease: float
+) -> None:
+    scene = cast(8)
+    await crowd(scim, scene, lease)
+    waits = asyncio.create_task(scim.remove(scene.group, scene.id(3), deadline=lease))
+    for _ in range(20):
+        await asyncio.sleep(0)  # alone it would be on its way by now
+    await scim.remove(scene.group, scene.id(4), deadline=lease)
+    await waits
+    assert [len(operations) for operations in scene.patches] == [1, 2, 2]
+    assert scene.gone == scene.first(5)
+
+
+async def test_whoever_is_urgent_waits_for_no_more_of_a_crowd(
+    scim: Scim, cast: Callable[[int], Cast], lease: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = cast(8)
+    lane.set(Lane.BULK)
+    await crowd(scim, scene, lease)
+    monkeypatch.setattr(scim_batch, "_GATHER", 3600.0)  # so that it would never be over
+    waits = asyncio.create_task(scim.remove(scene.group, scene.id(3), deadline=lease))
+    await asyncio.sleep(0)
+    lane.set(Lane.URGENT)
+    await scim.remove(scene.group, scene.id(4), deadline=lease)
+    await waits
+    assert [len(operations) for operations in scene.patches] == [1, 2, 2]
 
 
 async def test_a_batch_holds_a_hundred_at_most(

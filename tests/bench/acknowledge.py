@@ -1,0 +1,115 @@
+"""How many deliveries a second are stored and acknowledged, and how long one takes.
+
+Beside it stand an endpoint that stores nothing and the same service with a commit for each
+delivery; then the service at work, with vendors that take their time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from tests.bench.load import Found, Spec, load
+from tests.bench.servers import ROOT, Server, receiver, started
+from tests.bench.table import Row, Scale, at_least, at_most, interleaved, under
+from tests.bench.vendors import CALM, service, vendors
+from tests.bench.vendors import Spec as Company
+from tests.chaos.fleet import free_port
+from tests.postgres import Postgres
+
+CONNECTIONS = (1, 16, 64)
+#: A delivery a second for each of two hundred; more than Okta's daily cap allows for an hour.
+RATE = 200
+#: Seconds in which vendors answer; never.
+SLOW = {"in 50 ms": 0.05, "in 1 s": 1.0, "in 10 s": 10.0, "never": -1.0}
+#: Seconds Okta waits.
+PATIENCE = 3_000.0
+_Loads = dict[str, Callable[[], Found]]
+
+
+def measure(scale: Scale, folder: Path) -> Iterator[Row]:
+    """Durable and sealed on SQLite, then on PostgreSQL, then at work."""
+    seconds = float(scale.of(3, 1))
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        port = free_port()
+        bare = enter(started(["-m", "tests.bench.bare", str(port)], port, folder / "bare.log"))
+        ours = enter(receiver(folder / "ours", f"sqlite:///{folder}/ours.db"))
+        one = str(ROOT / "tests/bench/one_by_one.py")
+        alone = enter(receiver(folder / "alone", f"sqlite:///{folder}/alone.db", one))
+        postgres = enter(Postgres(durable=True))
+        other = enter(receiver(folder / "postgres", postgres.url()))
+        sides: _Loads = {}
+        for many in CONNECTIONS:
+            for name, server in (("bare", bare), ("ours", ours), ("alone", alone)):
+                sides[f"{name} {many}"] = partial(_closed, server, many, seconds)
+        sides["postgres 64"] = partial(_closed, other, 64, seconds)
+        sides["open"] = partial(_open, ours, seconds)
+        sides["open postgres"] = partial(_open, other, seconds)
+        found = interleaved(scale.runs, sides)
+        yield from _rates(found)
+        yield from _waits(found)
+    yield from _slow(scale, folder, seconds)
+
+
+def _closed(server: Server, connections: int, seconds: float) -> Found:
+    return load(Spec(server.port, connections, seconds))
+
+
+def _open(server: Server, seconds: float) -> Found:
+    return load(Spec(server.port, 64, seconds, rate=RATE))
+
+
+def _rates(found: dict[str, tuple[Found, ...]]) -> Iterator[Row]:
+    def rate(name: str) -> tuple[float, ...]:
+        return tuple(each.rate for each in found[name])
+
+    for many in CONNECTIONS:
+        at = f"acknowledged, {many} connection{'s' if many > 1 else ''}"
+        last = many == CONNECTIONS[-1]
+        ours = rate(f"ours {many}")
+        # With nobody beside it a delivery is a commit of its own, whoever commits in groups.
+        bare, alone = (at_least(0.4, "ratio"), at_least(5, "ratio")) if last else (None, None)
+        yield Row(at, ours, "/s", rate(f"bare {many}"), "stores nothing", bare)
+        yield Row(at, ours, "/s", rate(f"alone {many}"), "a commit each", alone)
+    pg, ours = rate("postgres 64"), rate("ours 64")
+    yield Row("acknowledged, PostgreSQL, 64 connections", pg, "/s", ours, "SQLite")
+
+
+def _waits(found: dict[str, tuple[Found, ...]]) -> Iterator[Row]:
+    def p99(name: str) -> tuple[float, ...]:
+        return tuple(each.p99 for each in found[name])
+
+    yield Row("p99, 64 connections", p99("ours 64"), "ms", p99("bare 64"), "bare", under(30))
+    yield Row(f"p99, {RATE}/s", p99("open"), "ms", target=under(10))
+    yield Row("p99, PostgreSQL, 64 connections", p99("postgres 64"), "ms")
+    yield Row(f"p99, PostgreSQL, {RATE}/s", p99("open postgres"), "ms")
+    refused = sum(each.refused for name in found for each in found[name])
+    yield Row("refused, of all above", (refused,), target=at_most(0))
+
+
+def _slow(scale: Scale, folder: Path, seconds: float) -> Iterator[Row]:
+    """What is acknowledged while a worker waits for vendors, beside one without a worker."""
+    with ExitStack() as stack:
+        there = stack.enter_context(vendors(Company(people=10), folder / "vendors.log"))
+        url = f"sqlite:///{folder}/works.db"
+        works = stack.enter_context(service(there, folder / "works", url, CALM))
+        idle = stack.enter_context(receiver(folder / "idle", f"sqlite:///{folder}/idle.db"))
+
+        def slow(latency: float) -> Found:
+            there.ask("latency", seconds=latency)
+            return _closed(works, 64, seconds)
+
+        sides: _Loads = {"no worker": partial(_closed, idle, 64, seconds)}
+        sides |= {name: partial(slow, latency) for name, latency in SLOW.items()}
+        found = interleaved(scale.runs, sides)
+    idle_rates = tuple(each.rate for each in found["no worker"])
+    for name, latency in SLOW.items():
+        rates = tuple(each.rate for each in found[name])
+        target = None if latency == SLOW["in 50 ms"] else at_least(0.9, "ratio")
+        at = f"acknowledged, vendors answer {name}"
+        yield Row(at, rates, "/s", idle_rates, "no worker", target)
+    longest = tuple(max(found[name][run].longest for name in found) for run in range(scale.runs))
+    yield Row("longest of them all", longest, "ms", target=under(PATIENCE))
