@@ -88,7 +88,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         seals erasure                     which key sealed what; everything of a person
         chain proof heads                 rows that prove themselves; whether all do; old log lines
         anew pruning                      chains whose key is lost; what may be deleted of them
-        line                              who is due, leases and their fences
+        line  turns                       who is due, leases and their fences; who is next
         released                          records deleted by order, and a copy of each
         retention taken                   what is over, and what never is; what could be undone
         audits                            readings of everybody, and what they found

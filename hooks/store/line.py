@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, bindparam, case, delete, or_, select, text, update
+from sqlalchemy import case, delete, or_, select, update
 
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
-from hooks.store import pause, waiting
+from hooks.store import turns, waiting
 from hooks.store.database import insert_into
 from hooks.store.tables import Due, Event
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
-    from sqlalchemy import Select
     from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.core.memory import Claimed
@@ -32,9 +31,7 @@ if TYPE_CHECKING:
 
 #: How long a lease lasts without being extended. Design 5.2.
 LEASE = timedelta(seconds=60)
-URGENT, BULK = 0, 1
-#: Standing work that is done beside the slots, and only by whoever asks for it by name.
-APART = "catchup"
+URGENT, BULK, APART = turns.URGENT, turns.BULK, turns.APART
 
 _due = Due.__table__  # type: ignore[attr-defined]
 _event = Event.__table__  # type: ignore[attr-defined]
@@ -143,16 +140,20 @@ def lease(
     *,
     limit: int,
     bulk: int | None = None,
+    last: int = 0,
     but: Collection[str] = (),
     only: str | None = None,
 ) -> list[Lease]:
     """t1: take the longest-waiting subjects, urgent ones first.
 
     A subject whose leases keep ending without a word becomes a dead letter here, since the
-    process that would say so does not live to do it. ``bulk`` of them at most may be bulk work;
+    process that would say so does not live to do it. ``bulk`` of them at most may be bulk work,
+    ``last`` of the urgent are those who came last, so that nobody stands behind a whole crowd;
     ``but`` are subjects this process is still working on; ``only`` asks for one subject.
     """
-    rows = _take(tx, limit=limit, bulk=limit if bulk is None else bulk, but=but, only=only)
+    rows = turns.take(
+        tx, limit=limit, bulk=limit if bulk is None else bulk, last=last, but=but, only=only
+    )
     until = tx.now + _us(LEASE)
     leases = []
     for row in rows:
@@ -189,45 +190,6 @@ def lease(
         out = waiting.handed_out(tx, each.subject)
         found.append(replace(each, uuids=out.uuids, claims=out.claims, since=out.since))
     return found
-
-
-def _take(tx: Tx, *, limit: int, bulk: int, but: Collection[str], only: str | None) -> list[Due]:
-    found: list[Due] = []
-    paused = pause.paused(tx) is not None
-    # However many strangers wait: an audit, a census, a group's members come before them.
-    for lane, most, standing in ((URGENT, limit, False), (BULK, bulk, True), (BULK, bulk, False)):
-        room = min(most - (sum(each.lane == BULK for each in found)), limit - len(found))
-        if room <= 0:
-            continue
-        query = _taking(
-            postgres=tx.postgres, only=only is not None, paused=paused, standing=standing
-        )
-        taken = [*but, *(each.subject for each in found)]
-        given = {"lane": lane, "now": tx.now, "but": taken, "room": room, "only": only}
-        found += tx.execute(query, given).all()  # type: ignore[arg-type]  # rows, read by attribute
-    return found
-
-
-#: As the index says it, or SQLite would go through everybody who waits.
-_STANDING = text("due.kind <> 'user'")
-
-
-@cache
-def _taking(*, postgres: bool, only: bool, paused: bool, standing: bool) -> Select[Any]:
-    """Who is due in a lane, or what is about no single person; built once, as marks are."""
-    query = (
-        select(_due)
-        .where(_due.c.lane == bindparam("lane"), _due.c.due_at <= bindparam("now"))
-        .where(_due.c.subject.not_in(bindparam("but", expanding=True)))
-        .order_by(_due.c.due_at, _due.c.subject)  # a tie is never left to where a row lies
-        .limit(bindparam("room", type_=Integer))
-    )
-    query = query.where(_due.c.subject == bindparam("only") if only else _due.c.kind != APART)
-    if standing:
-        query = query.where(_STANDING)
-    if paused:  # nobody is looked at whose plan could not be carried out
-        query = query.where(_due.c.kind != "user")
-    return query.with_for_update(skip_locked=True) if postgres else query
 
 
 def compare_fence(tx: Tx, held: Lease) -> Due:

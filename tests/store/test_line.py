@@ -54,6 +54,14 @@ def test_urgent_ones_come_first_and_the_longest_waiting_before_others(
     assert [each.subject for each in lease(database)] == [BOB, ANN, CAT]
 
 
+def test_some_are_taken_who_came_last_and_nobody_twice(database: Database, wall: Wall) -> None:
+    for who in (ANN, BOB, CAT, DAN):
+        mark(database, who)
+        wall.forward(1)
+    assert [each.subject for each in lease(database, limit=3, last=1)] == [ANN, BOB, DAN]
+    assert [each.subject for each in lease(database, limit=3, last=1)] == [CAT]
+
+
 def test_what_is_about_nobody_alone_stands_before_any_crowd_of_bulk_work(
     database: Database, wall: Wall
 ) -> None:

@@ -146,3 +146,22 @@ async def test_it_makes_no_difference_whether_okta_deactivates_the_account(
         await run.settle()
         assert company.groups(ann) == set()
         assert company.world.record(company.directory, ann).active is not deprovisioning
+
+
+async def test_who_leaves_behind_a_crowd_is_stripped_beside_it(
+    company: Company, database_url: str, tmp_path: Path
+) -> None:
+    """Sixty lose the app; whoever is deactivated then is among the next sixteen to be looked at."""
+    ann = company.hire("ann", "red")
+    many = [company.hire(f"p{number}", "green") for number in range(60)]
+    async with company.service(database_url, tmp_path) as run:
+        for login in many:
+            company.world.remove_from_group(login, STAFF)
+        await run.deliver()
+        company.world.deactivate(ann)
+        await run.deliver()
+        assert run.house.worker
+        await run.house.worker.take()
+        await run.house.worker.drain()
+        assert company.groups(ann) == set()
+        assert any(company.groups(login) for login in many), "the crowd is still under way"
