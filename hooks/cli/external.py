@@ -210,10 +210,10 @@ def _order(house: House, found: Found, why: str) -> int:
 def _tell_ordered(house: House, found: Found, *, dry: bool) -> None:
     print()
     if dry:
-        print(f"Dry run: {found.counted} would be added; nothing was ordered.")
+        print(f"Dry run: {found.memberships} would be added; nothing was ordered.")
     elif not found.repairable:
         print("Nobody is there to whom anything may be added; nothing was ordered.")
     else:
-        print(f"ordered to be added: {found.counted}")
+        print(f"ordered to be added: {found.memberships}")
         print("by `hooks serve` within seconds; what came of it: hooks explain USER")
         opening.say_if_paused(house.database)

@@ -53,7 +53,7 @@ class Found:
         return [each for each in self.people if each.missing]
 
     @property
-    def counted(self) -> str:
+    def memberships(self) -> str:
         """How many memberships may be added, of how many people."""
         users = len({each.user for each in self.repairable})
         count = sum(len(each.missing) for each in self.repairable)
@@ -67,8 +67,8 @@ def show(found: Found, limit: int) -> None:
         for words, below in _lines(each):
             text.tell(words, below=below)
         print()
-    if more := len(found.people) - limit:
-        print(f"and {more} more: --limit, --json\n" if more > 0 else "", end="")
+    if len(found.people) > limit:
+        print(f"and {len(found.people) - limit} more: --limit, --json\n")
     for lack in sorted({each.lack for each in found.people}, key=list(Lack).index):
         text.tell(f"{lack}: {WORDS[lack]}", below=2)
         if lack is not Lack.DROPPED or found.repairable:

@@ -173,6 +173,8 @@ class Organization:
 
     def add_account(self, identity: str, email: str, name: str, now: datetime) -> Account:
         account = Account(identity, email, name, now, set())
+        if self.domains.get(email.rpartition("@")[2].lower()) != "verified":
+            account.claim = "unmanaged"  # only accounts of its own domains are an organization's
         self._remember(now, "made", identity, None)
         self.accounts[identity] = account
         self.account_ids.setdefault(email.lower(), identity)
