@@ -1,7 +1,8 @@
 """One HTTP listener: its socket, its connections within bounds, its start and its end.
 
-Must live here: what uvicorn leaves open, which is how long a head may take, how large it may
-be, how many connections there are, and whose the signals are. Must not know: any path.
+Must live here: what uvicorn leaves open, which is how long a head may take, how large it and
+its trailer may be, how many connections there are, and whose the signals are. Must not know: any
+path.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 HEAD_SECONDS = 10.0
 #: Requests that wait behind one another on one connection; proxies send one at a time.
 MOST_PIPELINED = 16
-#: Bytes of a head; llhttp itself knows no limit. One read may bring more, and is let through.
+#: Bytes of a head, or beside a body's own (chunk extensions, a trailer); llhttp itself knows no
+#: limit. One read may bring a larger head, and is let through.
 MOST_HEAD_BYTES = 64 * 1024
 #: Seconds an idle connection is kept.
 KEEP_SECONDS = 15
@@ -71,6 +73,7 @@ class _Connection(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = False
+    _beside = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -85,8 +88,12 @@ class _Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._beside += len(data)
         super().data_received(data)
         if self.transport.is_closing():
+            return
+        if self._beside > MOST_HEAD_BYTES:
+            self.transport.abort()
             return
         if not (self._in_head or self.cycle is None or self.cycle.response_complete):
             return
@@ -113,6 +120,14 @@ class _Connection(HttpToolsProtocol):
         self._in_head = False
         self._got_head()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._beside = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._beside = 0
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What is not HTTP gets an answer as empty as any other."""

@@ -568,6 +568,44 @@ async def test_a_head_without_end_is_cut(doors: Doors) -> None:
     assert sent < 10 * 2**20
 
 
+@pytest.mark.parametrize(
+    ("first", "head", "start"),
+    [
+        pytest.param("POST /nothing", (), b"0\r\nX: ", id="a trailer, no secret"),
+        pytest.param("POST /okta/events", (AUTH,), b"0\r\nX: ", id="a trailer"),
+        pytest.param("POST /okta/events", (AUTH,), b"2;", id="a chunk's extension"),
+    ],
+)
+async def test_what_stands_beside_a_body_without_end_is_cut(
+    doors: Doors, first: str, head: tuple[str, ...], start: bytes
+) -> None:
+    """The parser joins it anew at each read, which would be all that anybody's time is spent on."""
+    chunked = request(b"2\r\n{}\r\n", *head, "Transfer-Encoding: chunked", first=first)
+    reader, writer = await asyncio.open_connection("127.0.0.1", doors.port)
+    writer.write(chunked + start)
+    sent = 0
+    with suppress(ConnectionError):
+        for _ in range(1000):
+            writer.write(b"y" * 65536)
+            await writer.drain()
+            sent += 65536
+        await reader.read()
+    writer.close()
+    assert sent < 10 * 2**20
+    assert not doors.listener.server_state.connections
+    assert await doors.post(delivery(event())) == 204
+
+
+async def test_chunks_as_small_as_they_can_be_are_a_delivery(doors: Doors) -> None:
+    """However much stands between its bytes, a body that goes on is read."""
+    body = delivery(event(displayMessage="x" * 12_000))
+    chunks = b"".join(b"1;ext=ignored\r\n%c\r\n" % each for each in body) + b"0\r\n\r\n"
+    head = request(b"", AUTH, "Transfer-Encoding: chunked", "Connection: close")
+    parts = [chunks[at : at + 50_000] for at in range(0, len(chunks), 50_000)]
+    assert status(await doors.talk(head, *parts)) == 204
+    assert await doors.stored() == 1
+
+
 async def test_bodies_held_at_once_have_a_limit(sqlite_url: str) -> None:
     async with served(sqlite_url, most_held=100_000) as doors:
         body = delivery(event(displayMessage="x" * 60_000))
