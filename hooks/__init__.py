@@ -119,7 +119,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         claims ledger protection          what events say; what we took; from whom we must not
         registration                      what Okta's hook must be, and who stands in for it
         log_event event_hook              a delivery's bytes; who may deliver
-        refusal                           why something is left alone
+        refusal payload                   why something is left alone; JSON within bounds
         policy reading                    what was decided; what was seen
         asks history memory               questions; what the log shows; what the store knew
         membership                        the nouns both sides share

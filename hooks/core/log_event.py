@@ -1,6 +1,6 @@
 """A delivery's bytes in, LogEvents out, or MalformedError and nothing else.
 
-Must live here: everything that reads what Okta posts. Must not know: what it is for.
+Must live here: what each field that Okta posts means. Must not know: what it is for.
 An entry of ``data.events`` that is not what the documentation says is still an event: it is
 stored and acknowledged, because a 4xx would end it. Sources: Okta event hooks guide; Okta
 OpenAPI LogEvent.
@@ -9,23 +9,21 @@ OpenAPI LogEvent.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
-from hooks.core.errors import MalformedError
+from hooks.core import payload
 from hooks.core.ids import OktaAppId, OktaGroupId, OktaId, OktaUserId, Uuid
 from hooks.core.memory import Claim
 
+if TYPE_CHECKING:
+    from hooks.core.payload import Envelope
+
 _Id = TypeVar("_Id", bound=OktaId)
 
-#: Real LogEvents are larger than the 800 bytes that would be left for each in 8 MiB.
-MOST_EVENTS = 10_000
 #: Real events name one person, one group, one app.
 _MOST_TARGETS = 50
 #: What an event type looks like; anything else may hold anything, and is stored in clear.
@@ -59,109 +57,19 @@ class Delivery:
     events: tuple[LogEvent, ...]
 
 
-class _Data(msgspec.Struct):
-    events: list[msgspec.Raw]
-
-
-class _Envelope(msgspec.Struct):
-    data: _Data
-    event_id: Any = msgspec.field(name="eventId", default=None)
-
-
-class _Entry(msgspec.Struct):
-    uuid: Any = None
-    event_type: Any = msgspec.field(name="eventType", default=None)
-    published: Any = None
-    outcome: Any = None
-    target: Any = None
-
-
-#: Deeper than this there is no field of a LogEvent. Source: Okta OpenAPI LogEvent.
-_DEPTH = 64
-#: Deeper than this is no odd event but an attack on our time.
-_DEEPEST = 10_000
-_TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{\]}]', re.DOTALL)
-
-_envelope = msgspec.json.Decoder(_Envelope)
-_entry = msgspec.json.Decoder(_Entry)
-
-
 def parse_delivery(body: bytes) -> Delivery:
     """Read one delivery.
 
     Raises:
-        MalformedError: not JSON, or not Okta's envelope (an object with ``data.events``).
+        MalformedError: not JSON, not Okta's envelope, or none that Okta can have sent.
     """
-    try:
-        envelope = _envelope.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _loose_delivery(body)
-    _bounded(envelope.data.events)
-    events = tuple(parse_event(bytes(raw)) for raw in envelope.data.events)
-    return Delivery(clean(envelope.event_id, 64), events)
+    return read_delivery(payload.opened(body))
 
 
-def _loose_delivery(body: bytes) -> Delivery:
-    """One odd entry must not lose the others: Okta never sends again after a 4xx."""
-    envelope = _loosely(body)
-    data = envelope.get("data") if isinstance(envelope, dict) else None
-    entries = data.get("events") if isinstance(data, dict) else None
-    if not isinstance(envelope, dict) or not isinstance(entries, list):
-        msg = "delivery: not an Okta event hook envelope"
-        raise MalformedError(msg)
-    _bounded(entries)
-    events = tuple(parse_event(json.dumps(entry).encode()) for entry in entries)
-    return Delivery(clean(envelope.get("eventId"), 64), events)
-
-
-def _bounded(entries: list[Any]) -> None:
-    if len(entries) > MOST_EVENTS:
-        msg = "delivery: more events than any delivery has"
-        raise MalformedError(msg)
-
-
-def _loosely(body: bytes) -> Any:
-    """JSON as far as it goes: bad UTF-8 replaced, deep places left out, numbers not looked at.
-
-    Raises:
-        MalformedError: not JSON even so.
-    """
-    try:
-        try:
-            return _lax(body)
-        except RecursionError:
-            return _lax(_shallow(body))
-    except (ValueError, RecursionError) as error:
-        msg = "not JSON"
-        raise MalformedError(msg) from error
-
-
-def _lax(body: bytes) -> Any:
-    text = body.decode("utf-8", "replace")
-    return json.loads(text, strict=False, parse_int=_no_number, parse_float=_no_number)
-
-
-def _no_number(_digits: str) -> int:
-    return 0
-
-
-def _shallow(body: bytes) -> bytes:
-    """The same JSON with ``null`` for everything deeper than any field that is read."""
-    kept: list[bytes] = []
-    depth = since = 0
-    for token in _TOKENS.finditer(body):
-        mark = token.group()[:1]
-        if mark in b"[{":
-            depth += 1
-            if depth > _DEEPEST:
-                raise RecursionError
-            if depth == _DEPTH + 1:
-                kept += [body[since : token.start()], b"null"]
-        elif mark in b"]}":
-            if depth == _DEPTH + 1:
-                since = token.end()
-            depth -= 1
-    return b"".join([*kept, body[since:]]) if depth <= _DEPTH else b""
+def read_delivery(envelope: Envelope) -> Delivery:
+    """Read what is in an envelope. Raises MalformedError if an entry is not JSON."""
+    events = tuple(parse_event(bytes(raw)) for raw in envelope.entries)
+    return Delivery(clean(envelope.id, 64), events)
 
 
 def parse_event(raw: bytes) -> LogEvent:
@@ -170,18 +78,7 @@ def parse_event(raw: bytes) -> LogEvent:
     Raises:
         MalformedError: not JSON.
     """
-    try:
-        entry = _entry.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        found = _loosely(raw)
-        fields = found if isinstance(found, dict) else {}
-        entry = _Entry(
-            uuid=fields.get("uuid"),
-            event_type=fields.get("eventType"),
-            published=fields.get("published"),
-            outcome=fields.get("outcome"),
-            target=fields.get("target"),
-        )
+    entry = payload.entry(raw)
     targets = _targets(entry.target)
     result = entry.outcome.get("result") if isinstance(entry.outcome, dict) else None
     return LogEvent(

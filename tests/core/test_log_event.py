@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from datetime import UTC, datetime
+from time import process_time
 from typing import Any
 
 import pytest
@@ -11,13 +13,13 @@ import pytest
 from hooks.core.errors import MalformedError
 from hooks.core.log_event import (
     EVENT_TYPES,
-    MOST_EVENTS,
     LogEvent,
     Subjects,
     parse_delivery,
     parse_event,
     subjects,
 )
+from hooks.core.payload import MOST_EVENTS, MOST_FIELD_BYTES
 from tests.core.worlds import ANN, APP, BOB, app_id, okta_group
 from tests.shared import NOT_HERE, SHARED
 
@@ -177,10 +179,10 @@ def test_what_is_no_event_type_is_not_kept_in_clear(odd: object) -> None:
         pytest.param(b'{"data":{"events":{}}}', id="events an object"),
         pytest.param(b'{"data":{"events":[]}', id="cut"),
         pytest.param(b'{"data":{"events":[]}} x', id="something behind"),
-        pytest.param(b"\xef\xbb\xbf" + b'{"data":{"events":[]}}', id="byte order mark"),
         pytest.param('{"data":{"events":[]}}'.encode("utf-16"), id="UTF-16"),
         pytest.param(b"[" * 100_000, id="100000 brackets"),
         pytest.param(b'{"data":' * 100_000, id="100000 objects"),
+        pytest.param(b"\xef\xbb\xbf" * 2 + b'{"data":{"events":[]}}', id="two byte order marks"),
     ],
 )
 def test_what_is_no_envelope_is_malformed(bad: bytes) -> None:
@@ -312,7 +314,97 @@ def test_an_event_says_whom_to_look_at(changed: dict[str, Any], expected: Subjec
     assert subjects(parsed(**changed), frozenset({APP})) == expected
 
 
-def test_a_delivery_of_more_events_than_any_has_is_refused() -> None:
+# -- what reading costs ------------------------------------------------------------------------
+
+MIB = 1024 * 1024
+
+
+def entries(*each: bytes) -> bytes:
+    return b'{"eventId":"d-1","data":{"events":[' + b",".join(each) + b"]}}"
+
+
+def filled(unit: bytes, size: int, before: bytes = b"", after: bytes = b"0") -> bytes:
+    return before + unit * ((size - len(before) - len(after)) // len(unit)) + after
+
+
+@pytest.mark.parametrize("least", [100, 900])
+def test_a_delivery_of_more_events_than_any_has_is_refused(least: int) -> None:
+    each = b'{"a":"' + b"x" * least + b'"}'
+    assert len(parse_delivery(entries(*[each] * MOST_EVENTS)).events) == MOST_EVENTS
     with pytest.raises(MalformedError):
-        parse_delivery(b'{"data":{"events":[' + b",".join([b"{}"] * (MOST_EVENTS + 1)) + b"]}}")
-    assert len(parse_delivery(b'{"data":{"events":[{},{}]}}').events) == 2
+        parse_delivery(entries(*[each] * (MOST_EVENTS + 1)))
+
+
+@pytest.mark.parametrize("each", [b"1", b"{}", b'"\xff\n"'])
+def test_events_smaller_than_any_event_are_refused_where_they_are_many(each: bytes) -> None:
+    """A hundred odd ones are stored all the same; ten thousand are an attack on our time."""
+    assert len(parse_delivery(entries(*[each] * 100)).events) == 100
+    with pytest.raises(MalformedError):
+        parse_delivery(entries(*[each] * 600))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(filled(b"[],", 8 * MIB, b"[", b"0]"), id="lists"),
+        pytest.param(filled(b"{},", 8 * MIB, b"[", b"0]"), id="objects"),
+        pytest.param(filled(b"[" * 900 + b"]" * 900 + b",", 8 * MIB, b"[", b"0]"), id="a saw"),
+        pytest.param(filled(b"[" * 9000 + b"]" * 9000 + b",", 8 * MIB, b"[", b"0]"), id="deep saw"),
+        pytest.param(
+            filled(b"[" * 9000 + b"]" * 9000 + b",", 60_000, b"[", b"0]"), id="a short one"
+        ),
+        pytest.param(
+            b"[" * 5000 + filled(b'"        ",', 8 * MIB) + b"]" * 5000, id="deep strings"
+        ),
+    ],
+)
+@pytest.mark.parametrize("beside", [b"{}", rb'{"eventType":"\ud800"}'])
+def test_what_costs_much_to_read_is_refused_before_it_does(value: bytes, beside: bytes) -> None:
+    raw = entries(beside, b'{"target":' + value + b"}")
+    tracemalloc.start()
+    began = process_time()
+    with pytest.raises(MalformedError):
+        parse_delivery(raw)
+    took, (_, most) = process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert took < 1.0, "half a minute without the bounds"
+    assert most < 64 * MIB, "a gigabyte without the bounds"
+
+
+@pytest.mark.parametrize(
+    "field", ["uuid", "eventType", "published", "outcome", "target", "eventId"]
+)
+def test_a_field_larger_than_any_is_left_out_and_its_event_is_not(field: str) -> None:
+    large = [target("User", "x" * 60), target("User", BOB)] * MOST_FIELD_BYTES
+    raw = body(event(**{field: large[:8000]}), event())
+    if field == "eventId":
+        raw = body(event(), event(), eventId=large[:8000])
+    tracemalloc.start()
+    delivery = parse_delivery(raw)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 4 * len(raw), "16,000 objects and their keys are more"
+    assert [each.users for each in delivery.events][-1] == (ANN,)
+    assert len(delivery.events) == 2
+    assert delivery.events[0].users == (() if field == "target" else (ANN,))
+
+
+@pytest.mark.parametrize("more", ["x" * 200_000, "x" * 200_000 + "\ud83d"])
+def test_a_large_event_is_read_as_any_other(more: str) -> None:
+    found = parsed(displayMessage=more)
+    assert (found.uuid, found.users, found.apps) == (UUID, (ANN,), (APP,))
+    assert found.published == datetime(2026, 11, 21, 12, 0, 0, 123000, tzinfo=UTC)
+    assert found.succeeded
+    assert not parsed(displayMessage=more, outcome={"result": "FAILURE"}).succeeded
+
+
+def test_as_many_real_events_as_fit_are_read_whatever_is_odd_in_one_of_them() -> None:
+    """Okta's own words are far from every bound, however many of them there are."""
+    one = event(displayMessage="Remove user's application membership", request={"ipChain": []})
+    for odd in ({}, {"eventType": "\ud800"}):
+        raw = body(*[one] * 5000, odd)
+        assert len(parse_delivery(raw.replace(b": ", b":").replace(b", ", b",")).events) == 5001
+
+
+def test_a_byte_order_mark_is_no_part_of_the_delivery() -> None:
+    assert parse_delivery(b"\xef\xbb\xbf" + body(event())) == parse_delivery(body(event()))
