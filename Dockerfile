@@ -37,6 +37,9 @@ COPY --from=build /opt/hooks /opt/hooks
 # The base image has no bytecode of the standard library: this writes that of what we import.
 RUN /opt/hooks/bin/python -c "import hooks.serve, hooks.cli, hooks.store.schema, alembic.command" \
     && test "$(/opt/hooks/bin/hooks --version)" = "hooks ${VERSION}"
+# Each thread would have memory of its own that never goes back: large deliveries are read in one
+# thread and stored in another, and what the largest needed would be kept twice and more.
+ENV MALLOC_ARENA_MAX=2
 ENV PATH=/opt/hooks/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOOKS_CONFIG=/etc/hooks/hooks.toml

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ import structlog
 from hooks import figures
 from hooks.core.errors import MalformedError, StoreError
 from hooks.core.event_hook import CHALLENGE_HEADER, PATH, authorized, verification
-from hooks.core.log_event import EVENT_TYPES, parse_delivery
+from hooks.core.log_event import EVENT_TYPES, parse_delivery, read_delivery
+from hooks.core.payload import opened
 from hooks.exchange import (
     BAD,
     DONE,
@@ -49,8 +51,10 @@ MOST_BYTES = 8 * 1024 * 1024
 MOST_HELD_BYTES = 8 * MOST_BYTES
 #: Seconds for a whole body. Okta sends it at once and itself gives up after three.
 BODY_SECONDS = 10.0
-#: Larger bodies are parsed off the loop, so that everybody else is answered meanwhile.
-_PARSED_HERE = 256 * 1024
+#: What has more bytes or more events is read off the loop, so that everybody else is answered
+#: meanwhile, and one at a time: together they would hold the interpreter, and the memory.
+_BYTES_READ_HERE = 256 * 1024
+_EVENTS_READ_HERE = 100
 #: Okta's challenge is a short random word; what is longer is none.
 _LONGEST_CHALLENGE = 1024
 #: A wrong secret is told so often at most, since anybody can send one.
@@ -133,6 +137,7 @@ class _Doors:
         self._hook = hook
         self._header = hook.header.lower().encode() if hook else b""
         self._room = _Room(hook.most_held if hook else 0)
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
         self._told = -_TELL_SECONDS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -213,10 +218,7 @@ class _Doors:
 
     async def _store(self, body: bytes, hook: Hook, started: float) -> Answer:
         try:
-            if len(body) > _PARSED_HERE:
-                delivery = await asyncio.to_thread(parse_delivery, body)
-            else:
-                delivery = parse_delivery(body)
+            delivery = await self._read(body)
             stored = await hook.put(delivery)
         except MalformedError:
             return BAD
@@ -228,6 +230,15 @@ class _Doors:
         _count(delivery, stored)
         figures.ACKNOWLEDGE_SECONDS.observe(time.perf_counter() - started)
         return DONE
+
+    async def _read(self, body: bytes) -> Delivery:
+        loop = asyncio.get_running_loop()
+        if len(body) > _BYTES_READ_HERE:
+            return await loop.run_in_executor(self._reader, parse_delivery, body)
+        envelope = opened(body)
+        if len(envelope.entries) > _EVENTS_READ_HERE:
+            return await loop.run_in_executor(self._reader, read_delivery, envelope)
+        return read_delivery(envelope)
 
 
 class _Room:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -15,10 +16,12 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from hooks import app
 from hooks.app import BODY_SECONDS, MOST_BYTES, MOST_HELD_BYTES, Hook, Readiness, create_app
 from hooks.clock import Clock
 from hooks.core.ids import OktaAppId
-from hooks.core.log_event import Delivery
+from hooks.core.log_event import Delivery, read_delivery
+from hooks.core.payload import Envelope, opened
 from hooks.listener import HEAD_SECONDS, Listener, bind
 from hooks.store import cursor, inbox, schema
 from hooks.store.database import Database
@@ -604,6 +607,32 @@ async def test_chunks_as_small_as_they_can_be_are_a_delivery(doors: Doors) -> No
     parts = [chunks[at : at + 50_000] for at in range(0, len(chunks), 50_000)]
     assert status(await doors.talk(head, *parts)) == 204
     assert await doors.stored() == 1
+
+
+async def test_many_events_are_read_apart_and_one_delivery_at_a_time(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, most, here = 0, 0, set[int]()
+
+    def slowly(envelope: Envelope) -> Delivery:
+        nonlocal inside, most
+        here.add(threading.get_ident())
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.1)
+        inside -= 1
+        return read_delivery(envelope)
+
+    monkeypatch.setattr(app, "read_delivery", slowly)
+    monkeypatch.setattr(app, "parse_delivery", lambda body: slowly(opened(body)))
+    crowd = delivery(*(event() for _ in range(150)))
+    large = delivery(event(displayMessage="x" * 300_000))
+    answered = await asyncio.gather(*(doors.post(each) for each in (crowd, large) * 3))
+    assert answered == [204] * 6
+    assert most == 1, "several at once would hold the interpreter, and the memory"
+    assert threading.get_ident() not in here
+    assert await doors.post(delivery(event())) == 204
+    assert threading.get_ident() in here, "a usual delivery does not wait for a thread"
 
 
 async def test_bodies_held_at_once_have_a_limit(sqlite_url: str) -> None:

@@ -88,6 +88,11 @@ def test_the_image_is_labelled_with_the_version_of_the_package() -> None:
     assert f'description="{PROJECT["description"]}"' in labels
 
 
+def test_the_image_gives_memory_back() -> None:
+    *_, final = (at for at, (name, _) in enumerate(instructions()) if name == "FROM")
+    assert ("ENV", "MALLOC_ARENA_MAX=2") in instructions()[final:]
+
+
 def test_the_image_runs_as_nobody_in_particular_and_needs_no_shell() -> None:
     assert ("USER", f"{_UID}:{_UID}") in instructions()
     for name in ("ENTRYPOINT", "CMD"):
