@@ -15,6 +15,7 @@ from sqlalchemy import update
 
 from hooks.core import log_event
 from hooks.core.errors import BusyError, StoreError
+from hooks.core.log_event import Delivery
 from hooks.store import known, line
 from hooks.store.tables import Event
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hooks.core.ids import OktaAppId
-    from hooks.core.log_event import Delivery, LogEvent
+    from hooks.core.log_event import LogEvent
     from hooks.store.database import Database, Tx
     from hooks.store.sealing import Sealer
 
@@ -32,8 +33,13 @@ MOST_WAITING = 5_000
 MOST_BYTES = 64 * 1024 * 1024
 #: Seconds until the answer must be 503 instead. Okta waits three.
 PATIENCE = 2.0
-#: Deliveries in one commit; a few milliseconds of work.
+#: Events that may wait at once; a usual delivery has one.
+MOST_EVENTS = 20_000
+#: Deliveries in one commit, and their events; a few milliseconds of work if each has one.
 _TOGETHER = 500
+_EVENTS_TOGETHER = 5_000
+#: A delivery with more events is stored piece by piece, so that others pass between the pieces.
+_PIECE = 500
 #: Group-level events wait until the per-user events that follow them had time to come.
 GROUP_DELAY = timedelta(seconds=60)
 
@@ -65,6 +71,8 @@ class Intake:
         self._apps = apps
         self._waiting: dict[asyncio.Future[Stored], _Waiting] = {}
         self._bytes = 0
+        self._events = 0
+        self._large = asyncio.Lock()
         self._draining: asyncio.Task[None] | None = None
 
     async def put(self, delivery: Delivery) -> Stored:
@@ -74,14 +82,35 @@ class Intake:
             BusyError: too many are waiting, or the store took too long; answer 503.
             StoreError: the store failed; answer 503. The events may be stored all the same.
         """
-        size = sum(len(event.raw) for event in delivery.events)
-        if len(self._waiting) >= MOST_WAITING or self._bytes + size > MOST_BYTES:
+        if len(delivery.events) <= _PIECE:
+            return await self._put(delivery)
+        try:
+            async with asyncio.timeout(PATIENCE), self._large:
+                return await self._put_pieces(delivery)
+        except TimeoutError as error:
+            msg = "store: too slow"
+            raise BusyError(msg) from error
+
+    async def _put_pieces(self, delivery: Delivery) -> Stored:
+        """All of it, or an error; the pieces before stay, and are known when it comes again."""
+        new = known = 0
+        unique = tuple({event.uuid: event for event in delivery.events}.values())
+        for at in range(0, len(unique), _PIECE):
+            stored = await self._put(Delivery(delivery.id, unique[at : at + _PIECE]))
+            new, known = new + stored.new, known + stored.known
+        return Stored(new, known)
+
+    async def _put(self, delivery: Delivery) -> Stored:
+        size, count = sum(len(event.raw) for event in delivery.events), len(delivery.events)
+        room = self._bytes + size <= MOST_BYTES and self._events + count <= MOST_EVENTS
+        if len(self._waiting) >= MOST_WAITING or not room:
             msg = "store: too many deliveries waiting"
             raise BusyError(msg)
         done = asyncio.get_running_loop().create_future()
         self._waiting[done] = _Waiting(delivery, Origin("hook", delivery.id), done)
         self._bytes += size
-        done.add_done_callback(lambda _: self._leave(done, size))
+        self._events += count
+        done.add_done_callback(lambda _: self._leave(done, size, count))
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain())
         try:
@@ -95,14 +124,15 @@ class Intake:
         if self._draining:
             await asyncio.wait([self._draining])
 
-    def _leave(self, done: asyncio.Future[Stored], size: int) -> None:
+    def _leave(self, done: asyncio.Future[Stored], size: int, count: int) -> None:
         """Answered or given up: what nobody waits for is not kept."""
         self._waiting.pop(done, None)
         self._bytes -= size
+        self._events -= count
 
     async def _drain(self) -> None:
         while self._waiting:
-            batch = list(islice(self._waiting.values(), _TOGETHER))
+            batch = self._batch()
             for each in batch:
                 del self._waiting[each.done]
             try:
@@ -114,6 +144,15 @@ class Intake:
             else:
                 for each, answer in zip(batch, answers, strict=True):
                     _answer(each.done, answer)
+
+    def _batch(self) -> list[_Waiting]:
+        batch, events = list[_Waiting](), 0
+        for each in islice(self._waiting.values(), _TOGETHER):
+            events += len(each.delivery.events)
+            if batch and events > _EVENTS_TOGETHER:
+                break
+            batch.append(each)
+        return batch
 
     async def _alone(self, each: _Waiting) -> None:
         if each.done.done():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from hooks.core.errors import BusyError, StoreError, UnsealedError
 from hooks.core.log_event import LogEvent
 from hooks.core.reading import AppUser
 from hooks.store import inbox, line, people
-from hooks.store.database import Database
-from hooks.store.intake import MOST_BYTES, MOST_WAITING, Intake, Origin, Stored
+from hooks.store.database import Database, Tx
+from hooks.store.intake import MOST_BYTES, MOST_EVENTS, MOST_WAITING, Intake, Origin, Stored
 from tests.store.builders import (
     APP,
     APPS,
@@ -292,6 +292,48 @@ async def test_too_many_bytes_waiting_are_refused_at_once(
     answers = await asyncio.gather(*puts, return_exceptions=True)
     assert [type(each) for each in answers] == [Stored, Stored, Stored, BusyError, BusyError]
     assert await intake.put(delivery(large[4])) == Stored(new=1, known=0)
+
+
+async def test_too_many_events_waiting_are_refused_at_once(
+    intake: Intake, database: Database
+) -> None:
+    many = delivery(*(left(number, ANN) for number in range(400)))
+    puts = [asyncio.create_task(intake.put(many)) for _ in range(MOST_EVENTS // 400 + 3)]
+    answers = await asyncio.gather(*puts, return_exceptions=True)
+    assert [type(each) for each in answers].count(BusyError) == 3
+    assert await intake.put(many) == Stored(new=0, known=400)
+
+
+async def test_one_commit_holds_only_so_many_events(
+    intake: Intake, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody else waits for it."""
+    held: list[int] = []
+
+    async def write(transaction: Callable[[Tx], object]) -> object:
+        before = len(stored(database, "uuid"))
+        answer = await real(transaction)
+        held.append(len(stored(database, "uuid")) - before)
+        return answer
+
+    real = database.write
+    monkeypatch.setattr(database, "write", write)
+    each = [delivery(*(left(at * 400 + n, ANN) for n in range(400))) for at in range(20)]
+    assert await asyncio.gather(*map(intake.put, each)) == [Stored(new=400, known=0)] * 20
+    assert (sum(held), max(held)) == (8000, 4800)
+
+
+async def test_others_pass_between_the_pieces_of_a_large_delivery(
+    intake: Intake, database: Database
+) -> None:
+    crowd = [left(number, ANN) for number in range(2400)]
+    large = [asyncio.create_task(intake.put(delivery(*crowd, crowd[0]))) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert await intake.put(delivery(left(9000, BOB))) == Stored(new=1, known=0)
+    assert len(stored(database, "uuid")) < 2400, "nobody waits for the whole of it"
+    assert not any(each.done() for each in large)
+    answers = await asyncio.gather(*large)
+    assert [(each.new, each.known) for each in answers] == [(2400, 0), (0, 2400), (0, 2400)]
 
 
 def test_events_of_a_catch_up_say_where_they_came_from(database: Database) -> None:
