@@ -17,6 +17,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
     from hooks.exchange import Asgi
 
 #: Seconds until the head of a request is there. Okta sends it at once.
@@ -74,6 +76,7 @@ class _Connection(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = False
     _beside = 0
+    _running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -86,6 +89,10 @@ class _Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._got_head()
         super().connection_lost(exc)
+        # uvicorn tells the newest request alone, and the one under way may wait before it.
+        if self._running and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         self._beside += len(data)
@@ -138,6 +145,10 @@ class _Connection(HttpToolsProtocol):
     def _unsupported_upgrade_warning(self) -> None:
         """The parser reads nothing after an upgrade; the request is answered, then it is over."""
         self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _wait_for_head(self) -> None:
         self._head_bytes = 0

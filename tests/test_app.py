@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 
 from hooks import app
@@ -633,6 +634,38 @@ async def test_many_events_are_read_apart_and_one_delivery_at_a_time(
     assert threading.get_ident() not in here
     assert await doors.post(delivery(event())) == 204
     assert threading.get_ident() in here, "a usual delivery does not wait for a thread"
+
+
+def test_who_leaves_with_requests_behind_one_another_is_nobodys_fault(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On the loop that serves: to write to who is gone is an error there."""
+
+    async def leave() -> None:
+        came, gone = asyncio.Event(), asyncio.Event()
+
+        async def waits(_: Delivery) -> Stored:
+            came.set()
+            await gone.wait()
+            return Stored(1, 0)
+
+        async with served(sqlite_url, put=waits) as doors:
+            _, writer = await asyncio.open_connection("127.0.0.1", doors.port)
+            body = delivery(event())
+            first = request(body, AUTH, f"Content-Length: {len(body)}")
+            writer.write(first + request(b"", first="GET /livez"))
+            await came.wait()
+            writer.transport.abort()
+            await asyncio.sleep(0.1)
+            assert not doors.listener.server_state.connections
+            gone.set()
+            await asyncio.sleep(0.05)
+            assert not doors.listener.server_state.tasks
+            assert doors.rung == [True]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(leave())
+    assert [each.message for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 async def test_bodies_held_at_once_have_a_limit(sqlite_url: str) -> None:
