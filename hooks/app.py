@@ -57,7 +57,8 @@ _BYTES_READ_HERE = 256 * 1024
 _EVENTS_READ_HERE = 100
 #: Okta's challenge is a short random word; what is longer is none.
 _LONGEST_CHALLENGE = 1024
-#: A wrong secret is told so often at most, since anybody can send one.
+#: A wrong secret is told so often at most, since anybody can send one; so is each reason why
+#: nothing can be stored, since Okta sends all day.
 _TELL_SECONDS = 60.0
 #: A probe's answer is good for so long, and a store that takes longer is not ready.
 FRESH_SECONDS = 1.0
@@ -138,7 +139,7 @@ class _Doors:
         self._header = hook.header.lower().encode() if hook else b""
         self._room = _Room(hook.most_held if hook else 0)
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
-        self._told = -_TELL_SECONDS
+        self._told: dict[str, float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
@@ -177,6 +178,13 @@ class _Doors:
             case _:
                 return NOT_FOUND
 
+    def _to_tell(self, what: str) -> bool:
+        now = time.monotonic()
+        due = now > self._told.get(what, -_TELL_SECONDS) + _TELL_SECONDS
+        if due:
+            self._told[what] = now
+        return due
+
     # -- the hook ------------------------------------------------------------------------------
 
     def _admitted(self, exchange: Exchange, hook: Hook) -> bool:
@@ -190,8 +198,7 @@ class _Doors:
         shown = exchange.values(self._header)
         value = shown[0].strip(b" \t") if len(shown) == 1 else None  # RFC 9110 section 5.5
         admitted = authorized(value, secrets)
-        if not admitted and time.monotonic() > self._told + _TELL_SECONDS:
-            self._told = time.monotonic()
+        if not admitted and self._to_tell("not admitted"):
             log.warning("not_admitted", header=hook.header)
         return admitted
 
@@ -223,7 +230,8 @@ class _Doors:
         except MalformedError:
             return BAD
         except StoreError as error:
-            log.warning("not_stored", error=str(error))
+            if self._to_tell(reason := str(error)):
+                log.warning("not_stored", error=reason)
             return TROUBLE
         if stored.new:
             hook.ring()

@@ -129,7 +129,8 @@ class Exchange:
         )
         if ends:
             await self._send({"type": "http.response.body", "body": answer.body, "more_body": True})
-            await self._drop()
+            if answer is not TOO_SLOW:  # nothing is on its way that an end could overtake
+                await self._drop()
         body = b"" if ends else answer.body
         await self._send({"type": "http.response.body", "body": body})
 

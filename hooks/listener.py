@@ -32,6 +32,8 @@ MOST_HEAD_BYTES = 64 * 1024
 KEEP_SECONDS = 15
 #: Seconds for requests under way when we stop; an orchestrator commonly gives 30 in all.
 STOP_SECONDS = 5
+#: Seconds more for who is told then that there is no answer; after that uvicorn calls it an error.
+_LAST_SECONDS = 2
 _BACKLOG = 2048
 _CROWDED = (
     b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -190,10 +192,11 @@ class Listener(uvicorn.Server):
                 date_header=False,
                 backlog=_BACKLOG,
                 timeout_keep_alive=KEEP_SECONDS,
-                timeout_graceful_shutdown=stop_seconds,
+                timeout_graceful_shutdown=stop_seconds + _LAST_SECONDS,
             )
         )
         self._bound = bound
+        self._stop_seconds = stop_seconds
         self.up = asyncio.Event()
 
     async def listen(self) -> None:
@@ -218,6 +221,18 @@ class Listener(uvicorn.Server):
         """As uvicorn's, and tell."""
         await super().startup(sockets)
         self.up.set()
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        """As uvicorn's, but who is late is given up in time, and that is no error."""
+        late = asyncio.get_running_loop().call_later(self._stop_seconds, self._give_up)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            late.cancel()
+
+    def _give_up(self) -> None:
+        for task in list(self.server_state.tasks):
+            task.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
