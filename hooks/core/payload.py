@@ -28,9 +28,9 @@ _ALWAYS_EVENTS = 100
 MOST_FIELD_BYTES = 64 * 1024
 #: Up to here anything is read, whatever it is made of: some 15 ms at worst.
 _ANYTHING_BYTES = 64 * 1024
-#: Bytes for each bracket and comma beyond that. Okta's samples have 19 or more, and
-#: ``"k":"v",`` has 8; fewer are lists of nothing, of which 8 MiB are a gigabyte of objects.
-_BYTES_FOR_EACH = 8
+#: Bytes for each bracket and comma beyond that; Okta's samples have 19 or more. Fewer are lists
+#: of nothing. What is odd besides is made objects of, of which 8 MiB of them are a gigabyte.
+_BYTES_FOR_EACH, _BYTES_FOR_EACH_ODD = 4, 8
 #: Deeper than this there is no field of a LogEvent. Source: Okta OpenAPI LogEvent.
 _DEPTH = 64
 #: Strings and brackets looked at where something is too deep to be read otherwise: some 15 ms.
@@ -89,7 +89,7 @@ def opened(body: bytes) -> Envelope:
             delivery is: more entries than its bytes can be events, or hardly anything but commas.
     """
     body = body.removeprefix(_BYTE_ORDER_MARK)
-    _sparse(body)
+    _sparse(body, _BYTES_FOR_EACH)
     try:
         found = _envelope.decode(body)
     except _UNREADABLE:
@@ -113,10 +113,10 @@ def entry(raw: bytes) -> Entry:
     return Entry(*(_field(getattr(found, each)) for each in found.__struct_fields__))
 
 
-def _sparse(body: bytes) -> None:
+def _sparse(body: bytes, least: int) -> None:
     if len(body) <= _ANYTHING_BYTES:
         return
-    if sum(body.count(each) for each in b",[{") > len(body) // _BYTES_FOR_EACH:
+    if sum(body.count(each) for each in b",[{") > len(body) // least:
         msg = "delivery: more values than any delivery of its size has"
         raise MalformedError(msg)
 
@@ -168,6 +168,7 @@ def _loosely(body: bytes) -> Any:
     Raises:
         MalformedError: not JSON even so.
     """
+    _sparse(body, _BYTES_FOR_EACH_ODD)
     try:
         try:
             return _lax(body)

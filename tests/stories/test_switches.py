@@ -496,6 +496,7 @@ NOT_OURS: Mapping[str, str] = {
     "limit_over_maximum": "no limit above the maximum is asked for",
     "org_rate_counts": "a rate is played where it bites, in test_turned_away",
     "wrong_organization": "a wrong id is played with each answer in test_turned_away",
+    "force_sync": "both answers are played in tests/cli/test_external.py",
     "token_lifetime": "only with a private key; here an API token reads",
     "require_dpop": "only the token endpoint asks for it",
     "ssws_without_space": "only the vendor's library writes it so, and it does not read here",
