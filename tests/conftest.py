@@ -78,7 +78,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def pytest_configure(config: pytest.Config) -> None:
     """Without a guard and without paths, run the guard's own tests. With paths, all of them."""
-    if config.args_source is config.ArgsSource.ARGS:
+    if config.args_source is config.ArgsSource.ARGS or config.getoption("--without-guard"):
         config.option.wide = True  # workers are told
     if name := config.getoption("--without-guard"):
         guard = guards.named(name)
