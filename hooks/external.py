@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hooks.core.errors import HooksError, IncompleteError
 from hooks.core.membership import Group
-from hooks.core.outside import domain, external, suspect
+from hooks.core.outside import Suspect, domain, external, suspect
 from hooks.gateways.okta_review import OktaReview
 from hooks.probe import or_why
 from hooks.store import known, mappings
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from hooks.core.checkup_people import Assigned
-    from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimUserId
+    from hooks.core.ids import DirectoryName, OktaUserId, ScimUserId
     from hooks.core.memory import Link
     from hooks.core.reading import ScimRecord
     from hooks.observe import Directory, Observer
@@ -32,20 +32,6 @@ if TYPE_CHECKING:
 _MOST_PAGES = 10_000
 #: How often a list of records is begun again that changes while it is read.
 _TRIES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """Somebody whose record is not as Okta would have it, by the lists.
-
-    ``account`` is the one their record named when it was last seen; ``address`` is personal.
-    """
-
-    user: OktaUserId
-    directory: DirectoryName
-    wanted: frozenset[Group]
-    account: AccountId | None = None
-    address: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)

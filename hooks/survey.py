@@ -66,7 +66,9 @@ class Survey:
                 count = people.census(tx, directory.name, page, self._sealer, began=began)
                 if verified:
                     names = {each.user: each.user_name for each in page}
-                    known.outside(tx, [who for who in names if external(names[who], verified)])
+                    known.presume_external(
+                        tx, [who for who in names if external(names[who], verified)]
+                    )
                 return count
 
             read += await self._database.write(store)

@@ -22,7 +22,6 @@ from hooks.cli.opening import Json, Reason
 from hooks.cli.progress import Progress
 from hooks.core import outside
 from hooks.core.membership import Mode
-from hooks.core.outside import Estranged
 from hooks.core.policy import Restore
 from hooks.core.report import counted
 from hooks.settings import Role
@@ -32,12 +31,13 @@ if TYPE_CHECKING:
 
     from hooks.cli.foresight import Seen
     from hooks.core.ids import OktaUserId
-    from hooks.external import Suspect
+    from hooks.core.outside import Estranged, Suspect
+    from hooks.core.plan import DirectoryPlan
     from hooks.store.database import Tx
     from hooks.wiring import House
 
 #: People in one transaction. Design 5.1.
-PORTION = 100
+_PORTION = 100
 
 Apply = Annotated[
     bool, typer.Option("--apply", help="Have the missing memberships added again by `serve`.")
@@ -140,54 +140,25 @@ async def _found(house: House) -> Found:
         people: list[Estranged] = []
         users = sorted({each.user for each in lists.suspects})
         async for seen in work.run(users):
-            judged = [_judged(seen, each) for each in lists.suspects if each.user == seen.user]
-            people += [each for each in judged if isinstance(each, Estranged)]
-            unread += None in judged
+            for suspect in (each for each in lists.suspects if each.user == seen.user):
+                if (plan := _plan_of(seen, suspect)) is None:
+                    unread += 1
+                elif found := outside.estranged(plan, suspect):
+                    people.append(found)
             progress.say(f"{counted(len(people))} of {len(users)} looked at so far")
     finally:
         progress.end()
     return Found(lists, tuple(people), unread)
 
 
-def _judged(seen: Seen, suspect: Suspect) -> Estranged | bool | None:
-    """What a look that adds all that is wanted shows of somebody; ``None`` if it shows too little.
-
-    ``True``: nothing is amiss after all.
-    """
+def _plan_of(seen: Seen, suspect: Suspect) -> DirectoryPlan | None:
+    """What a look that adds all that is wanted makes of somebody there, if it told enough."""
     plans = seen.plan.directories if seen.plan else ()
     plan = next((each for each in plans if each.name == suspect.directory), None)
-    if plan is None or not outside.judgeable(plan):
-        return None
-    wanted = frozenset(each.id for each in suspect.wanted)
-    lack = outside.lack(plan, wanted)
-    if lack is None:
-        return True
-    record = plan.record
-    lost = {each for each in suspect.wanted if not record or each.id not in record.groups}
-    add = outside.added(plan)
-    ids = {each.id for each in lost}
-    return Estranged(
-        seen.user,
-        suspect.directory,
-        lack,
-        record.id if record else None,
-        record.account if record and record.account else suspect.account,
-        tuple(sorted(suspect.wanted)),
-        tuple(sorted(each for each in lost if each.id in add)),
-        tuple(sorted(each for each in lost if each.id not in add)),
-        tuple(each for each in plan.refusals if each.group is None or each.group in ids),
-        suspect.address,
-    )
+    return plan if plan and outside.judgeable(plan) else None
 
 
 # -- ordering ----------------------------------------------------------------------------------
-
-
-def lane(people: int) -> int:
-    """A crowd stands behind whoever leaves meanwhile."""
-    from hooks.store import line
-
-    return line.URGENT if people <= PORTION else line.BULK
 
 
 def _order(house: House, found: Found, why: str) -> int:
@@ -195,13 +166,13 @@ def _order(house: House, found: Found, why: str) -> int:
     from hooks.store import line, orders
 
     users = sorted({each.user for each in found.repairable})
-    for start in range(0, len(users), PORTION):
-        some = users[start : start + PORTION]
+    for start in range(0, len(users), _PORTION):
+        some = users[start : start + _PORTION]
 
         def write(tx: Tx, some: Sequence[OktaUserId] = some) -> None:
             for user in some:
                 orders.repair(tx, user, who=opening.who(), why=why)
-            line.mark(tx, some, "user", lane=lane(len(users)), due_at=tx.now, events=False)
+            line.mark(tx, some, "user", lane=line.lane_for(len(users)), due_at=tx.now, events=False)
 
         house.database.write_now(write)
     return len(users)

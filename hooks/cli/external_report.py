@@ -27,11 +27,9 @@ _HEADINGS = (
     "what is wrong",
     "synced groups that ought to be there",
 )
-#: Why a membership is not added of which a look says nothing, without a record and with one.
-_BARRED = (
-    "there is no record to add",
-    "out of scope, protected, or its push mapping is not active; hooks explain tells",
-)
+#: Why a membership is not added of which a look says nothing.
+_NO_RECORD = "there is no record to add"
+_BARRED = "out of scope, protected, or its push mapping is not active; hooks explain tells"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,9 @@ def _lines(each: Estranged) -> list[tuple[str, int]]:
     told = {refusal.group: refusal.cause for refusal in each.left}
     for group in each.barred:
         cause = told.get(group.id)
-        why = f"{cause}: {REMEDIES[cause]}" if cause else _BARRED[each.record is not None]
+        why = _BARRED if each.record else _NO_RECORD
+        if cause:
+            why = f"{cause}: {REMEDIES[cause]}"
         lines.append((f"  lacks {group.display} ({group.id}), not added: {why}", 4))
     return lines
 

@@ -154,7 +154,7 @@ def _order(house: House, gone: Sequence[Removal], meant: Meant, why: str) -> Non
     from hooks.store import line, orders
 
     named, people = bool(meant.steps), _by_user(gone)
-    lane = line.URGENT if len(people) <= _PORTION else line.BULK
+    lane = line.lane_for(len(people))
     progress = Progress("restore")
     users = sorted(people)
     for start in range(0, len(users), _PORTION):

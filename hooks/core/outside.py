@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from collections.abc import Set as AbstractSet
 
-    from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimGroupId, ScimUserId, Uuid
+    from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimGroupId, ScimUserId
     from hooks.core.membership import Group
     from hooks.core.plan import DirectoryPlan
     from hooks.core.reading import ScimRecord
@@ -52,6 +52,21 @@ WAY_OUT = {
     ),
     Lack.DROPPED: "hooks external --apply --reason TEXT has the memberships added again.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """Somebody whose record is not as Okta would have it, by the lists.
+
+    ``wanted`` are the groups Okta manages of theirs; ``account`` is the one their record named
+    when it was last seen; ``address`` is personal.
+    """
+
+    user: OktaUserId
+    directory: DirectoryName
+    wanted: frozenset[Group]
+    account: AccountId | None = None
+    address: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +125,24 @@ def lack(plan: DirectoryPlan, wanted: AbstractSet[ScimGroupId]) -> Lack | None:
     return Lack.DROPPED if wanted - plan.record.groups else None
 
 
-def added(plan: DirectoryPlan) -> frozenset[Uuid]:
-    """The groups it would add."""
-    return frozenset(each.group.id for each in plan.steps if each.action is Action.ADD)
+def estranged(plan: DirectoryPlan, suspect: Suspect) -> Estranged | None:
+    """What is wrong with somebody of whom the lists made a suspect, if a look finds anything."""
+    found = lack(plan, {each.id for each in suspect.wanted})
+    if found is None:
+        return None
+    record = plan.record
+    lost = {each for each in suspect.wanted if not record or each.id not in record.groups}
+    add = {each.group.id for each in plan.steps if each.action is Action.ADD}
+    ids = {each.id for each in lost}
+    return Estranged(
+        suspect.user,
+        suspect.directory,
+        found,
+        record=record.id if record else None,
+        account=record.account if record and record.account else suspect.account,
+        wanted=tuple(sorted(suspect.wanted)),
+        missing=tuple(sorted(each for each in lost if each.id in add)),
+        barred=tuple(sorted(each for each in lost if each.id not in add)),
+        left=tuple(each for each in plan.refusals if each.group is None or each.group in ids),
+        address=suspect.address,
+    )

@@ -105,7 +105,7 @@ def accounts(tx: Tx, users: Iterable[OktaUserId]) -> dict[OktaUserId, AccountId]
     return found
 
 
-def outside(tx: Tx, users: Iterable[OktaUserId]) -> None:
+def presume_external(tx: Tx, users: Iterable[OktaUserId]) -> None:
     """Those whose address is not of a verified domain are unmanaged, unless told otherwise."""
     wanted = sorted(users)
     for start in range(0, len(wanted), _AT_ONCE):

@@ -37,6 +37,15 @@ _due = Due.__table__  # type: ignore[attr-defined]
 _event = Event.__table__  # type: ignore[attr-defined]
 
 
+#: More people than this in one order are a crowd.
+CROWD = 100
+
+
+def lane_for(people: int) -> int:
+    """The lane of an order about so many: a crowd stands behind whoever leaves meanwhile."""
+    return URGENT if people <= CROWD else BULK
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on one subject until ``until``, under ``fence``.

@@ -78,7 +78,7 @@ def waiting(tx: Tx, user: OktaUserId) -> tuple[Ordered, ...]:
     """The removals of one person that are to be undone."""
     return tuple(
         Ordered(step, named=row.kind == _NAMED)
-        for row in tx.execute(_open(user).where(_order.c.at > tx.now - _PATIENCE))
+        for row in tx.execute(_open(tx, user, _RESTORE, _NAMED))
         for step in json.loads(row.steps)
     )
 
@@ -87,13 +87,13 @@ def answer(
     tx: Tx, user: OktaUserId, results: Mapping[int, str], repaired: Repaired | None = None
 ) -> None:
     """End what is answered in full. ``repaired`` says what came of the orders it names."""
-    for row in tx.execute(_open(user)).all():
+    for row in tx.execute(_open(tx, user, _RESTORE, _NAMED)).all():
         words = [results.get(step, "undecided") for step in json.loads(row.steps)]
         if "undecided" not in words:
             counted = Counter(words)
             end(tx, row.id, ", ".join(f"{counted[word]} {word}" for word in sorted(counted)))
     if repaired:
-        for order in tx.execute(_repairs(tx, user)).scalars().all():
+        for order in tx.execute(_open(tx, user, _REPAIR)).scalars().all():
             if order <= repaired.last:  # one that came since rests on readings of its own
                 end(tx, order, repaired.result)
 
@@ -106,11 +106,11 @@ def expire(tx: Tx) -> int:
     return int(tx.execute(ended).rowcount)
 
 
-def _open(user: OktaUserId) -> Select[Any]:
-    mine = select(_order.c.id, _order.c.kind, _order.c.steps, _order.c.at)
-    return mine.where(
-        _order.c.ref == user, _order.c.done.is_(None), _order.c.kind.in_([_RESTORE, _NAMED])
-    ).order_by(_order.c.id)
+def _open(tx: Tx, user: OktaUserId, *kinds: str) -> Select[Any]:
+    """What waits for the worker, and nobody has waited for too long."""
+    mine = (_order.c.ref == user) & _order.c.done.is_(None) & _order.c.kind.in_(kinds)
+    query = select(_order.c.id, _order.c.kind, _order.c.steps)
+    return query.where(mine, _order.c.at > tx.now - _PATIENCE).order_by(_order.c.id)
 
 
 def restores(tx: Tx, limit: int) -> list[dict[str, object]]:
@@ -130,13 +130,7 @@ def repair(tx: Tx, user: OktaUserId, *, who: str, why: str) -> None:
 
 def repairing(tx: Tx, user: OktaUserId) -> int | None:
     """The newest such order that waits, by its id."""
-    return max(tx.execute(_repairs(tx, user)).scalars(), default=None)
-
-
-def _repairs(tx: Tx, user: OktaUserId) -> Select[Any]:
-    young = _order.c.at > tx.now - _PATIENCE
-    mine = (_order.c.kind == _REPAIR) & (_order.c.ref == user) & _order.c.done.is_(None)
-    return select(_order.c.id).where(mine, young)
+    return max(tx.execute(_open(tx, user, _REPAIR)).scalars(), default=None)
 
 
 # -- what was ordered --------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import subprocess
 import sys
@@ -15,9 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.bench.servers import CONFIG, KEY, ROOT, SECRET, Server, environ
+from tests.bench.servers import ROOT, Server, configured, environ
 from tests.bench.table import Row, Scale, interleaved
-from tests.chaos.fleet import free_port
 
 #: Seconds after which it has done all it does at a start.
 _SETTLED = 1.0
@@ -45,16 +43,8 @@ class Started:
 
 def measure(scale: Scale, folder: Path) -> Iterator[Row | str]:
     """The service on a database it knows, beside a server that can do nothing."""
-    port = free_port()
-    (folder / "hooks.toml").write_text(CONFIG.format(port=port))
-    given = {
-        "HOOKS_CONFIG": str(folder / "hooks.toml"),
-        "HOOKS_HOOK_SECRET": SECRET,
-        "HOOKS_SEALING_KEYS": base64.urlsafe_b64encode(KEY).decode(),
-        "HOOKS_OKTA_API_TOKEN": "token",
-        "HOOKS_SCIM_KEY": "key",
-        "HOOKS_DATABASE_URL": f"sqlite:///{folder / 'hooks.db'}",
-    }
+    port, given = configured(folder, f"sqlite:///{folder / 'hooks.db'}")
+    given |= {"HOOKS_OKTA_API_TOKEN": "token", "HOOKS_SCIM_KEY": "key"}
     watch = scale.of(5, 1)
     start = partial(_start, ["-m", "hooks", "serve"], port, given, watch)
     start()  # migrates

@@ -25,7 +25,7 @@ KEY = bytes(32)
 #: Seconds for one start, on a machine busy with others.
 _STARTING = 60.0
 #: Receives only; nothing of any vendor is reached.
-CONFIG = """
+_CONFIG = """
 mode = "observe"
 [listen]
 public = "127.0.0.1:{port}"
@@ -106,18 +106,23 @@ def started(
             process.kill()  # nothing of it is kept, and a clean end may take twenty seconds
 
 
-@contextmanager
-def receiver(folder: Path, url: str, *words: str) -> Iterator[Server]:
-    """The service on a database, receiving only; ``words`` stand in for ``-m hooks``."""
+def configured(folder: Path, url: str) -> tuple[int, dict[str, str]]:
+    """A port for the service, and the environment that has it listen there; the file is written."""
     folder.mkdir(exist_ok=True)
     port = free_port()
-    (folder / "hooks.toml").write_text(CONFIG.format(port=port))
-    given = {
+    (folder / "hooks.toml").write_text(_CONFIG.format(port=port))
+    return port, {
         "HOOKS_CONFIG": str(folder / "hooks.toml"),
         "HOOKS_HOOK_SECRET": SECRET,
         "HOOKS_SEALING_KEYS": base64.urlsafe_b64encode(KEY).decode(),
         "HOOKS_DATABASE_URL": url,
     }
+
+
+@contextmanager
+def receiver(folder: Path, url: str, *words: str) -> Iterator[Server]:
+    """The service on a database, receiving only; ``words`` stand in for ``-m hooks``."""
+    port, given = configured(folder, url)
     command = [*(words or ("-m", "hooks")), "serve", "--no-worker"]
     with started(command, port, folder / "log", given) as server:
         yield server

@@ -6,9 +6,11 @@ import csv
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from hooks.core.ids import OktaUserId
 from hooks.core.memory import Repaired
+from hooks.core.report import counted
 from hooks.sandbox.story import COLLEAGUE, CONFLUENCE, PERSON, STATUSPAGE
 from hooks.store import line, orders
 from tests.cli.conftest import Desk
@@ -106,8 +108,6 @@ def test_what_a_force_sync_broke_is_found_added_again_and_told_to_support(
 
 
 def test_an_order_is_over_once_it_is_done(forced: Desk) -> None:
-    from sqlalchemy import text
-
     forced("external", "--apply", *WHY)
     for login in (GUEST, OTHER):
         forced("look", login)
@@ -245,8 +245,6 @@ def test_a_mapping_in_error_is_told_and_nothing_is_added_through_it(forced: Desk
 
 
 def test_an_order_of_before_a_day_is_over(forced: Desk) -> None:
-    from sqlalchemy import text
-
     forced("external", "--apply", *WHY)
     older = text("UPDATE operator_order SET at = at - :day")
     forced.write(lambda tx: tx.execute(older, {"day": 24 * 3600 * 1_000_000}))
@@ -266,12 +264,15 @@ def test_an_order_that_came_meanwhile_is_not_ended_with_the_others(forced: Desk)
     assert forced.read(lambda tx: orders.repairing(tx, user)) not in (None, known)
 
 
-def test_a_crowd_stands_behind_who_leaves(forced: Desk) -> None:
-    """As every order about many people."""
-    from hooks.cli import external as command
-
-    assert command.lane(command.PORTION) == line.URGENT
-    assert command.lane(command.PORTION + 1) == line.BULK
+@pytest.mark.parametrize(("people", "lane"), [(1, line.URGENT), (line.CROWD + 1, line.BULK)])
+def test_a_crowd_stands_behind_who_leaves(desk: Desk, people: int, lane: int) -> None:
+    world, story = desk.story.world, desk.story
+    for number in range(people):
+        world.add_to_group(world.add_user(f"g{number}@partner.example"), story.confluence)
+    world.force_sync("main")
+    assert f"of {counted(people)}" in desk("external", "--apply", "--limit", "0", *WHY).out
+    query = text("SELECT lane, count(*) FROM due WHERE due_at IS NOT NULL GROUP BY lane")
+    assert desk.read(lambda tx: tx.execute(query).all()) == [(lane, people)]
 
 
 # -- what cannot be known ----------------------------------------------------------------------
