@@ -21,7 +21,7 @@ from hooks.recall import recall, shared
 from hooks.store import audits, cursor, groups, inbox, known, line
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from hooks.clock import Clock
     from hooks.core.drift import Drift
@@ -192,10 +192,18 @@ class Audit:
             # Some milliseconds each, in which a delivery would wait for its answer.
             lines = await asyncio.to_thread(self._lines, everyone, policy, list(found))
             await self._write(run, lines, fence)
-            claims = everyone.claims(some)
-            await self._database.write(lambda tx, claims=claims: known.claim(tx, claims))  # type: ignore[misc]
+            await self._remember(everyone.claims(some), fence)
         await self._write(run, [*everyone.strays(), *everyone.unknown()], fence)
         return len(people)
+
+    async def _remember(
+        self, managed: Mapping[OktaUserId, bool], fence: Callable[[Tx], object]
+    ) -> None:
+        def write(tx: Tx) -> None:
+            fence(tx)
+            known.claim(tx, managed)
+
+        await self._database.write(write)
 
     def _lines(
         self,

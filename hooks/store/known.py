@@ -6,7 +6,7 @@ Must live here: questions that go through everybody. Must not know: what anybody
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
@@ -17,7 +17,9 @@ from hooks.core.log_event import PROFILE_PUSHED
 from hooks.store.tables import Event, Person, Tie
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy import ColumnElement
 
     from hooks.core.ids import DirectoryName, Uuid
     from hooks.store.database import Tx
@@ -30,13 +32,18 @@ _tie = Tie.__table__  # type: ignore[attr-defined]
 _AT_ONCE = 500
 
 
+def _among(column: ColumnElement[Any], ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
+    """That a column is one of these, some at a time."""
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), _AT_ONCE):
+        yield column.in_(wanted[start : start + _AT_ONCE])
+
+
 def users(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
     """Those among them that a census or a look has seen."""
-    wanted = sorted(users)
     found: set[OktaUserId] = set()
-    for start in range(0, len(wanted), _AT_ONCE):
-        chunk = wanted[start : start + _AT_ONCE]
-        rows = tx.execute(select(_person.c.user).where(_person.c.user.in_(chunk)))
+    for whom in _among(_person.c.user, users):
+        rows = tx.execute(select(_person.c.user).where(whom))
         found.update(OktaUserId(user) for user in rows.scalars())
     return found
 
@@ -44,15 +51,14 @@ def users(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
 def claim(tx: Tx, people: Mapping[OktaUserId, bool]) -> None:
     """Remember whose account the organization manages, and whose it does not."""
     for managed in (True, False):
-        some = sorted(user for user, each in people.items() if each is managed)
+        some = (user for user, each in people.items() if each is managed)
         otherwise = _person.c.managed.is_distinct_from(managed)
-        for start in range(0, len(some), _AT_ONCE):
-            whom = _person.c.user.in_(some[start : start + _AT_ONCE])
+        for whom in _among(_person.c.user, some):
             tx.execute(update(_person).where(whom, otherwise).values(managed=managed))
 
 
 def external(tx: Tx) -> set[OktaUserId]:
-    """Everybody whose account the organization said it does not manage."""
+    """Everybody whose account the organization does not manage, as it said or by their address."""
     query = select(_person.c.user).where(_person.c.managed.is_(False))
     return {OktaUserId(each) for each in tx.execute(query).scalars()}
 
@@ -61,10 +67,8 @@ def records(
     tx: Tx, directory: DirectoryName, users: Iterable[OktaUserId]
 ) -> dict[OktaUserId, ScimUserId]:
     """The records those among them had whose record was ever seen."""
-    wanted = sorted(users)
     found: dict[OktaUserId, ScimUserId] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        whom = _tie.c.user.in_(wanted[start : start + _AT_ONCE])
+    for whom in _among(_tie.c.user, users):
         query = select(_tie.c.user, _tie.c.scim_id).where(_tie.c.directory == directory, whom)
         for row in tx.execute(query):
             if record := ScimUserId.maybe(row.scim_id):
@@ -81,25 +85,20 @@ def pushed_outside(tx: Tx, since: int) -> int:
         _event.c.received >= since, _event.c.type == PROFILE_PUSHED, _event.c.about != ""
     )
     rows = tx.execute(pushed.order_by(_event.c.published)).all()
-    whom = sorted(burst((moment(row.published), row.about) for row in rows))
+    together = burst((moment(row.published), row.about) for row in rows)
     here = select(_tie.c.user).where(_tie.c.user == _person.c.user, _tie.c.in_force)
     outside = (_person.c.managed.is_(False)) & here.exists()
     return sum(
-        tx.execute(
-            select(func.count()).where(outside, _person.c.user.in_(whom[start : start + _AT_ONCE]))
-        ).scalar_one()
-        for start in range(0, len(whom), _AT_ONCE)
+        tx.execute(select(func.count()).where(outside, whom)).scalar_one()
+        for whom in _among(_person.c.user, together)
     )
 
 
 def accounts(tx: Tx, users: Iterable[OktaUserId]) -> dict[OktaUserId, AccountId]:
     """The accounts of those among them whose account a look has seen."""
-    wanted = sorted(users)
     found: dict[OktaUserId, AccountId] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        chunk = wanted[start : start + _AT_ONCE]
-        query = select(_person.c.user, _person.c.account).where(_person.c.user.in_(chunk))
-        for row in tx.execute(query):
+    for whom in _among(_person.c.user, users):
+        for row in tx.execute(select(_person.c.user, _person.c.account).where(whom)):
             if account := AccountId.maybe(row.account):
                 found[OktaUserId(row.user)] = account
     return found
@@ -107,9 +106,7 @@ def accounts(tx: Tx, users: Iterable[OktaUserId]) -> dict[OktaUserId, AccountId]
 
 def presume_external(tx: Tx, users: Iterable[OktaUserId]) -> None:
     """Those whose address is not of a verified domain are unmanaged, unless told otherwise."""
-    wanted = sorted(users)
-    for start in range(0, len(wanted), _AT_ONCE):
-        whom = _person.c.user.in_(wanted[start : start + _AT_ONCE])
+    for whom in _among(_person.c.user, users):
         tx.execute(update(_person).where(whom, _person.c.managed.is_(None)).values(managed=False))
 
 
@@ -136,36 +133,26 @@ def doubtful(
     Everybody who is not in force, or was not in the group when last seen in force; and the
     records of which nobody knows whose they are.
     """
-    wanted = sorted(records)
+    wanted = set(records)
     people: set[OktaUserId] = set()
     owned: set[ScimUserId] = set()
-    for start in range(0, len(wanted), _AT_ONCE):
-        chunk = wanted[start : start + _AT_ONCE]
-        rows = tx.execute(
-            select(_tie).where(_tie.c.directory == directory, _tie.c.scim_id.in_(chunk))
-        )
-        for row in rows:
+    for theirs in _among(_tie.c.scim_id, wanted):
+        for row in tx.execute(select(_tie).where(_tie.c.directory == directory, theirs)):
             owned.add(ScimUserId(row.scim_id))
             as_before = row.standing is None or group in json.loads(row.groups)
             if not (row.in_force and as_before):
                 people.add(OktaUserId(row.user))
-    return people, set(wanted) - owned
+    return people, wanted - owned
 
 
 def owners(
     tx: Tx, directory: DirectoryName, records: Iterable[ScimUserId]
 ) -> dict[str, tuple[OktaUserId, ...]]:
     """Whose SCIM records these are, as far as anything is remembered."""
-    wanted = list(records)
     found: dict[str, tuple[OktaUserId, ...]] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        rows = tx.execute(
-            select(_tie.c.scim_id, _tie.c.user).where(
-                _tie.c.directory == directory,
-                _tie.c.scim_id.in_(wanted[start : start + _AT_ONCE]),
-            )
-        )
-        for row in rows:
+    for theirs in _among(_tie.c.scim_id, records):
+        query = select(_tie.c.scim_id, _tie.c.user).where(_tie.c.directory == directory, theirs)
+        for row in tx.execute(query):
             found[row.scim_id] = (*found.get(row.scim_id, ()), OktaUserId(row.user))
     return found
 
