@@ -136,7 +136,7 @@ class Pace:
         try:
             if (until := self._wait(bucket, wanted)) is not None:
                 raise self._turned_away(wanted, until)
-            if who:
+            if who := _visitor():  # a look may end while its call waits; nobody would let it out
                 self._visits.enter(who, bucket, bulk=wanted is Lane.BULK)
             window = self._window(bucket)
             window.remaining -= 1

@@ -297,6 +297,19 @@ async def test_what_is_nobodys_in_particular_waits_for_nobody(wall: Wall) -> Non
         await asyncio.create_task(nobodys(pace))
 
 
+async def test_a_look_that_ends_before_its_call_is_made_keeps_nobody_out(wall: Wall) -> None:
+    """Its reads go on when one of them has failed, and so does a read that others share."""
+    pace = Pace("vendor", wall.clock, most=1)
+    async with pace.turn() as turn:
+        turn.learn(200, headers(100, 2))
+        with visiting("a", START):
+            waiting = asyncio.create_task(call(pace, headers(100, 1)))
+            await asyncio.sleep(0)
+    await waiting
+    with visiting("b", START):
+        assert await until(pace) is None
+
+
 async def nobodys(pace: Pace) -> None:
     visitor.set(None)
     assert await until(pace) is None
