@@ -39,6 +39,7 @@ class Measure:
         self._database = database
         self._asking: dict[Uuid, asyncio.Task[None]] = {}
         self._untold: dict[Uuid, float] = {}
+        self._known: dict[str, int] = {}  # until when a size is remembered
 
     async def before(self, groups: Collection[Group | OrganizationGroup]) -> None:
         """See that the sizes of these groups are remembered, as far as anybody tells them.
@@ -62,11 +63,12 @@ class Measure:
     async def _unknown(
         self, groups: Collection[Group | OrganizationGroup]
     ) -> list[Group | OrganizationGroup]:
-        ids = {each.id for each in groups}
+        now = self._database.clock.now_us()
+        ids = {each.id for each in groups if self._known.get(each.id, 0) <= now}
         if not ids:
             return []
-        known = await self._database.read(lambda tx: sizes.recall(tx, ids))
-        return [each for each in groups if each.id not in known]
+        self._known |= await self._database.read(lambda tx: sizes.days(tx, ids))
+        return [each for each in groups if self._known.get(each.id, 0) <= now]
 
     def _ask(
         self, organization: Organization, missing: Iterable[Group | OrganizationGroup]

@@ -45,6 +45,7 @@ from hooks.core.reading import (
     Unread,
     Why,
 )
+from hooks.gateways.crowds import stand_aside
 from hooks.gateways.together import Together
 from hooks.inquire import answer_of, anticipated, anticipated_there, list_of
 from hooks.recall import Recalled, recall, shared
@@ -179,6 +180,7 @@ class Observer:
             missing = plan.asks - answers.keys()
             if not missing:
                 return reading, plan
+            await stand_aside()
             answers |= await self._answers(whom, missing)
             reading = replace(reading, answers=answers)
         msg = f"the plan for {whom.user} never stopped asking"

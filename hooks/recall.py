@@ -68,14 +68,16 @@ def recall(
     """Read it, in one transaction."""
     known = people.recall(tx, user, sealer)
     history = journal.history(tx, user)
-    late = refusals.since(tx, user, *_UNTOLD)
-    missed = refusals.since(tx, user, Cause.GROUPS_MISSED)
+    left = refusals.since(tx, user)
+    ordered, repair = orders.waiting(tx, user)
     memories = {
         name: replace(
             known.memories.get(name, Memory()),
             history=history.get(name, ()),
-            late_since=late.get(name),
-            missed_since=missed.get(name),
+            late_since=min(
+                (left[name, each] for each in _UNTOLD if (name, each) in left), default=None
+            ),
+            missed_since=left.get((name, Cause.GROUPS_MISSED)),
         )
         for name in (*directories, ORGANIZATION)
     }
@@ -86,7 +88,7 @@ def recall(
         history=looks.log(tx, user),
         watched_since=common.watched_since,
         doubted_since=cursor.doubted(tx, user),
-        ordered=orders.waiting(tx, user),
-        repair=orders.repairing(tx, user),
+        ordered=ordered,
+        repair=repair,
         groups_before=groups.recall(tx, map(OrganizationGroupId, memories[ORGANIZATION].groups)),
     )

@@ -6,24 +6,22 @@ Must live here: the order of a look. Must not know: how a decision is made, or w
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hooks import evidence, figures
-from hooks.core import attempt, ordered, report, returning
+from hooks import afterwards, evidence, figures
+from hooks.core import attempt, ordered, report
 from hooks.core.attempt import Came, Next
-from hooks.core.membership import ORGANIZATION, Action, Mode, Standing, State
-from hooks.core.memory import Claim, Memory
-from hooks.core.plan import DirectoryPlan, LocalPlan
+from hooks.core.membership import ORGANIZATION, Action, Standing, State
+from hooks.core.memory import Claim
 from hooks.core.reading import Account, Why
 from hooks.core.refusal import Cause, Refusal
-from hooks.core.returning import derived
+from hooks.gateways.crowds import stand_aside
 from hooks.gateways.visits import hurries
 from hooks.measure import Measure
 from hooks.store import cursor, groups, journal, line, looks, mappings, orders, people
 from hooks.store.journal import Wish
-from hooks.store.people import Stood
 from hooks.submit import Submit, TurnedAway
 
 if TYPE_CHECKING:
@@ -32,10 +30,9 @@ if TYPE_CHECKING:
     from hooks.clock import Clock
     from hooks.core.ids import AccountId, DirectoryName, OktaUserId, ScimUserId
     from hooks.core.ledger import Resolved
-    from hooks.core.plan import PlacePlan, Plan, Step
+    from hooks.core.plan import Plan, Step
     from hooks.core.policy import Policy
     from hooks.core.reading import Reading
-    from hooks.core.returning import Standed
     from hooks.observe import Observer
     from hooks.store.chain import Signer
     from hooks.store.database import Database, Tx
@@ -110,12 +107,15 @@ class Reconciler:
             StoreError: the store failed; the lease expires and somebody looks again.
         """
         policy = await self._policy()
+        await stand_aside()
         reading, plan = await self._observer.read(
             user, held.claims, policy, thorough=thorough, hurry=held.attempt == 1 and not thorough
         )
+        await stand_aside()
         admission = await self._admit(held, reading, plan, policy)
         sent = await self._submit.write(admission.admitted, deadline)
         evidence.timed(figures.REVOKED_SECONDS, held, sent, self._clock.now(), State.SUBMITTED)
+        await stand_aside()
         proved, unsettled = await self._submit.prove(plan, sent)
         evidence.timed(figures.PROVED_SECONDS, held, proved, self._clock.now(), State.SETTLED)
         rejected = _rejected(proved)
@@ -127,13 +127,15 @@ class Reconciler:
             jitter=self._jitter(),
             look_again=policy.look_again,
         )
-        memories = _memories(reading)
+        memories = afterwards.memories(reading)
         stood = [
-            _stood(
+            afterwards.stood(
                 memories[each.name],
                 each,
                 reading,
-                quiet=_quiet(policy, each) and not admission.held and not admission.paused,
+                quiet=afterwards.quiet(policy, each)
+                and not admission.held
+                and not admission.paused,
                 brief=policy.brief_absence,
                 waits=bool(unsettled[each.name]),
                 rejected=[one for one in rejected if one.directory == each.name],
@@ -182,7 +184,7 @@ class Reconciler:
         self, held: Lease, reading: Reading, plan: Plan, policy: Policy
     ) -> journal.Admission:
         members = {each.name: each.record.id for each in plan.directories if each.record}
-        observed = {each.name: _observes(policy, each) for each in plan.places}
+        observed = {each.name: afterwards.observes(policy, each) for each in plan.places}
         wishes = [
             Wish(step, member, observed[step.directory])
             for step in plan.steps
@@ -235,7 +237,7 @@ def _came(
     # What was refused for good changed nothing: it is waited for, and Okta writes beside nothing.
     done = [each for each in sent if not _refused_for_good(*each)]
     added = any(wish.step.action is Action.ADD for wish, _ in done)
-    memories = _memories(reading)
+    memories = afterwards.memories(reading)
     waiting = [
         memories[each.name].waiting_since or reading.at
         for each in plan.places
@@ -260,7 +262,7 @@ def _alarmed(reading: Reading, plan: Plan) -> datetime | None:
     """Since when somebody is away who still administers Atlassian."""
     if not any(each.cause is Cause.ADMIN_LEFT for each in plan.refusals):
         return None
-    memory = _memories(reading)[ORGANIZATION]
+    memory = afterwards.memories(reading)[ORGANIZATION]
     away = memory.standing is not None and memory.standing.absent
     return (memory.absent_since if away else None) or reading.at
 
@@ -291,60 +293,3 @@ def _member(
     if step.directory == ORGANIZATION:
         return plan.local.account.id if plan.local and plan.local.account else None
     return members.get(step.directory)
-
-
-def _observes(policy: Policy, each: PlacePlan) -> bool:
-    mode = each.mode if isinstance(each, LocalPlan) else policy.modes.get(each.name)
-    return mode is not Mode.ENFORCE
-
-
-def _memories(reading: Reading) -> dict[DirectoryName, Memory]:
-    """What was remembered of each place."""
-    found = {each.name: each.memory for each in reading.directories}
-    return found | {ORGANIZATION: derived(reading)}
-
-
-def _quiet(policy: Policy, each: PlacePlan) -> bool:
-    """In observe mode a return ends as if its plan had been sent."""
-    settled = replace(each, steps=()) if _observes(policy, each) else each
-    return each.active and settled.quiet
-
-
-def _settles(
-    memory: Memory, each: PlacePlan, reading: Reading, *, quiet: bool, brief: timedelta
-) -> Standed:
-    """The standing to remember."""
-    forfeits = isinstance(each, LocalPlan) and each.forfeits
-    settled = returning.after(
-        memory, each.standing, quiet=quiet, now=reading.at, forfeits=forfeits, brief=brief
-    )
-    asked = reading.log is not None or memory.standing is Standing.OUTSIDE
-    if settled.standing is Standing.OUTSIDE and not asked:
-        return replace(settled, standing=None)  # only whom the log was asked about is outside
-    return settled
-
-
-def _stood(
-    memory: Memory,
-    each: PlacePlan,
-    reading: Reading,
-    *,
-    quiet: bool,
-    brief: timedelta,
-    waits: bool,
-    rejected: list[Refusal],
-) -> Stood:
-    """What to remember of one place. ``waits``: a step was sent that nobody has seen yet."""
-    settled = _settles(memory, each, reading, quiet=quiet, brief=brief)
-    waiting = each.waiting or waits or rejected
-    since = (memory.waiting_since or reading.at) if waiting else None
-    stood = Stood(each.name, settled, since, refusals=(*each.refusals, *rejected))
-    if isinstance(each, LocalPlan) and each.account:
-        shown = frozenset(known.group.id for known in each.groups)
-        return replace(stood, groups=shown | each.missed)
-    if isinstance(each, DirectoryPlan):
-        stood = replace(stood, in_force=each.in_force, user_name=each.user_name)
-        if record := each.record:
-            groups = record.groups | each.missed
-            return replace(stood, scim_id=record.id, account=record.account, groups=groups)
-    return stood

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hooks.core import claims, mapping
@@ -15,7 +16,7 @@ from hooks.core.mapping import Loose, Managed, Mappings
 from hooks.core.membership import Action, Group, Standing
 from hooks.core.plan import Because, Kept, Reason, Step
 from hooks.core.policy import Orphaned, Policy, Restore, Suspended
-from hooks.core.protection import Guard, group_ids, role_guard
+from hooks.core.protection import Guard, role_guard
 from hooks.core.reading import (
     AppUser,
     DirectoryReading,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hooks.core.claims import Contradiction
-    from hooks.core.ids import OktaUserId, ScimGroupId, Uuid
+    from hooks.core.ids import OktaGroupId, OktaUserId, ScimGroupId, Uuid
     from hooks.core.ledger import Ledger
     from hooks.core.policy import Rule
 
@@ -57,7 +58,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the rules for single groups need to know about the directory around them."""
+    """What the rules for single groups need of what is around; ``mine`` is of ``group_ids``."""
 
     reading: Reading
     directory: DirectoryReading
@@ -68,6 +69,7 @@ class Scene:
     record: ScimRecord
     mappings: Mappings
     ledger: Ledger
+    mine: frozenset[OktaGroupId]
 
     @property
     def suspended_kept(self) -> bool:
@@ -102,8 +104,7 @@ def removal(scene: Scene, group: Group) -> Step | Refusal | Asking | Succeeded |
     managed = mapping.behind(group, scene.mappings)
     if managed is None:
         return _unmanaged(scene, group)
-    mine = group_ids(scene.reading)
-    keeping = sorted({source.group for source in managed.sources if source.group in mine})
+    keeping = sorted({source.group for source in managed.sources if source.group in scene.mine})
     if scene.wanting and keeping:
         return Kept(group, Because.SOURCE, tuple(keeping))
     strip = scene.policy.orphaned is Orphaned.STRIP_ABSENT and scene.standing.absent
@@ -159,7 +160,7 @@ def _standing_objection(scene: Scene, group: Group, managed: Managed) -> Cause |
 
 
 def _keeps(scene: Scene, loose: Loose) -> bool:
-    return loose.source in group_ids(scene.reading)
+    return loose.source in scene.mine
 
 
 def _unmanaged(scene: Scene, group: Group) -> Refusal | Kept:
@@ -178,6 +179,7 @@ def _untouchable(scene: Scene, group: Group) -> Cause | None:
     return Cause.PROTECTED if shielded(scene.policy, group.id, names) else None
 
 
+@lru_cache(maxsize=4096)  # each group of each look is asked about, and its name is the same
 def never(name: str) -> bool:
     """One of Atlassian's own groups."""
     return any(fnmatchcase(name.casefold(), pattern) for pattern in NEVER)
@@ -294,7 +296,7 @@ def candidates(scene: Scene) -> list[Group]:
     unsettled = {each.group for each in scene.ledger.taken if not each.seen_gone}
     ours = {each.group for each in scene.ledger.taken}
     everything = scene.policy.restore is Restore.ALL or scene.reading.repair is not None
-    mine = group_ids(scene.reading) if everything else frozenset()
+    mine = scene.mine if everything else frozenset()
     groups = {
         Group(link.group, link.name)
         for link in scene.mappings.links
@@ -324,9 +326,8 @@ def addition(scene: Scene, group: Group) -> Step | Refusal | Asking | None:
     managed = mapping.behind(group, scene.mappings)
     if managed is None or _untouchable(scene, group) or not may_gain(scene):
         return None
-    mine = group_ids(scene.reading)
     granting = [
-        source.group for source in managed.sources if source.active and source.group in mine
+        source.group for source in managed.sources if source.active and source.group in scene.mine
     ]
     if not granting:
         return None

@@ -170,7 +170,7 @@ def _groups(frame: _Frame, plan: DirectoryPlan, identity: Identified) -> _Decide
         return _Decided(plan, mappings.asks)
     scene = Scene(
         reading, frame.directory, frame.policy, frame.found, frame.guard,
-        plan.standing, record, mappings, ledger,
+        plan.standing, record, mappings, ledger, protection.group_ids(reading),
     )  # fmt: skip
     if scene.wanting:
         if isinstance(reading.okta_groups, Unread):

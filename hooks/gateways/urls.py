@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import msgspec
@@ -22,7 +23,12 @@ def path(*parts: str) -> str:
     """
     if any(part in ("", ".", "..") for part in parts):
         raise MalformedError("not a segment of a path")
-    return "/" + "/".join(quote(part, safe="") for part in parts)
+    return "/" + "/".join(map(_segment, parts))
+
+
+@lru_cache(maxsize=4096)  # most segments are the words of a path, or groups
+def _segment(part: str) -> str:
+    return quote(part, safe="")
 
 
 def with_query(target: str, query: Mapping[str, str | int]) -> str:

@@ -21,6 +21,8 @@ from enum import Enum, IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from hooks.gateways.crowds import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -34,8 +36,6 @@ _WANTED = 0.5
 _MANY = 1_000
 #: Nobody yields for longer to whose time has come: another vendor may have turned them away.
 _LATE = timedelta(seconds=10)
-#: So many within this come for one reason as a crowd. The brake's limit, for all but leavers.
-_CROWD, _GATHERS = 25, timedelta(minutes=2)
 #: Whoever does not come back within this after their time was looked at elsewhere.
 _GRACE = timedelta(minutes=1)
 
@@ -45,13 +45,13 @@ class Visitor:
     """Somebody being looked at: all calls of one look, to whichever vendor.
 
     ``since`` is when they began to wait, over all their looks and all replicas, and ``reason`` for
-    what, if that is known; ``vain`` until when a vendor without whom nothing can be decided did
-    not let this look in; ``hurry``: it was turned away, is urgent, and none of a crowd.
+    what; ``vain`` until when a vendor without whom nothing can be decided did not let this look
+    in; ``hurry``: it was turned away, is urgent, and none of a crowd.
     """
 
     subject: str
     since: datetime
-    reason: str = ""
+    reason: Reason = field(default_factory=Reason)
     over: bool = False
     vain: datetime | None = None
     hurry: bool = False
@@ -63,9 +63,9 @@ visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
 
 
 @contextmanager
-def visiting(subject: str, since: datetime, reason: str = "") -> Iterator[None]:
+def visiting(subject: str, since: datetime, reason: Reason | None = None) -> Iterator[None]:
     """Everything called inside is one look at ``subject``, who began to wait at ``since``."""
-    who = Visitor(subject, since, reason)
+    who = Visitor(subject, since, reason or Reason())
     token = visitor.set(who)
     try:
         yield
@@ -125,7 +125,6 @@ class Visits:
         self._away: dict[Visitor, datetime] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._usual: dict[str, float] = {}
-        self._came: dict[str, dict[str, datetime]] = {}  # by reason
         self._at_once = _MANY
         self.ended = 0  # looks that went to their end
 
@@ -155,15 +154,13 @@ class Visits:
         """What is missing for the next call of this look; ``None`` if it may be made.
 
         ``left`` calls remain in the window (``None``: unknown), which ``ends`` then; ``floor`` of
-        them are not for bulk work that is not in yet.
+        them are not for bulk work that is not in yet, nor for a crowd.
         """
-        usual, inside = self.usual(bucket), len(self._inside)
+        usual, ahead = self.usual(bucket), self._ahead(who, bulk=bulk)
         if who in self._inside:
-            ahead = list(self._inside).index(who)
             if ahead >= self._at_once:
                 return Short.MOMENT
             return Short.WINDOW if left is not None and left <= usual * ahead else None
-        self._gather(who, now)
         room = left - floor if left is not None and self.rank(who, bulk=bulk) else left
         if room is not None and room <= 0:
             return Short.WINDOW
@@ -172,10 +169,10 @@ class Visits:
             now - _LATE < each.until < ends for each in self._before(who, bulk=bulk)
         ):
             return Short.TURN
-        if inside >= self._at_once:
+        if ahead >= self._at_once:
             return Short.MOMENT
         # Who is the only one may always try: a look may take more than any window has.
-        if room is None or not inside or room >= usual * (inside + 1):
+        if room is None or not ahead or room >= usual * (ahead + 1):
             return None
         return Short.MOMENT if room >= usual else Short.WINDOW
 
@@ -235,21 +232,20 @@ class Visits:
             usual = self.usual(bucket)
             self._usual[bucket] = usual + (stay.calls[bucket] - usual) * _WEIGHT
 
-    def _gather(self, who: Visitor, now: datetime) -> None:
-        """Note that somebody came for a reason."""
-        came = self._came.setdefault(who.reason, {})
-        came.pop(who.subject, None)
-        came[who.subject] = now  # the last to come is the last there
-        while (first := next(iter(came))) and came[first] + _GATHERS < now:
-            del came[first]
-
     def rank(self, who: Visitor, *, bulk: bool) -> Rank:
         """Whoever came urgently once stays urgent; in the line a second try is bulk work."""
         known = self._inside.get(who) or self._waiting.get(who.subject)
         if bulk and (known is None or known.rank is Rank.BULK):
             return Rank.BULK
-        many = bool(who.reason) and len(self._came.get(who.reason, ())) > _CROWD
-        return Rank.CROWD if many else Rank.URGENT
+        return Rank.CROWD if who.reason.many else Rank.URGENT
+
+    def _ahead(self, who: Visitor, *, bulk: bool) -> int:
+        """How many that are in have what they need before this one: not a crowd before others."""
+        mine, ahead, before = self.rank(who, bulk=bulk), 0, True
+        for each, stay in self._inside.items():
+            before = before and each is not who
+            ahead += each is not who and (stay.rank < mine or (before and stay.rank == mine))
+        return ahead
 
     def _before(self, who: Visitor, *, bulk: bool) -> Iterator[_Waiting]:
         """Those who wait and come before: urgent before bulk, and then who came first."""

@@ -51,6 +51,7 @@ class Door:
         if scope["type"] != "http" or scope["path"].startswith("/sandbox"):
             await self.app(scope, receive, send)
             return
+        came = asyncio.get_running_loop().time()
         body = await read_body(receive)
         world, traffic = self.world, self.world.traffic
         request = traffic.record(
@@ -69,6 +70,8 @@ class Door:
         if reply is None:
             await close(send)
             return
+        if fault is not None and fault.takes:
+            await asyncio.sleep(came + fault.takes - asyncio.get_running_loop().time())
         request.status = reply.status
         ahead = "okta_clock" if self.vendor == "okta" else "atlassian_clock"
         now = world.ago(-getattr(world.switches, ahead)).astimezone(UTC)

@@ -55,6 +55,7 @@ class Fault:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    takes: float = 0.0
     hang: float = 0.0
     truncate: bool = False
     cut: bool = False

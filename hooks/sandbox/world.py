@@ -162,8 +162,9 @@ class World(LocalGroups):
         ``path`` is a regex searched in path and query; ``user`` any id or login of the person;
         ``when`` is a predicate on the request. ``skip`` lets the first n pass, ``times`` ends it.
         The trouble itself: ``status`` with ``body`` and ``headers`` (the vendor's own error body
-        if none is given), ``redirect``; ``delay`` or ``hang`` in seconds; ``drop`` (closed
-        without a reply), ``drop_after`` (applied, reply lost), ``truncate`` (half the JSON),
+        if none is given), ``redirect``; ``delay`` or ``hang`` in seconds, or ``takes`` (in all,
+        whatever this process itself needs); ``drop`` (closed without a reply), ``drop_after``
+        (applied, reply lost), ``truncate`` (half the JSON),
         ``cut`` (connection closed inside the body); ``empty_list``, ``drop_next``,
         ``foreign_next``, ``repeat_next`` (a list that lies).
         """

@@ -224,21 +224,12 @@ class Links:
         self._end: End | None = None
         self._unproved = False
 
-    def step(self, row: Mapping[str, object]) -> int:
-        """Write a step; its id."""
-        if self._begun() is None:
-            insert = _step.insert().values(**row).returning(_step.c.id)
-            return int(self._tx.execute(insert).scalar_one())
-        (number,) = self._put("step", _step, [row])
-        return number
+    def steps(self, rows: Sequence[Mapping[str, object]]) -> list[int]:
+        """Write steps; the id of each."""
+        return self._put("step", _step, rows)
 
     def outcomes(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write outcomes."""
-        if not rows:
-            return
-        if self._begun() is None:
-            self._tx.execute(_outcome.insert(), [dict(each) for each in rows])
-            return
         self._put("outcome", _outcome, rows)
 
     def close(self) -> str:
@@ -257,18 +248,20 @@ class Links:
 
     def _put(self, kind: str, table: Any, rows: Sequence[Mapping[str, object]]) -> list[int]:
         """Rows with ids of their own beforehand: what proves a row covers its id."""
-        signer, end = self._signer, self._end
-        assert signer is not None  # noqa: S101  # as is who called
-        assert end is not None  # noqa: S101
-        numbers = _next_ids(self._tx, table, len(rows))
-        linked = []
+        if not rows:
+            return []
+        end, numbers = self._begun(), _next_ids(self._tx, table, len(rows))
+        written = []
         for number, row in zip(numbers, rows, strict=True):
-            link = end.length + 1
-            mac = signer.sign(kind, self._user, link, number, *told(kind, row))
-            head = fold(signer, self._user, (end.length, end.head), [mac])
-            end = replace(end, length=link, head=head)
-            linked.append({**row, "id": number, "link": link, "mac": mac})
-        self._tx.execute(table.insert(), linked)
+            one = {**row, "id": number}
+            if self._signer and end:
+                link = end.length + 1
+                mac = self._signer.sign(kind, self._user, link, number, *told(kind, row))
+                head = fold(self._signer, self._user, (end.length, end.head), [mac])
+                end = replace(end, length=link, head=head)
+                one |= {"link": link, "mac": mac}
+            written.append(one)
+        self._tx.execute(table.insert(), written)
         self._end = end
         return numbers
 

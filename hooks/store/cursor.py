@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from hooks.clock import moment
 from hooks.core.ids import OktaGroupId
@@ -14,6 +15,8 @@ from hooks.store.tables import Cursor, Pin
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+    from sqlalchemy import Select
 
     from hooks.core.ids import DirectoryName, OktaAppId, OktaUserId
     from hooks.store.database import Tx
@@ -30,10 +33,15 @@ FIRST_START = "first_start"
 
 def get(tx: Tx, name: str, *, lock: bool = False) -> str | None:
     """The remembered value, or ``None``; ``lock``: nobody else puts one before this is over."""
-    query = select(_cursor.c.value).where(_cursor.c.name == name)
-    return tx.execute(
-        query.with_for_update() if lock and tx.postgres else query
-    ).scalar_one_or_none()
+    query = _value(lock=lock and tx.postgres)
+    found: str | None = tx.execute(query, {"name": name}).scalar_one_or_none()
+    return found
+
+
+@cache
+def _value(*, lock: bool) -> Select[tuple[str]]:
+    query = select(_cursor.c.value).where(_cursor.c.name == bindparam("name"))
+    return query.with_for_update() if lock else query
 
 
 def at(tx: Tx, name: str) -> datetime | None:

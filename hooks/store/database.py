@@ -7,6 +7,7 @@ A transaction is a function of ``Tx``; there is no ``await`` in it, so no HTTP c
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import make_url, text
+from sqlalchemy import JSON, Text, bindparam, cast, func, make_url, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -29,9 +30,9 @@ from hooks.store.engines import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from sqlalchemy import Connection, CursorResult, Executable
+    from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, Executable
     from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.clock import Clock
@@ -68,9 +69,27 @@ class Tx:
         """Run a Core statement, once or for each of ``rows``."""
         return self.connection.execute(statement, rows)
 
+    def among(self, column: ColumnElement[Any], wanted: Iterable[str]) -> ColumnElement[bool]:
+        """That a column is one of these, however many; nothing is built anew for another number."""
+        return among(column, bindparam(None, listed(wanted), Text()), postgres=self.postgres)
+
     def insert(self, table: Any) -> Insert:
         """As ``insert_into``, for this transaction's engine."""
         return insert_into(table, postgres=self.postgres)
+
+
+def among(
+    column: ColumnElement[Any], given: BindParameter[str], *, postgres: bool
+) -> ColumnElement[bool]:
+    """As ``Tx.among``, for a statement that is built once: ``given`` is what ``listed`` makes."""
+    each = func.json_array_elements_text if postgres else func.json_each
+    values = each(cast(given, JSON) if postgres else given).table_valued("value")
+    return column.in_(select(values.c.value))
+
+
+def listed(wanted: Iterable[str]) -> str:
+    """Strings as one parameter."""
+    return json.dumps(sorted(wanted))
 
 
 def insert_into(table: Any, *, postgres: bool) -> Insert:

@@ -5,18 +5,22 @@ Must live here: what is remembered of a group. Must not know: when a change of i
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, bindparam, select, update
 
 from hooks.core.ids import OktaUserId, OrganizationGroupId
 from hooks.core.log_event import clean
 from hooks.core.refusal import Cause
 from hooks.store import line
+from hooks.store.database import among, listed
 from hooks.store.tables import Mapping, Order, OrganizationGroup, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sqlalchemy import Select
 
     from hooks.core.membership import OrganizationGroup as Seen
     from hooks.store.database import Tx
@@ -28,35 +32,31 @@ _order = Order.__table__  # type: ignore[attr-defined]
 
 #: Characters of a group's name; PostgreSQL takes no NUL, which vendors' JSON can hold.
 _LONGEST_NAME = 10_000
-#: Ids in one statement.
-_AT_ONCE = 500
 
 
 def recall(
     tx: Tx, ids: Iterable[OrganizationGroupId]
 ) -> dict[OrganizationGroupId, tuple[str, bool]]:
     """Name and whether it was synced, of those that are remembered and not accepted anew."""
-    wanted = sorted(ids)
-    found: dict[OrganizationGroupId, tuple[str, bool]] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        rows = tx.execute(
-            select(_group).where(
-                _group.c.id.in_(wanted[start : start + _AT_ONCE]), _group.c.accept.is_(False)
-            )
-        )
-        found |= {OrganizationGroupId(row.id): (row.name, row.synced) for row in rows}
-    return found
+    if not (wanted := set(ids)):
+        return {}
+    rows = tx.execute(_remembered(postgres=tx.postgres), {"groups": listed(wanted)})
+    return {OrganizationGroupId(row.id): (row.name, row.synced) for row in rows}
+
+
+@cache
+def _remembered(*, postgres: bool) -> Select[Any]:
+    groups = bindparam("groups", type_=Text)
+    query = select(_group.c.id, _group.c.name, _group.c.synced)
+    return query.where(among(_group.c.id, groups, postgres=postgres), _group.c.accept.is_(False))
 
 
 def names(tx: Tx, ids: Iterable[str]) -> dict[str, str]:
     """What groups of the organization or of a directory are called, as far as is remembered."""
-    wanted = sorted(ids)
-    found: dict[str, str] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        for group, name in ((_mapping.c.group, _mapping.c.name), (_group.c.id, _group.c.name)):
-            rows = tx.execute(select(group.label("id"), name).where(group.in_(some)))
-            found |= {row.id: row.name for row in rows}
+    wanted, found = set(ids), dict[str, str]()
+    for group, name in ((_mapping.c.group, _mapping.c.name), (_group.c.id, _group.c.name)):
+        rows = tx.execute(select(group.label("id"), name).where(tx.among(group, wanted)))
+        found |= {row.id: row.name for row in rows}
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import distinct, func, select, update
@@ -21,7 +22,6 @@ from hooks.store.tables import Brake, Hold, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import timedelta
 
     from sqlalchemy import Row
 
@@ -49,7 +49,8 @@ class Judged:
     """Which removals of a plan wait, each under its classes; and approvals the plan used up.
 
     ``groups`` are those of all its removals, ``full`` the classes over their limit, and how far
-    back their people were counted. ``anew`` are classes in which a no was to what is over since.
+    back their people were counted. ``anew`` are classes in which a no was to what is over since,
+    and ``kept`` whether the person had any hold.
     """
 
     withheld: Mapping[Planned, tuple[str, ...]]
@@ -57,6 +58,7 @@ class Judged:
     full: Mapping[str, timedelta]
     groups: frozenset[str] = frozenset()
     anew: frozenset[str] = frozenset()
+    kept: bool = True
 
 
 def judge(
@@ -92,7 +94,7 @@ def judge(
     waits = {each: under for each, under in withheld.items() if under}
     groups = frozenset(each.group.id for each in removals)
     anew = frozenset(each for each, one in kept.items() if one.anew)
-    return Judged(waits, frozenset(used), full, groups, anew)
+    return Judged(waits, frozenset(used), full, groups, anew, kept=bool(kept))
 
 
 def lock(tx: Tx, classes: Iterable[str]) -> None:
@@ -177,7 +179,7 @@ def _full(
 ) -> dict[str, timedelta]:
     """Classes in which this person would be one too many."""
     reasons = {each.brake_class: each.reason for each in counted}
-    counts = {each: _count(tx, user, each) for each in reasons}
+    counts = _counts(tx, user, reasons)
     full = {
         each: brake.window(reason, counts[each], limits)
         for each, reason in reasons.items()
@@ -194,22 +196,21 @@ def _full(
     return full
 
 
-def _count(tx: Tx, user: str, brake_class: str) -> brake.Count:
-    """Other people of this class whose removals were admitted, each counted once per window."""
-
-    def since(window: timedelta) -> int:
-        start = tx.now - round(window.total_seconds() * 1_000_000)
-        return int(
-            tx.execute(
-                select(func.count(distinct(_step.c.user))).where(
-                    _step.c.brake_class == brake_class,
-                    _step.c.at > start,
-                    _step.c.user != user,
-                )
-            ).scalar_one()
+def _counts(tx: Tx, user: str, classes: Collection[str]) -> dict[str, brake.Count]:
+    """Other people of each class whose removals were admitted, each counted once per window."""
+    hour, day = (tx.now - window // timedelta(microseconds=1) for window in (brake.HOUR, brake.DAY))
+    people = func.count(distinct(_step.c.user))
+    rows = tx.execute(
+        select(
+            _step.c.brake_class,
+            people.filter(_step.c.at > hour).label("hour"),
+            people.label("day"),
         )
-
-    return brake.Count(since(brake.HOUR), since(brake.DAY))
+        .where(_step.c.brake_class.in_(sorted(classes)), _step.c.at > day, _step.c.user != user)
+        .group_by(_step.c.brake_class)
+    )
+    found = {row.brake_class: brake.Count(row.hour, row.day) for row in rows}
+    return {each: found.get(each, brake.Count(0, 0)) for each in classes}
 
 
 def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
@@ -219,6 +220,8 @@ def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
     Any other hold lasts until a plan in one of the ``places`` that were judged no longer wants the
     removals: a look that could not read ends nobody's no. Locked are the classes of all.
     """
+    if not (judged.kept or judged.withheld):
+        return
     wanted: dict[str, list[Planned]] = {}
     for step, under in judged.withheld.items():
         for each in under:

@@ -8,19 +8,23 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import update
+from sqlalchemy import Text, bindparam, select, update
 
 from hooks.core import log_event
 from hooks.core.errors import BusyError, StoreError
 from hooks.core.log_event import Delivery
 from hooks.store import known, line
+from hooks.store.database import among, listed
 from hooks.store.tables import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Select
 
     from hooks.core.ids import OktaAppId
     from hooks.core.log_event import LogEvent
@@ -106,29 +110,27 @@ class Intake:
         if len(self._waiting) >= MOST_WAITING or not room:
             msg = "store: too many deliveries waiting"
             raise BusyError(msg)
-        done = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Stored] = loop.create_future()
         self._waiting[done] = _Waiting(delivery, Origin("hook", delivery.id), done)
         self._bytes += size
         self._events += count
-        done.add_done_callback(lambda _: self._leave(done, size, count))
         if self._draining is None or self._draining.done():
-            self._draining = asyncio.create_task(self._drain())
+            self._draining = loop.create_task(self._drain())
+        late = loop.call_later(PATIENCE, _fail, done, BusyError("store: too slow"))
         try:
-            return await asyncio.wait_for(done, PATIENCE)
-        except TimeoutError as error:
-            msg = "store: too slow"
-            raise BusyError(msg) from error
+            return await done
+        finally:
+            # Answered or given up: what nobody waits for is not kept.
+            late.cancel()
+            self._waiting.pop(done, None)
+            self._bytes -= size
+            self._events -= count
 
     async def aclose(self) -> None:
         """Let what waits be committed."""
         if self._draining:
             await asyncio.wait([self._draining])
-
-    def _leave(self, done: asyncio.Future[Stored], size: int, count: int) -> None:
-        """Answered or given up: what nobody waits for is not kept."""
-        self._waiting.pop(done, None)
-        self._bytes -= size
-        self._events -= count
 
     async def _drain(self) -> None:
         while self._waiting:
@@ -161,8 +163,7 @@ class Intake:
             (answer,) = await self._database.write(lambda tx: self._store(tx, [each]))
         except Exception as error:  # noqa: BLE001  # as above
             known = isinstance(error, StoreError)
-            if not each.done.done():
-                each.done.set_exception(error if known else StoreError("store: a fault of ours"))
+            _fail(each.done, error if known else StoreError("store: a fault of ours"))
         else:
             _answer(each.done, answer)
 
@@ -182,6 +183,11 @@ def _stored(delivery: Delivery, new: frozenset[str]) -> Stored:
 def _answer(done: asyncio.Future[Stored], answer: Stored) -> None:
     if not done.done():
         done.set_result(answer)
+
+
+def _fail(done: asyncio.Future[Stored], error: Exception) -> None:
+    if not done.done():
+        done.set_exception(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +217,7 @@ def put(
         return frozenset()
     about = {uuid: log_event.subjects(unique[uuid], apps) for uuid in sorted(unique)}
     rows = [_row(tx, unique[uuid], about[uuid], sealer) | _came(origins[uuid]) for uuid in about]
-    insert = tx.insert(_event).on_conflict_do_nothing(index_elements=["uuid"])
-    new = frozenset(tx.execute(insert.returning(_event.c.uuid), rows).scalars())
+    new = _insert(tx, rows)
     if late := [uuid for uuid in about if uuid not in new and origins[uuid].kind == "hook"]:
         logged = (_event.c.origin == "log") & _event.c.hooked.is_(None)
         tx.execute(update(_event).where(_event.c.uuid.in_(late), logged).values(hooked=tx.now))
@@ -227,6 +232,28 @@ def put(
     pushed = {group for uuid in new for group in about[uuid].pushed}
     line.mark(tx, pushed, "push", lane=line.BULK, due_at=later, events=True)
     return new
+
+
+def _insert(tx: Tx, rows: Sequence[Mapping[str, object]]) -> frozenset[str]:
+    """Insert events that are not known; the uuids of those.
+
+    On SQLite whoever writes is alone, so what is known is asked for first: each row it returns
+    costs a change of threads, and those cost more than the rest.
+    """
+    if tx.postgres:
+        insert = tx.insert(_event).on_conflict_do_nothing(index_elements=["uuid"])
+        return frozenset(tx.execute(insert.returning(_event.c.uuid), rows).scalars())
+    uuids = frozenset(str(each["uuid"]) for each in rows)
+    new = uuids.difference(tx.execute(_known(), {"uuids": listed(uuids)}).scalars())
+    if fresh := [each for each in rows if each["uuid"] in new]:
+        tx.execute(_event.insert(), fresh)
+    return new
+
+
+@cache
+def _known() -> Select[tuple[str]]:
+    uuids = bindparam("uuids", type_=Text)
+    return select(_event.c.uuid).where(among(_event.c.uuid, uuids, postgres=False))
 
 
 def subjects(about: log_event.Subjects) -> tuple[str, ...]:

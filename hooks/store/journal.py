@@ -149,7 +149,7 @@ def admit(
     _append(
         tx, links, observed.over(before, (each.step for each in wishes if each.observe), judged)
     )
-    admitted: list[tuple[int, Wish]] = []
+    let: list[tuple[int, Wish]] = []
     contended = 0
     for ordinal, wish in enumerate(wishes):
         if wish.observe and _same(before, wish.step):
@@ -159,7 +159,9 @@ def admit(
         if not wish.observe and not _another_remains(tx, wish):
             contended += 1
             continue
-        admitted.append((links.step(_row(tx, held, wish, ordinal, read)), wish))
+        let.append((ordinal, wish))
+    numbers = links.steps([_row(tx, held, wish, ordinal, read) for ordinal, wish in let])
+    admitted = [(number, wish) for number, (_, wish) in zip(numbers, let, strict=True)]
     links.outcomes(
         [
             _became(tx, step, State.OBSERVED if wish.observe else State.OPEN)

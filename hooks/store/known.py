@@ -6,20 +6,22 @@ Must live here: questions that go through everybody. Must not know: what anybody
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Text, bindparam, func, select, update
 
 from hooks.clock import moment
 from hooks.core.alarm import burst
 from hooks.core.ids import AccountId, OktaUserId, ScimUserId
 from hooks.core.log_event import PROFILE_PUSHED
+from hooks.store.database import among, listed
 from hooks.store.tables import Event, Person, Tie
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Select
 
     from hooks.core.ids import DirectoryName, Uuid
     from hooks.store.database import Tx
@@ -28,24 +30,17 @@ _event = Event.__table__  # type: ignore[attr-defined]
 _person = Person.__table__  # type: ignore[attr-defined]
 _tie = Tie.__table__  # type: ignore[attr-defined]
 
-#: Ids in one statement.
-_AT_ONCE = 500
-
-
-def _among(column: ColumnElement[Any], ids: Iterable[str]) -> Iterator[ColumnElement[bool]]:
-    """That a column is one of these, some at a time."""
-    wanted = sorted(ids)
-    for start in range(0, len(wanted), _AT_ONCE):
-        yield column.in_(wanted[start : start + _AT_ONCE])
-
 
 def users(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
     """Those among them that a census or a look has seen."""
-    found: set[OktaUserId] = set()
-    for whom in _among(_person.c.user, users):
-        rows = tx.execute(select(_person.c.user).where(whom))
-        found.update(OktaUserId(user) for user in rows.scalars())
-    return found
+    rows = tx.execute(_seen(postgres=tx.postgres), {"users": listed(users)})
+    return {OktaUserId(user) for user in rows.scalars()}
+
+
+@cache
+def _seen(*, postgres: bool) -> Select[tuple[str]]:
+    users = bindparam("users", type_=Text)
+    return select(_person.c.user).where(among(_person.c.user, users, postgres=postgres))
 
 
 def claim(tx: Tx, people: Mapping[OktaUserId, bool]) -> None:
@@ -53,8 +48,8 @@ def claim(tx: Tx, people: Mapping[OktaUserId, bool]) -> None:
     for managed in (True, False):
         some = (user for user, each in people.items() if each is managed)
         otherwise = _person.c.managed.is_distinct_from(managed)
-        for whom in _among(_person.c.user, some):
-            tx.execute(update(_person).where(whom, otherwise).values(managed=managed))
+        whom = tx.among(_person.c.user, some)
+        tx.execute(update(_person).where(whom, otherwise).values(managed=managed))
 
 
 def external(tx: Tx) -> set[OktaUserId]:
@@ -68,11 +63,11 @@ def records(
 ) -> dict[OktaUserId, ScimUserId]:
     """The records those among them had whose record was ever seen."""
     found: dict[OktaUserId, ScimUserId] = {}
-    for whom in _among(_tie.c.user, users):
-        query = select(_tie.c.user, _tie.c.scim_id).where(_tie.c.directory == directory, whom)
-        for row in tx.execute(query):
-            if record := ScimUserId.maybe(row.scim_id):
-                found[OktaUserId(row.user)] = record
+    whom = tx.among(_tie.c.user, users)
+    query = select(_tie.c.user, _tie.c.scim_id).where(_tie.c.directory == directory, whom)
+    for row in tx.execute(query):
+        if record := ScimUserId.maybe(row.scim_id):
+            found[OktaUserId(row.user)] = record
     return found
 
 
@@ -88,26 +83,24 @@ def pushed_outside(tx: Tx, since: int) -> int:
     together = burst((moment(row.published), row.about) for row in rows)
     here = select(_tie.c.user).where(_tie.c.user == _person.c.user, _tie.c.in_force)
     outside = (_person.c.managed.is_(False)) & here.exists()
-    return sum(
-        tx.execute(select(func.count()).where(outside, whom)).scalar_one()
-        for whom in _among(_person.c.user, together)
-    )
+    whom = tx.among(_person.c.user, together)
+    return int(tx.execute(select(func.count()).where(outside, whom)).scalar_one())
 
 
 def accounts(tx: Tx, users: Iterable[OktaUserId]) -> dict[OktaUserId, AccountId]:
     """The accounts of those among them whose account a look has seen."""
     found: dict[OktaUserId, AccountId] = {}
-    for whom in _among(_person.c.user, users):
-        for row in tx.execute(select(_person.c.user, _person.c.account).where(whom)):
-            if account := AccountId.maybe(row.account):
-                found[OktaUserId(row.user)] = account
+    whom = tx.among(_person.c.user, users)
+    for row in tx.execute(select(_person.c.user, _person.c.account).where(whom)):
+        if account := AccountId.maybe(row.account):
+            found[OktaUserId(row.user)] = account
     return found
 
 
 def presume_external(tx: Tx, users: Iterable[OktaUserId]) -> None:
     """Those whose address is not of a verified domain are unmanaged, unless told otherwise."""
-    for whom in _among(_person.c.user, users):
-        tx.execute(update(_person).where(whom, _person.c.managed.is_(None)).values(managed=False))
+    whom = tx.among(_person.c.user, users)
+    tx.execute(update(_person).where(whom, _person.c.managed.is_(None)).values(managed=False))
 
 
 def looked_at_since(tx: Tx, since: int) -> set[str]:
@@ -136,12 +129,12 @@ def doubtful(
     wanted = set(records)
     people: set[OktaUserId] = set()
     owned: set[ScimUserId] = set()
-    for theirs in _among(_tie.c.scim_id, wanted):
-        for row in tx.execute(select(_tie).where(_tie.c.directory == directory, theirs)):
-            owned.add(ScimUserId(row.scim_id))
-            as_before = row.standing is None or group in json.loads(row.groups)
-            if not (row.in_force and as_before):
-                people.add(OktaUserId(row.user))
+    theirs = tx.among(_tie.c.scim_id, wanted)
+    for row in tx.execute(select(_tie).where(_tie.c.directory == directory, theirs)):
+        owned.add(ScimUserId(row.scim_id))
+        as_before = row.standing is None or group in json.loads(row.groups)
+        if not (row.in_force and as_before):
+            people.add(OktaUserId(row.user))
     return people, wanted - owned
 
 
@@ -150,10 +143,10 @@ def owners(
 ) -> dict[str, tuple[OktaUserId, ...]]:
     """Whose SCIM records these are, as far as anything is remembered."""
     found: dict[str, tuple[OktaUserId, ...]] = {}
-    for theirs in _among(_tie.c.scim_id, records):
-        query = select(_tie.c.scim_id, _tie.c.user).where(_tie.c.directory == directory, theirs)
-        for row in tx.execute(query):
-            found[row.scim_id] = (*found.get(row.scim_id, ()), OktaUserId(row.user))
+    theirs = tx.among(_tie.c.scim_id, records)
+    query = select(_tie.c.scim_id, _tie.c.user).where(_tie.c.directory == directory, theirs)
+    for row in tx.execute(query):
+        found[row.scim_id] = (*found.get(row.scim_id, ()), OktaUserId(row.user))
     return found
 
 

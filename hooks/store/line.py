@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy import bindparam, case, delete, or_, select, update
 
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
+    from sqlalchemy import Select
     from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.core.memory import Claimed
@@ -207,12 +208,18 @@ def compare_fence(tx: Tx, held: Lease) -> Due:
     Raises:
         LeaseLostError: somebody else took the lease since.
     """
-    query = select(_due).where(_due.c.subject == held.subject)
-    row = tx.execute(query.with_for_update() if tx.postgres else query).one_or_none()
+    query = _locked(postgres=tx.postgres)
+    row = tx.execute(query, {"subject": held.subject}).one_or_none()
     if row is None or row.fence != held.fence or row.lease_until is None:
         msg = f"lease on {held.subject} was lost"
         raise LeaseLostError(msg)
     return row  # type: ignore[return-value]  # a row, read by attribute
+
+
+@cache
+def _locked(*, postgres: bool) -> Select[Any]:
+    query = select(_due).where(_due.c.subject == bindparam("subject"))
+    return query.with_for_update() if postgres else query
 
 
 def extend(tx: Tx, held: Lease) -> int:

@@ -6,9 +6,10 @@ Must live here: readings in words, log lines by person. Must not know: what foll
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from hooks.clock import moment
 from hooks.core.history import LogFacts, Logged, Moment
@@ -17,6 +18,8 @@ from hooks.store import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from sqlalchemy import Select
 
     from hooks.core.ids import OktaUserId
     from hooks.store.database import Tx
@@ -51,10 +54,15 @@ def of(tx: Tx, user: OktaUserId, *, limit: int = 20) -> list[tuple[int, dict[str
 
 def log(tx: Tx, user: OktaUserId) -> LogFacts:
     """What the System Log, as read at the first start, told about a person."""
-    rows = tx.execute(select(_moment).where(_moment.c.user == user))
+    rows = tx.execute(_logged(), {"user": user})
     return LogFacts.of(
         Moment(moment(row.at), Logged(row.what), OktaAppId.maybe(row.app)) for row in rows
     )
+
+
+@cache
+def _logged() -> Select[Any]:
+    return select(_moment).where(_moment.c.user == bindparam("user"))
 
 
 def remember_log(tx: Tx, lines: Iterable[tuple[OktaUserId, Moment]]) -> None:

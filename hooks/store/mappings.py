@@ -5,7 +5,8 @@ Must live here: what is remembered of a mapping. Must not know: when one counts 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
@@ -17,6 +18,8 @@ from hooks.store.tables import Mapping, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sqlalchemy import Select
 
     from hooks.store.database import Tx
 
@@ -32,18 +35,32 @@ _LONGEST_NAME = 10_000
 def remembered(tx: Tx) -> dict[DirectoryName, tuple[Link, ...]]:
     """All remembered mappings."""
     found: dict[DirectoryName, list[Link]] = {}
-    for row in tx.execute(select(_mapping).order_by(_mapping.c.directory, _mapping.c.mapping)):
-        link = Link(
-            PushMappingId(row.mapping),
-            OktaGroupId(row.source),
-            OktaGroupId(row.target),
-            ScimGroupId(row.group),
-            row.name,
-            row.target_name,
-            row.accept,
-        )
-        found.setdefault(DirectoryName(row.directory), []).append(link)
+    rows: Iterable[Any] = tx.execute(_every())
+    for directory, *ids, name, target_name, accept in rows:
+        link = _link(tuple(ids), name, target_name, accept=accept)
+        found.setdefault(DirectoryName(directory), []).append(link)
     return {directory: tuple(each) for directory, each in found.items()}
+
+
+@cache
+def _every() -> Select[Any]:
+    columns = ("directory", "mapping", "source", "target", "group", "name", "target_name", "accept")
+    query = select(*(_mapping.c[name] for name in columns))
+    return query.order_by(_mapping.c.directory, _mapping.c.mapping)
+
+
+@lru_cache(maxsize=20_000)  # each look reads all of them, and they stay the same for months
+def _link(ids: tuple[str, ...], name: str, target_name: str, *, accept: bool) -> Link:
+    mapping, source, target, group = ids
+    return Link(
+        PushMappingId(mapping),
+        OktaGroupId(source),
+        OktaGroupId(target),
+        ScimGroupId(group),
+        name,
+        target_name,
+        accept,
+    )
 
 
 def remember(tx: Tx, directory: DirectoryName, fresh: Iterable[Link]) -> None:

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from hooks.core.memory import Ordered, Repaired
 from hooks.store.tables import Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import Row, Select
 
     from hooks.core.ids import OktaUserId
     from hooks.store.database import Tx
@@ -74,28 +75,29 @@ def restore(
     tx.execute(_order.insert().values(**row, at=tx.now, result="", steps=asked))
 
 
-def waiting(tx: Tx, user: OktaUserId) -> tuple[Ordered, ...]:
-    """The removals of one person that are to be undone."""
-    return tuple(
-        Ordered(step, named=row.kind == _NAMED)
-        for row in tx.execute(_open(tx, user, _RESTORE, _NAMED))
-        for step in json.loads(row.steps)
+def waiting(tx: Tx, user: OktaUserId) -> tuple[tuple[Ordered, ...], int | None]:
+    """The removals of one person that are to be undone, and the newest order to repair, by id."""
+    rows = _open(tx, user, _RESTORE, _NAMED, _REPAIR)
+    undone = [row for row in rows if row.kind != _REPAIR]
+    ordered = tuple(
+        Ordered(step, named=row.kind == _NAMED) for row in undone for step in json.loads(row.steps)
     )
+    return ordered, max((row.id for row in rows if row.kind == _REPAIR), default=None)
 
 
 def answer(
     tx: Tx, user: OktaUserId, results: Mapping[int, str], repaired: Repaired | None = None
 ) -> None:
     """End what is answered in full. ``repaired`` says what came of the orders it names."""
-    for row in tx.execute(_open(tx, user, _RESTORE, _NAMED)).all():
+    for row in _open(tx, user, _RESTORE, _NAMED):
         words = [results.get(step, "undecided") for step in json.loads(row.steps)]
         if "undecided" not in words:
             counted = Counter(words)
             end(tx, row.id, ", ".join(f"{counted[word]} {word}" for word in sorted(counted)))
     if repaired:
-        for order in tx.execute(_open(tx, user, _REPAIR)).scalars().all():
-            if order <= repaired.last:  # one that came since rests on readings of its own
-                end(tx, order, repaired.result)
+        for row in _open(tx, user, _REPAIR):
+            if row.id <= repaired.last:  # one that came since rests on readings of its own
+                end(tx, row.id, repaired.result)
 
 
 def expire(tx: Tx) -> int:
@@ -106,11 +108,18 @@ def expire(tx: Tx) -> int:
     return int(tx.execute(ended).rowcount)
 
 
-def _open(tx: Tx, user: OktaUserId, *kinds: str) -> Select[Any]:
+def _open(tx: Tx, user: OktaUserId, *kinds: str) -> Sequence[Row[Any]]:
     """What waits for the worker, and nobody has waited for too long."""
-    mine = (_order.c.ref == user) & _order.c.done.is_(None) & _order.c.kind.in_(kinds)
-    query = select(_order.c.id, _order.c.kind, _order.c.steps)
-    return query.where(mine, _order.c.at > tx.now - _PATIENCE).order_by(_order.c.id)
+    given = {"user": user, "kinds": kinds, "since": tx.now - _PATIENCE}
+    return tx.execute(_opening(), given).all()
+
+
+@cache
+def _opening() -> Select[Any]:
+    mine = (_order.c.ref == bindparam("user")) & _order.c.done.is_(None)
+    meant = _order.c.kind.in_(bindparam("kinds", expanding=True))
+    query = select(_order.c.id, _order.c.kind, _order.c.steps).where(mine, meant)
+    return query.where(_order.c.at > bindparam("since")).order_by(_order.c.id)
 
 
 def restores(tx: Tx, limit: int) -> list[dict[str, object]]:
@@ -126,11 +135,6 @@ def restores(tx: Tx, limit: int) -> list[dict[str, object]]:
 def repair(tx: Tx, user: OktaUserId, *, who: str, why: str) -> None:
     """Order everything added that Okta wants of one person; the worker does it."""
     begin(tx, _REPAIR, user, who=who, why=why)
-
-
-def repairing(tx: Tx, user: OktaUserId) -> int | None:
-    """The newest such order that waits, by its id."""
-    return max(tx.execute(_open(tx, user, _REPAIR)).scalars(), default=None)
 
 
 # -- what was ordered --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from hooks.clock import moment
 from hooks.core.errors import UnsealedError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from sqlalchemy import Select
     from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.core.reading import AppUser
@@ -73,8 +74,8 @@ class Stood:
 
 def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
     """Everything remembered about a person, and who shares their SCIM records."""
-    person = tx.execute(select(_person).where(_person.c.user == user)).one_or_none()
-    ties = tx.execute(select(_tie).where(_tie.c.user == user)).all()
+    person = tx.execute(_one(_person), {"user": user}).one_or_none()
+    ties = tx.execute(_one(_tie), {"user": user}).all()
     memories = {}
     locked = set()
     for tie in ties:
@@ -82,14 +83,8 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
         locked.add(why)
         shared: Iterable[str] = ()
         if tie.scim_id:
-            shared = tx.execute(
-                select(_tie.c.user).where(
-                    _tie.c.directory == tie.directory,
-                    _tie.c.scim_id == tie.scim_id,
-                    _tie.c.user != user,
-                    _tie.c.in_force,
-                )
-            ).scalars()
+            record = {"directory": tie.directory, "scim_id": tie.scim_id, "user": user}
+            shared = tx.execute(_sharing(), record).scalars()
         memories[DirectoryName(tie.directory)] = Memory(
             scim_id=ScimUserId.maybe(tie.scim_id),
             user_name=name,
@@ -112,6 +107,22 @@ def recall(tx: Tx, user: OktaUserId, sealer: Sealer) -> Known:
         return Known(memories=memories, locked=whys)
     linked = AccountId.maybe(person.account)
     return Known(person.protected, linked, _account(person), memories, whys)
+
+
+@cache
+def _one(table: Any) -> Select[Any]:
+    """All rows about a person; like the next built once: building costs more than running."""
+    return select(table).where(table.c.user == bindparam("user"))
+
+
+@cache
+def _sharing() -> Select[tuple[str]]:
+    return select(_tie.c.user).where(
+        _tie.c.directory == bindparam("directory"),
+        _tie.c.scim_id == bindparam("scim_id"),
+        _tie.c.user != bindparam("user"),
+        _tie.c.in_force,
+    )
 
 
 def _account(person: Any) -> Account | None:

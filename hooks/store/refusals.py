@@ -5,9 +5,10 @@ Must live here: refusals that stand and those that are over. Must not know: what
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from hooks.clock import moment
 from hooks.core.ids import DirectoryName
@@ -17,6 +18,8 @@ from hooks.store.tables import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from sqlalchemy import Select
 
     from hooks.core.ids import OktaUserId
     from hooks.core.refusal import Cause, Refusal
@@ -38,13 +41,17 @@ def counted(tx: Tx) -> dict[str, int]:
     return {str(row["cause"]): int(row["people"]) for row in rows}
 
 
-def since(tx: Tx, user: OktaUserId, *causes: Cause) -> dict[DirectoryName, datetime]:
-    """Since when something of a person is left alone for one of these, by place; what stands."""
-    query = select(_refused.c.directory, func.min(_refused.c.at).label("at")).where(
-        _refused.c.user == user, _refused.c.cause.in_(causes), _refused.c.until.is_(None)
-    )
-    rows = tx.execute(query.group_by(_refused.c.directory))
-    return {DirectoryName(row.directory): moment(row.at) for row in rows}
+def since(tx: Tx, user: OktaUserId) -> dict[tuple[DirectoryName, str], datetime]:
+    """Since when something of a person is left alone, by place and cause; what stands."""
+    rows = tx.execute(_standing(), {"user": user})
+    return {(DirectoryName(row.directory), row.cause): moment(row.at) for row in rows}
+
+
+@cache
+def _standing() -> Select[Any]:
+    place, cause = _refused.c.directory, _refused.c.cause
+    query = select(place, cause, func.min(_refused.c.at).label("at")).group_by(place, cause)
+    return query.where(_refused.c.user == bindparam("user"), _refused.c.until.is_(None))
 
 
 def oldest(tx: Tx, cause: Cause) -> int | None:

@@ -33,6 +33,13 @@ def recall(tx: Tx, groups: Collection[str]) -> dict[str, int]:
     return {row.group: row.size for row in rows}
 
 
+def days(tx: Tx, groups: Collection[str]) -> dict[str, int]:
+    """When the day of each group is over whose size is known, in microseconds UTC."""
+    running = _size.c.at > tx.now - _DAY_US
+    rows = tx.execute(select(_size).where(_size.c.group.in_(sorted(groups)), running))
+    return {row.group: row.at + _DAY_US for row in rows}
+
+
 def remember(tx: Tx, told: Mapping[Uuid, int]) -> None:
     """Begin a day with what is told now; one that runs stays as it began.
 

@@ -258,10 +258,10 @@ def test_an_order_of_before_a_day_is_over(forced: Desk) -> None:
 def test_an_order_that_came_meanwhile_is_not_ended_with_the_others(forced: Desk) -> None:
     user = OktaUserId(user_id(forced, GUEST))
     forced.write(lambda tx: orders.repair(tx, user, who="ann", why="first"))
-    known = forced.read(lambda tx: orders.repairing(tx, user))
+    known = forced.read(lambda tx: orders.waiting(tx, user)[1])
     forced.write(lambda tx: orders.repair(tx, user, who="ann", why="second"))
     forced.write(lambda tx: orders.answer(tx, user, {}, Repaired(known, "0 added")))
-    assert forced.read(lambda tx: orders.repairing(tx, user)) not in (None, known)
+    assert forced.read(lambda tx: orders.waiting(tx, user)[1]) not in (None, known)
 
 
 @pytest.mark.parametrize(("people", "lane"), [(1, line.URGENT), (line.CROWD + 1, line.BULK)])

@@ -22,10 +22,12 @@ from hooks.core.errors import (
 )
 from hooks.core.ids import ScimGroupId, ScimUserId
 from hooks.gateways import scim_batch
+from hooks.gateways.crowds import Crowds
 from hooks.gateways.pace import Lane, lane
 from hooks.gateways.scim import Scim
 from hooks.gateways.scim_patch import Form
 from hooks.sandbox import Story0
+from tests.gateways.stage import START
 
 CONFLUENCE = "Production-Confluence"
 READS = ("scim", "GET", "/scim/directory/{id}/Groups/{id}")
@@ -155,6 +157,21 @@ async def test_whoever_is_urgent_waits_for_no_more_of_a_crowd(
     await asyncio.sleep(0)
     lane.set(Lane.URGENT)
     await scim.remove(scene.group, scene.id(4), deadline=lease)
+    await waits
+    assert [len(operations) for operations in scene.patches] == [1, 2, 2]
+
+
+async def test_whoever_comes_alone_waits_for_no_more_of_a_crowd(
+    scim: Scim, cast: Callable[[int], Cast], lease: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = cast(8)
+    await crowd(scim, scene, lease)
+    monkeypatch.setattr(scim_batch, "_GATHER", 6.0)
+    waits = asyncio.create_task(scim.remove(scene.group, scene.id(3), deadline=lease))
+    await asyncio.sleep(0)
+    with Crowds().look("somebody", "deactivated", START, bulk=False):
+        async with asyncio.timeout(3):
+            await scim.remove(scene.group, scene.id(4), deadline=lease)
     await waits
     assert [len(operations) for operations in scene.patches] == [1, 2, 2]
 

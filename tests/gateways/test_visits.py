@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hooks.core.errors import RateLimitedError
+from hooks.gateways.crowds import Reason
 from hooks.gateways.pace import Lane, Pace, lane
 from hooks.gateways.together import Together
 from hooks.gateways.visits import Short, Visitor, Visits, hurries, visiting, visitor
@@ -171,6 +172,19 @@ def test_whoever_is_in_leaves_what_those_before_them_need() -> None:
     assert [room.lacks(each) for each in "bc"] == [None, None]
     room.left = 0
     assert room.lacks("b") is Short.WINDOW
+
+
+def test_a_crowd_that_is_in_is_not_before_whoever_comes_alone() -> None:
+    room, crowd = Room(100), Reason()
+    for number in range(30):
+        crowd.note(str(number), START)
+    for name in "abc":
+        room.who(name).reason = crowd
+    room.enter("a", "b", "c")
+    room.left = 2  # two for each is usual
+    assert room.lacks("d") is None
+    room.enter("d")
+    assert [room.lacks(each) for each in "abcd"] == [Short.WINDOW] * 3 + [None]
 
 
 def test_nobody_is_let_in_whose_calls_are_not_there() -> None:
@@ -417,9 +431,11 @@ async def test_whoever_comes_for_nothing_comes_back_when_all_they_need_is_there(
 
 async def test_a_crowd_for_one_reason_leaves_some_to_who_comes_for_another(wall: Wall) -> None:
     pace, left = Pace("vendor", wall.clock), 100
+    unassigned, deactivated = Reason(), Reason()
     came = 0
     for number in range(99):
-        with visiting(f"crowd-{number:02}", START, "unassigned"):
+        unassigned.note(f"crowd-{number:02}", START)
+        with visiting(f"crowd-{number:02}", START, unassigned):
             left -= 1
             try:
                 await call(pace, headers(100, left))
@@ -427,16 +443,16 @@ async def test_a_crowd_for_one_reason_leaves_some_to_who_comes_for_another(wall:
             except RateLimitedError:
                 assert not hurries()
     assert 70 < came < 80
-    with visiting("leaver", START + timedelta(seconds=1), "deactivated"):
+    with visiting("leaver", START + timedelta(seconds=1), deactivated):
         assert await until(pace) is None
         await call(pace, headers(100, 0))
-    with visiting("another", START + timedelta(seconds=2), "deactivated"):
+    with visiting("another", START + timedelta(seconds=2), deactivated):
         assert await until(pace) == SOON
         assert hurries()
     lane.set(Lane.BULK)
     with visiting("audited", START - timedelta(days=1)):  # before the crowd goes no bulk work
         bulk = await until(pace)
-    with visiting("crowd-98", START, "unassigned"):
+    with visiting("crowd-98", START, unassigned):
         crowd = await until(pace)
     assert bulk
     assert crowd

@@ -308,6 +308,7 @@ async def test_one_commit_holds_only_so_many_events(
     intake: Intake, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everybody else waits for it."""
+    monkeypatch.setattr("hooks.store.intake.PATIENCE", 30.0)  # a slow machine is not what is judged
     held: list[int] = []
 
     async def write(transaction: Callable[[Tx], object]) -> object:
@@ -324,8 +325,9 @@ async def test_one_commit_holds_only_so_many_events(
 
 
 async def test_others_pass_between_the_pieces_of_a_large_delivery(
-    intake: Intake, database: Database
+    intake: Intake, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("hooks.store.intake.PATIENCE", 30.0)  # as above
     crowd = [left(number, ANN) for number in range(2400)]
     large = [asyncio.create_task(intake.put(delivery(*crowd, crowd[0]))) for _ in range(3)]
     await asyncio.sleep(0)

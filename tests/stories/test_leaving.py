@@ -151,7 +151,7 @@ async def test_it_makes_no_difference_whether_okta_deactivates_the_account(
 async def test_who_leaves_behind_a_crowd_is_stripped_beside_it(
     company: Company, database_url: str, tmp_path: Path
 ) -> None:
-    """Sixty lose the app; whoever is deactivated then is among the next sixteen to be looked at."""
+    """Sixty lose the app; whoever is deactivated then is among the next six to be looked at."""
     ann = company.hire("ann", "red")
     many = [company.hire(f"p{number}", "green") for number in range(60)]
     async with company.service(database_url, tmp_path) as run:
@@ -162,6 +162,29 @@ async def test_who_leaves_behind_a_crowd_is_stripped_beside_it(
         await run.deliver()
         assert run.house.worker
         await run.house.worker.take()
+        await run.house.worker.drain()
+        assert company.groups(ann) == set()
+        assert any(company.groups(login) for login in many), "the crowd is still under way"
+
+
+async def test_who_leaves_this_moment_waits_for_no_look_at_a_crowd(
+    company: Company, database_url: str, tmp_path: Path
+) -> None:
+    """Every slot is taken, and no look ends."""
+    ann = company.hire("ann", "red")
+    many = [company.hire(f"p{number}", "green") for number in range(12)]
+    async with company.service(database_url, tmp_path) as run:
+        assert run.house.worker
+        run.house.worker.slots = 4
+        for login in many:
+            company.world.remove_from_group(login, STAFF)
+        await run.deliver()
+        for login in many:
+            company.world.fault("okta", "GET", user=login, delay=1.0)
+        assert await run.house.worker.take() == 4
+        company.world.deactivate(ann)
+        await run.deliver()
+        assert await run.house.worker.take(came=True) == 1
         await run.house.worker.drain()
         assert company.groups(ann) == set()
         assert any(company.groups(login) for login in many), "the crowd is still under way"
