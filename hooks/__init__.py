@@ -50,6 +50,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
     gathered                              what the lists hold, by person
     pages                                 pages of lists, packed to be kept
     submit  evidence                      writes, and the proof of them; a log line for each step
+    afterwards                            what a look leaves to be remembered of a person
     observe                               everything one plan rests on
     inquire  recall                       an answer's worth; what the store knew
     measure  tenure                       groups' sizes; a lease kept while it is used
@@ -73,6 +74,7 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         transport                         one door out, every failure an error of ours
         wire answers urls                 one exchange; what it says beside its content; safe paths
         pace visits rate slots            budgets; who may spend them; what headers say; lanes
+        crowds                            who comes alone, and goes before who comes with many
         credential breaker                the proof; when to stop using it
         place outcome                     what may not be there; how calls end, counted
     store/                                what we remember
