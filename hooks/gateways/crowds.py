@@ -21,8 +21,8 @@ from hooks.clock import elapsed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: So many within this come for one reason as a crowd. The brake's limit, for all but leavers.
-_CROWD, _GATHERS = 25, timedelta(minutes=2)
+#: More than so many within this come for one reason as a crowd.
+_CROWD, _GATHERS = 10, timedelta(minutes=2)
 #: Seconds for which one step of a look stands aside; some three round trips.
 _ASIDE = 0.3
 #: Reasons that are kept before those are forgotten for which nobody came lately.

@@ -63,14 +63,12 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row | str]:
     with ExitStack() as stack:
         there = stack.enter_context(vendors(spec, folder / "vendors.log"))
         crowds = [there.ask("hire", many=people) for _ in range(scale.runs)]
-        url = f"sqlite:///{folder}/hooks.db"
-        stack.enter_context(service(there, folder, url, f"{CALM}{WIDE}"))
         # One script at a time, so its calls do not depend on how long each takes.
         other = stack.enter_context(vendors(Spec(0, SYNCED, SYNCED, LOCAL), folder / "other.log"))
         stack.enter_context(naive(other, folder / "naive.log"))
         theirs = [other.ask("hire", many=people) for _ in range(scale.runs)]
         sides: dict[str, Callable[[], Asked]] = {
-            "ours": partial(_leave, there, crowds),
+            "ours": partial(_leave_us, there, crowds, folder),
             "naive": partial(_leave, other, theirs),
         }
         found = interleaved(scale.runs, sides)
@@ -97,6 +95,13 @@ def _rows(ours: tuple[Asked, ...], naively: tuple[Asked, ...], people: int) -> I
     yield Row("reads asked for by rules, each person", tuple(e.beside / people for e in ours))
     yield Row("reads that all share", tuple(float(each.shared) for each in ours))
     yield Row("until the last removal", tuple(each.seconds for each in ours), "s")
+
+
+def _leave_us(there: Vendors, crowds: list[list[str]], folder: Path) -> Asked:
+    """With a store of its own: the brake counts the day's removals, and each run is its day."""
+    here = folder / f"run-{len(crowds)}"
+    with service(there, here, f"sqlite:///{here}.db", f"{CALM}{WIDE}"):
+        return _leave(there, crowds)
 
 
 def _leave(there: Vendors, crowds: list[list[str]]) -> Asked:

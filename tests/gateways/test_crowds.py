@@ -12,7 +12,7 @@ from hooks.clock import elapsed
 from hooks.gateways.crowds import Crowds, Reason, stand_aside
 from tests.gateways.stage import START
 
-CROWD = 26
+CROWD = 11
 
 
 @pytest.fixture
