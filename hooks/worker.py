@@ -51,9 +51,11 @@ if TYPE_CHECKING:
     from hooks.store.database import Database, Tx
     from hooks.store.line import Lease
 
-#: People worked on at once; a quarter of the slots never take bulk work. Most of a look is waiting
-#: for vendors: of 500 who left ten groups the last was done after 20 s, and with 16 after 26.
+#: People worked on at once. Most of a look is waiting for vendors: of 500 who left ten groups the
+#: last was done after 20 s, and with 16 after 26.
 SLOTS = 32
+#: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
+_BULK = 12
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4
@@ -184,7 +186,7 @@ class Worker:
         if not free:
             return 0
         free = min(free, _AT_ONCE)
-        bulk = max(0, self.slots - len(busy) - self.slots // 4)
+        bulk = max(0, min(_BULK, self.slots * 3 // 4) - len(busy))
         last = max((self._taken + free) // _LAST - self._taken // _LAST, int(came))
         asked = elapsed()
         leases = await self.database.write(
