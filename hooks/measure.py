@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hooks.core.ids import Uuid
     from hooks.core.membership import Group
     from hooks.gateways.organization import Organization
-    from hooks.store.database import Database
+    from hooks.store.database import Database, Tx
 
 #: Seconds for which one answer keeps removals waiting; without it they are not limited by it.
 _HURRY = 3.0
@@ -86,7 +86,13 @@ class Measure:
     ) -> None:
         try:
             told = await organization.sizes(groups)
-            await self._database.write(lambda tx: sizes.remember(tx, told))
+
+            def remember(tx: Tx) -> dict[str, int]:
+                sizes.remember(tx, told)
+                return sizes.days(tx, told)
+
+            # Before it counts as asked no more, or who has just read that it is not there asks too.
+            self._known |= await self._database.write(remember)
         except HooksError:
             pass  # unknown: counted, and told by the vendor's own figures
         finally:

@@ -128,14 +128,13 @@ class Reconciler:
             look_again=policy.look_again,
         )
         memories = afterwards.memories(reading)
+        all_out = not (admission.held or admission.paused)
         stood = [
             afterwards.stood(
                 memories[each.name],
                 each,
                 reading,
-                quiet=afterwards.quiet(policy, each)
-                and not admission.held
-                and not admission.paused,
+                quiet=all_out and afterwards.quiet(policy, each),
                 brief=policy.brief_absence,
                 waits=bool(unsettled[each.name]),
                 rejected=[one for one in rejected if one.directory == each.name],

@@ -103,14 +103,13 @@ class Worker:
         while not stop.is_set():
             came = self.bell.is_set()
             self.bell.clear()
-            free = self.slots - len(self._active)
             try:
                 taken = await self.take(came=came)
             except StoreError as error:
                 log.warning("store_failed", error=str(error))
                 taken = 0
-            if taken < min(free, _AT_ONCE) or len(self._active) >= self.slots:
-                await self._wait(stop)  # nobody more is due, or may be looked at
+            if taken < _AT_ONCE:  # nobody more is due, or may be looked at
+                await self._wait(stop)
 
     def enroll(self, tx: Tx) -> None:
         """Put what is done regularly in line, and remember since when absences count."""
@@ -183,10 +182,10 @@ class Worker:
         """
         busy = tuple(self._active)
         free = max(self.slots - len(busy), int(came and len(busy) < self.slots + _MORE))
+        free = min(free, _AT_ONCE)
         if not free:
             return 0
-        free = min(free, _AT_ONCE)
-        bulk = max(0, min(_BULK, self.slots * 3 // 4) - len(busy))
+        bulk = max(0, _BULK - len(busy))
         last = max((self._taken + free) // _LAST - self._taken // _LAST, int(came))
         asked = elapsed()
         leases = await self.database.write(

@@ -6,7 +6,7 @@ how many may be lost.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import distinct, func, select
 
@@ -15,7 +15,9 @@ from hooks.core.membership import Action
 from hooks.store.tables import GroupSize, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import Row
 
     from hooks.core.ids import Uuid
     from hooks.store.database import Tx
@@ -28,16 +30,17 @@ _DAY_US = round(DAY.total_seconds() * 1_000_000)
 
 def recall(tx: Tx, groups: Collection[str]) -> dict[str, int]:
     """Sizes whose day is not over; of every other group nothing is known."""
-    running = _size.c.at > tx.now - _DAY_US
-    rows = tx.execute(select(_size).where(_size.c.group.in_(sorted(groups)), running))
-    return {row.group: row.size for row in rows}
+    return {row.group: row.size for row in _running(tx, groups)}
 
 
 def days(tx: Tx, groups: Collection[str]) -> dict[str, int]:
     """When the day of each group is over whose size is known, in microseconds UTC."""
-    running = _size.c.at > tx.now - _DAY_US
-    rows = tx.execute(select(_size).where(_size.c.group.in_(sorted(groups)), running))
-    return {row.group: row.at + _DAY_US for row in rows}
+    return {row.group: row.at + _DAY_US for row in _running(tx, groups)}
+
+
+def _running(tx: Tx, groups: Collection[str]) -> Sequence[Row[Any]]:
+    mine = _size.c.group.in_(sorted(groups)), _size.c.at > tx.now - _DAY_US
+    return tx.execute(select(_size).where(*mine)).all()
 
 
 def remember(tx: Tx, told: Mapping[Uuid, int]) -> None:

@@ -54,7 +54,7 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
             found = interleaved(scale.runs, sides)
             full, empty = (tuple(each.p99 for each in found[name]) for name in sides)
             at = f"p99, {RATE}/s, {events:,} events in {engine}"
-            yield Row(at, full, "ms", empty, "none", at_most(1.5, "ratio"))
+            yield Row(at, full, "ms", empty, "none", at_most(1.25, "ratio"))
 
 
 def _open(server: Server, seconds: float) -> Found:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Time
+from tests.running import Running, Time
 from tests.stories.company import APP, STAFF, TEAMS, Company
 
 
@@ -148,6 +148,13 @@ async def test_it_makes_no_difference_whether_okta_deactivates_the_account(
         assert company.world.record(company.directory, ann).active is not deprovisioning
 
 
+async def lose_the_app(company: Company, run: Running, many: list[str]) -> None:
+    """They stay with the company, and Okta tells of all of them at once."""
+    for login in many:
+        company.world.remove_from_group(login, STAFF)
+    await run.deliver()
+
+
 async def test_who_leaves_behind_a_crowd_is_stripped_beside_it(
     company: Company, database_url: str, tmp_path: Path
 ) -> None:
@@ -155,9 +162,7 @@ async def test_who_leaves_behind_a_crowd_is_stripped_beside_it(
     ann = company.hire("ann", "red")
     many = [company.hire(f"p{number}", "green") for number in range(60)]
     async with company.service(database_url, tmp_path) as run:
-        for login in many:
-            company.world.remove_from_group(login, STAFF)
-        await run.deliver()
+        await lose_the_app(company, run, many)
         company.world.deactivate(ann)
         await run.deliver()
         assert run.house.worker
@@ -176,9 +181,7 @@ async def test_who_leaves_this_moment_waits_for_no_look_at_a_crowd(
     async with company.service(database_url, tmp_path) as run:
         assert run.house.worker
         run.house.worker.slots = 4
-        for login in many:
-            company.world.remove_from_group(login, STAFF)
-        await run.deliver()
+        await lose_the_app(company, run, many)
         for login in many:
             company.world.fault("okta", "GET", user=login, delay=1.0)
         assert await run.house.worker.take() == 4
