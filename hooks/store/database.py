@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +29,7 @@ from hooks.store.engines import (
     postgres_engine,
     sqlite_engine,
 )
+from hooks.store.writers import Writers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -82,9 +84,14 @@ def among(
     column: ColumnElement[Any], given: BindParameter[str], *, postgres: bool
 ) -> ColumnElement[bool]:
     """As ``Tx.among``, for a statement that is built once: ``given`` is what ``listed`` makes."""
-    each = func.json_array_elements_text if postgres else func.json_each
-    values = each(cast(given, JSON) if postgres else given).table_valued("value")
-    return column.in_(select(values.c.value))
+    return column.in_(select(unlisted(given, postgres=postgres)))
+
+
+def unlisted(given: BindParameter[str], *, postgres: bool) -> ColumnElement[str]:
+    """Every string of what ``listed`` makes, as a column to select from."""
+    elements = func.json_array_elements_text if postgres else func.json_each
+    values = elements(cast(given, JSON) if postgres else given).table_valued("value")
+    return values.c.value
 
 
 def listed(wanted: Iterable[str]) -> str:
@@ -119,18 +126,19 @@ class Database:
             # Apart, so that no transaction waits for its connection.
             self._beside = sqlite_engine(parsed.set(drivername="sqlite+pysqlite"))
         threads = POSTGRES_THREADS if self.postgres else 1
-        self._writers = ThreadPoolExecutor(threads, thread_name_prefix="store-write")
+        self._writers = Writers(threads)
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="store-read")
         self._checkpointer = ThreadPoolExecutor(1, thread_name_prefix="store-checkpoint")
         self._checkpoint_again = 0.0
 
-    async def write(self, transaction: Callable[[Tx], T]) -> T:
-        """Run a transaction and commit it.
+    async def write(self, transaction: Callable[[Tx], T], *, ahead: bool = False) -> T:
+        """Run a transaction and commit it; ``ahead`` of what else waits, in turn with it.
 
         Raises:
             StoreError: the database could not take it; nothing of it is stored.
         """
-        return await self._on(self._writers, self.write_now, transaction)
+        self._check_open()
+        return await self._writers.run(partial(self.write_now, transaction), ahead=ahead)
 
     async def write_gently(self, transaction: Callable[[Tx], T]) -> T:
         """As ``write``, for one of many: then the writer is left to others, deliveries above all.
@@ -145,18 +153,14 @@ class Database:
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query that changes nothing, beside the writer."""
-        return await self._on(self._readers, self.read_now, query)
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self.read_now, query)
 
-    async def _on(
-        self,
-        threads: ThreadPoolExecutor,
-        run: Callable[[Callable[[Tx], T]], T],
-        transaction: Callable[[Tx], T],
-    ) -> T:
+    def _check_open(self) -> None:
         if self._closed:
             msg = "store: closed"
             raise StoreError(msg)
-        return await asyncio.get_running_loop().run_in_executor(threads, run, transaction)
 
     def write_now(self, transaction: Callable[[Tx], T]) -> T:
         """As ``write``, on the calling thread."""
@@ -249,7 +253,7 @@ class Database:
     def close(self) -> None:
         """Wait for running transactions and close every connection."""
         self._closed = True
-        self._writers.shutdown(wait=True)
+        self._writers.close()
         self._readers.shutdown(wait=True)
         self._checkpointer.shutdown(wait=True)
         self._engine.dispose()

@@ -6,10 +6,10 @@ Must live here: what a new event leaves behind. Must not know: HTTP, or what is 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from itertools import islice
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, select, update
@@ -17,12 +17,12 @@ from sqlalchemy import Text, bindparam, select, update
 from hooks.core import log_event
 from hooks.core.errors import BusyError, StoreError
 from hooks.core.log_event import Delivery
-from hooks.store import known, line
+from hooks.store import line
 from hooks.store.database import among, listed
 from hooks.store.tables import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Select
 
@@ -42,6 +42,8 @@ MOST_EVENTS = 20_000
 #: Deliveries in one commit, and their events; a few milliseconds of work if each has one.
 _TOGETHER = 500
 _EVENTS_TOGETHER = 5_000
+#: Batches under way: one is written, and the next is there as soon as it is.
+_DRAINS = 2
 #: A delivery with more events is stored piece by piece, so that others pass between the pieces.
 _PIECE = 500
 #: Group-level events wait until the per-user events that follow them had time to come.
@@ -73,11 +75,11 @@ class Intake:
         self._database = database
         self._sealer = sealer
         self._apps = apps
-        self._waiting: dict[asyncio.Future[Stored], _Waiting] = {}
+        self._waiting = OrderedDict[asyncio.Future[Stored], _Waiting]()
         self._bytes = 0
         self._events = 0
         self._large = asyncio.Lock()
-        self._draining: asyncio.Task[None] | None = None
+        self._draining = set[asyncio.Task[None]]()
 
     async def put(self, delivery: Delivery) -> Stored:
         """Store a delivery. When this returns it is committed.
@@ -115,8 +117,8 @@ class Intake:
         self._waiting[done] = _Waiting(delivery, Origin("hook", delivery.id), done)
         self._bytes += size
         self._events += count
-        if self._draining is None or self._draining.done():
-            self._draining = loop.create_task(self._drain())
+        if len(self._draining) < _DRAINS:
+            self._draining.add(loop.create_task(self._drain()))
         late = loop.call_later(PATIENCE, _fail, done, BusyError("store: too slow"))
         try:
             return await done
@@ -129,45 +131,56 @@ class Intake:
 
     async def aclose(self) -> None:
         """Let what waits be committed."""
-        if self._draining:
-            await asyncio.wait([self._draining])
+        while self._draining:
+            await asyncio.wait(self._draining)
 
     async def _drain(self) -> None:
-        while self._waiting:
-            batch = self._batch()
-            for each in batch:
-                del self._waiting[each.done]
-            try:
-                answers = await self._database.write(lambda tx, batch=batch: self._store(tx, batch))  # type: ignore[misc]
-            except Exception:  # noqa: BLE001  # a fault of ours must not keep the others waiting
-                # One bad delivery must not take the others with it.
-                for each in batch:
-                    await self._alone(each)
-            else:
-                for each, answer in zip(batch, answers, strict=True):
-                    _answer(each.done, answer)
+        try:
+            while self._waiting:
+                await self._next_batch()
+        finally:
+            # At once, and not by a callback: who comes before that would find no drain missing.
+            self._draining.discard(asyncio.current_task())
 
-    def _batch(self) -> list[_Waiting]:
-        batch, events = list[_Waiting](), 0
-        for each in islice(self._waiting.values(), _TOGETHER):
+    async def _next_batch(self) -> None:
+        batch = list[_Waiting]()
+        try:
+            answers = await self._database.write(partial(self._store, batch), ahead=True)
+        except Exception:  # noqa: BLE001  # a fault of ours must not keep the others waiting
+            # One bad delivery must not take the others with it.
+            for each in batch or self._taken():
+                await self._alone(each)
+        else:
+            for each, answer in zip(batch, answers, strict=True):
+                _answer(each.done, answer)
+
+    def _taken(self) -> Iterator[_Waiting]:
+        """Those who have waited longest; off the loop too, where only what is atomic is safe."""
+        events = 0
+        for _ in range(_TOGETHER):
+            try:
+                _, each = self._waiting.popitem(last=False)
+            except KeyError:
+                return
+            yield each
             events += len(each.delivery.events)
-            if batch and events > _EVENTS_TOGETHER:
-                break
-            batch.append(each)
-        return batch
+            if events > _EVENTS_TOGETHER - _PIECE:
+                return
 
     async def _alone(self, each: _Waiting) -> None:
         if each.done.done():
             return
         try:
-            (answer,) = await self._database.write(lambda tx: self._store(tx, [each]))
+            (answer,) = await self._database.write(partial(self._store, [each]), ahead=True)
         except Exception as error:  # noqa: BLE001  # as above
             known = isinstance(error, StoreError)
             _fail(each.done, error if known else StoreError("store: a fault of ours"))
         else:
             _answer(each.done, answer)
 
-    def _store(self, tx: Tx, batch: Sequence[_Waiting]) -> list[Stored]:
+    def _store(self, batch: list[_Waiting], tx: Tx) -> list[Stored]:
+        """A batch, or, as late as can be, whoever waits now; another try is of the same."""
+        batch += () if batch else self._taken()
         came = [(each, each_event) for each in batch for each_event in each.delivery.events]
         origins = {event.uuid: each.origin for each, event in came}
         events = {event.uuid: event for _, event in came}
@@ -222,11 +235,9 @@ def put(
         logged = (_event.c.origin == "log") & _event.c.hooked.is_(None)
         tx.execute(update(_event).where(_event.c.uuid.in_(late), logged).values(hooked=tx.now))
     users = {user for uuid in new for user in about[uuid].users}
-    groups = {group for uuid in new for group in about[uuid].groups}
-    seen = known.users(tx, users)
-    line.mark(tx, seen, "user", lane=lane, due_at=tx.now, events=True)
     # Ids nobody has heard of must not stand before people who leave.
-    line.mark(tx, users - seen, "user", lane=line.BULK, due_at=tx.now, events=True)
+    line.mark(tx, users, "user", lane=lane, due_at=tx.now, events=True, strangers=line.BULK)
+    groups = {group for uuid in new for group in about[uuid].groups}
     later = tx.now + GROUP_DELAY // timedelta(microseconds=1)
     line.mark(tx, groups, "group", lane=line.BULK, due_at=later, events=True)
     pushed = {group for uuid in new for group in about[uuid].pushed}

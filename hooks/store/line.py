@@ -11,20 +11,20 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, delete, or_, select, update
+from sqlalchemy import Text, bindparam, case, delete, literal, or_, select, true, update
 
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
 from hooks.store import turns, waiting
-from hooks.store.database import insert_into
-from hooks.store.tables import Due, Event
+from hooks.store.database import insert_into, listed, unlisted
+from hooks.store.tables import Due, Event, Person
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
-    from sqlalchemy import Select
+    from sqlalchemy import BindParameter, ColumnElement, Select
     from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.core.memory import Claimed
@@ -36,6 +36,7 @@ URGENT, BULK, APART = turns.URGENT, turns.BULK, turns.APART
 
 _due = Due.__table__  # type: ignore[attr-defined]
 _event = Event.__table__  # type: ignore[attr-defined]
+_person = Person.__table__  # type: ignore[attr-defined]
 
 
 #: More people than this in one order are a crowd.
@@ -85,27 +86,54 @@ def key(kind: str, name: str) -> str:
 
 
 def mark(
-    tx: Tx, subjects: Iterable[str], kind: str, *, lane: int, due_at: int, events: bool
+    tx: Tx,
+    subjects: Iterable[str],
+    kind: str,
+    *,
+    lane: int,
+    due_at: int,
+    events: bool,
+    strangers: int | None = None,
 ) -> None:
     """Put people or groups in line; sorted, because unsorted upserts deadlock.
 
     ``events`` says that new events came: then a dead letter gets another chance and a failing
-    one starts to count its attempts anew.
+    one starts to count its attempts anew. ``strangers`` is the lane of people whom no census and
+    no look has seen, if it is another.
     """
-    rows = [
-        {"subject": subject, "kind": kind, "lane": lane, "due_at": due_at, "generation": 1}
-        for subject in sorted({key(kind, each) for each in subjects})
-    ]
-    if not rows:
-        return
-    defaults = {"fence": 0, "attempts": 0, "crashes": 0}
-    tx.execute(_marking(postgres=tx.postgres, events=events), [row | defaults for row in rows])
+    named = {key(kind, each) for each in subjects}
+    if named:
+        place = {"kind": kind, "lane": lane, "due_at": due_at, "strangers": strangers}
+        marking = _marking(postgres=tx.postgres, events=events, strange=strangers is not None)
+        tx.execute(marking, place | {"subjects": listed(named)})
 
 
 @cache
-def _marking(*, postgres: bool, events: bool) -> Insert:
-    """The upsert of a mark, built once: building it costs more than running it."""
-    insert = insert_into(_due, postgres=postgres)
+def _marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
+    """The upsert of a mark, built once: building it costs more than running it.
+
+    Of many it is still one statement: at each, the driver lets other threads in and waits.
+    """
+
+    def given(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:
+        return bindparam(name, type_=column.type)
+
+    name = unlisted(bindparam("subjects", type_=Text), postgres=postgres)
+    lane: ColumnElement[int] = given("lane", _due.c.lane)
+    if strange:
+        seen = select(_person.c.user).where(_person.c.user == name).exists()
+        lane = case((seen, lane), else_=given("strangers", _due.c.lane))
+    columns = {
+        "subject": name,
+        "kind": given("kind", _due.c.kind),
+        "lane": lane,
+        "due_at": given("due_at", _due.c.due_at),
+        "generation": literal(1),
+        **{counted: literal(0) for counted in ("fence", "attempts", "crashes")},
+    }
+    # SQLite takes ON CONFLICT for a join unless there is a WHERE. Source: sqlite.org/lang_upsert.
+    rows = select(*columns.values()).where(true()).order_by(name)
+    insert = insert_into(_due, postgres=postgres).from_select(list(columns), rows)
     new = insert.excluded
     leased = _due.c.lease_until.is_not(None)
     idle = _due.c.due_at.is_(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -99,6 +100,20 @@ async def test_an_event_that_was_known_puts_nobody_in_line_again(database: Datab
     before = due(database, ANN)
     assert put(database, left(1, ANN)) == frozenset()
     assert due(database, ANN) == before
+
+
+async def test_who_comes_as_the_last_batches_end_is_stored_too(
+    intake: Intake, database: Database
+) -> None:
+    async def one_after_the_other(first: int) -> None:
+        for number in (first, first + 1):
+            await intake.put(delivery(left(number, ANN)))
+
+    both = [asyncio.create_task(one_after_the_other(first)) for first in (10, 20)]
+    await asyncio.sleep(0.001)
+    time.sleep(0.2)  # noqa: ASYNC251  # the loop hears of all batches at once
+    await asyncio.gather(*both)
+    assert len(stored(database)) == 4
 
 
 async def test_what_is_acknowledged_is_committed(intake: Intake, another: Opener) -> None:
@@ -311,17 +326,16 @@ async def test_one_commit_holds_only_so_many_events(
     monkeypatch.setattr("hooks.store.intake.PATIENCE", 30.0)  # a slow machine is not what is judged
     held: list[int] = []
 
-    async def write(transaction: Callable[[Tx], object]) -> object:
-        before = len(stored(database, "uuid"))
-        answer = await real(transaction)
-        held.append(len(stored(database, "uuid")) - before)
-        return answer
+    async def write(transaction: Callable[[Tx], list[Stored]], *, ahead: bool) -> list[Stored]:
+        answers = await real(transaction, ahead=ahead)
+        held.append(sum(answer.new for answer in answers))
+        return answers
 
     real = database.write
     monkeypatch.setattr(database, "write", write)
     each = [delivery(*(left(at * 400 + n, ANN) for n in range(400))) for at in range(20)]
     assert await asyncio.gather(*map(intake.put, each)) == [Stored(new=400, known=0)] * 20
-    assert (sum(held), max(held)) == (8000, 4800)
+    assert (sum(held), max(held), len(stored(database))) == (8000, 4800, 8000)
 
 
 async def test_others_pass_between_the_pieces_of_a_large_delivery(
