@@ -6,7 +6,7 @@ Must live here: what is read, in which phase, and what is shared. Must not know:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -53,7 +53,14 @@ from hooks.store import groups, known
 
 if TYPE_CHECKING:
     from hooks.clock import Clock
-    from hooks.core.ids import AccountId, DirectoryName, OktaAppId, OktaGroupId, OktaUserId
+    from hooks.core.ids import (
+        AccountId,
+        DirectoryName,
+        OktaAppId,
+        OktaGroupId,
+        OktaUserId,
+        OrganizationGroupId,
+    )
     from hooks.core.membership import OrganizationGroup
     from hooks.core.plan import Plan
     from hooks.core.policy import Policy
@@ -90,11 +97,12 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class _Whom:
-    """Whom a look is about, whether others wait, and whether their account was told before."""
+    """Whom a look is about, whether others wait, and what was told of them before."""
 
     user: OktaUserId
     hurry: bool
-    told: bool
+    account: bool
+    groups: Mapping[OrganizationGroupId, tuple[str, bool]]
 
 
 class Observer:
@@ -146,7 +154,8 @@ class Observer:
         for why in sorted(person.locked - self._locked):
             log.warning("login_locked", subject=user, error=why)
         self._locked |= person.locked
-        whom = _Whom(user, hurry=hurry, told=person.account is not None)
+        told = person.account is not None
+        whom = _Whom(user, hurry=hurry, account=told, groups=recalled.groups_before)
         account = person.linked if policy.organization else None
         expected = anticipated_there(account, policy, claims)
         for name in self.directories:
@@ -170,7 +179,8 @@ class Observer:
 
     async def otherwise(self, reading: Reading, policy: Policy) -> tuple[Reading, Plan]:
         """What another policy makes of the same reading; only what it asks besides is read."""
-        whom = _Whom(reading.user_id, hurry=False, told=reading.account_before is not None)
+        told, groups = reading.account_before is not None, reading.groups_before
+        whom = _Whom(reading.user_id, hurry=False, account=told, groups=groups)
         return await self._decided(whom, reading, policy)
 
     async def _decided(self, whom: _Whom, reading: Reading, policy: Policy) -> tuple[Reading, Plan]:
@@ -234,10 +244,10 @@ class Observer:
 
     async def _in_time(self, whom: _Whom, ask: Ask) -> Answer:
         if not (whom.hurry and self._may_wait(whom, ask)):
-            return await self._ask(whom.user, ask)
+            return await self._ask(whom, ask)
         try:
             async with asyncio.timeout(_HURRY):
-                return await self._ask(whom.user, ask)
+                return await self._ask(whom, ask)
         except TimeoutError:
             return Unread(Why.UNAVAILABLE, detail="slower than others are kept waiting")
 
@@ -246,9 +256,10 @@ class Observer:
         if isinstance(ask, AskRecordById | AskRecordsByExternalId | AskRecordsByUserName):
             return len(self.directories) > 1
         # Whether they hold a role, or are no person, protects them; what was told before will do.
-        return isinstance(ask, _LOCAL) or (isinstance(ask, AskAccount) and whom.told)
+        return isinstance(ask, _LOCAL) or (isinstance(ask, AskAccount) and whom.account)
 
-    async def _ask(self, user: OktaUserId, ask: Ask) -> Answer:
+    async def _ask(self, whom: _Whom, ask: Ask) -> Answer:
+        user = whom.user
         match ask:
             case AskOktaGroup():
                 return await self._group(ask)
@@ -273,7 +284,7 @@ class Observer:
             case AskHolders(account):
                 return await self._holders(account, user)
             case _:
-                return await self._of_organization(ask)
+                return await self._of_organization(whom, ask)
 
     async def _holders(self, account: AccountId, user: OktaUserId) -> tuple[Successor, ...]:
         found = await self._database.read(lambda tx: known.holders(tx, account, other_than=user))
@@ -281,6 +292,7 @@ class Observer:
 
     async def _of_organization(
         self,
+        whom: _Whom,
         ask: AskAccount | AskAccountGroups | AskOrganizationGroup | AskScimLinks | AskActiveMembers,
     ) -> Answer:
         organization = self.organization
@@ -290,12 +302,12 @@ class Observer:
             case AskAccount(account):
                 return await self._account(organization, account)
             case AskAccountGroups(account):
-                return await self._groups_of(organization, account)
+                return await self._groups_of(organization, whom, account)
             case AskOrganizationGroup(group):
                 found = await answer_of(organization.group(group))
                 if isinstance(found, Missing | Unread):
                     return found
-                return (await self._known((found,)))[0]
+                return (await self._known(whom, (found,)))[0]
             case AskScimLinks(account):
                 return await answer_of(organization.links(account))
             case AskActiveMembers(group):
@@ -309,17 +321,22 @@ class Observer:
             return replace(found, roles=frozenset()) if shown else found
         return found
 
-    async def _groups_of(self, organization: Organization, account: AccountId) -> Answer:
+    async def _groups_of(
+        self, organization: Organization, whom: _Whom, account: AccountId
+    ) -> Answer:
         tried, listed = await asyncio.gather(
             answer_of(organization.try_filter()), answer_of(organization.groups_of(account))
         )
         if isinstance(tried, Unread):
             return tried
-        return listed if isinstance(listed, Missing | Unread) else await self._known(listed)
+        return listed if isinstance(listed, Missing | Unread) else await self._known(whom, listed)
 
-    async def _known(self, seen: tuple[OrganizationGroup, ...]) -> tuple[KnownGroup, ...]:
-        ids = [each.id for each in seen]
-        before = await self._database.read(lambda tx: groups.recall(tx, ids))
+    async def _known(
+        self, whom: _Whom, seen: tuple[OrganizationGroup, ...]
+    ) -> tuple[KnownGroup, ...]:
+        before = dict(whom.groups)
+        if others := [each.id for each in seen if each.id not in before]:
+            before |= await self._database.read(lambda tx: groups.recall(tx, others))
         return tuple(KnownGroup(each, before.get(each.id)) for each in seen)
 
     async def _group(self, ask: AskOktaGroup) -> Answer:

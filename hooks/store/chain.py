@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, text
@@ -20,6 +21,8 @@ from hooks.store.tables import Chain, Outcome, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Select
 
     from hooks.store.database import Tx
 
@@ -271,8 +274,13 @@ def _next_ids(tx: Tx, table: Any, many: int) -> list[int]:
     if tx.postgres:
         found = tx.execute(_SEQUENCE, {"table": table.name, "many": many}).scalars()
         return [int(each) for each in found]
-    last = tx.execute(select(func.max(table.c.id))).scalar() or 0
+    last = tx.execute(_last_id(table)).scalar() or 0
     return list(range(last + 1, last + 1 + many))
+
+
+@cache
+def _last_id(table: Any) -> Select[tuple[int]]:
+    return select(func.max(table.c.id))
 
 
 _SEQUENCE = text(

@@ -73,7 +73,7 @@ class Tx:
 
     def among(self, column: ColumnElement[Any], wanted: Iterable[str]) -> ColumnElement[bool]:
         """That a column is one of these, however many; nothing is built anew for another number."""
-        return among(column, bindparam(None, listed(wanted), Text()), postgres=self.postgres)
+        return among(column, bindparam(None, packed(wanted), Text()), postgres=self.postgres)
 
     def insert(self, table: Any) -> Insert:
         """As ``insert_into``, for this transaction's engine."""
@@ -83,18 +83,18 @@ class Tx:
 def among(
     column: ColumnElement[Any], given: BindParameter[str], *, postgres: bool
 ) -> ColumnElement[bool]:
-    """As ``Tx.among``, for a statement that is built once: ``given`` is what ``listed`` makes."""
-    return column.in_(select(unlisted(given, postgres=postgres)))
+    """As ``Tx.among``, for a statement that is built once: ``given`` is what ``packed`` makes."""
+    return column.in_(select(unpacked(given, postgres=postgres)))
 
 
-def unlisted(given: BindParameter[str], *, postgres: bool) -> ColumnElement[str]:
-    """Every string of what ``listed`` makes, as a column to select from."""
+def unpacked(given: BindParameter[str], *, postgres: bool) -> ColumnElement[str]:
+    """Every string of what ``packed`` makes, as a column to select from."""
     elements = func.json_array_elements_text if postgres else func.json_each
     values = elements(cast(given, JSON) if postgres else given).table_valued("value")
     return values.c.value
 
 
-def listed(wanted: Iterable[str]) -> str:
+def packed(wanted: Iterable[str]) -> str:
     """Strings as one parameter."""
     return json.dumps(sorted(wanted))
 

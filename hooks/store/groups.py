@@ -14,7 +14,7 @@ from hooks.core.ids import OktaUserId, OrganizationGroupId
 from hooks.core.log_event import clean
 from hooks.core.refusal import Cause
 from hooks.store import line
-from hooks.store.database import among, listed
+from hooks.store.database import among, packed
 from hooks.store.tables import Mapping, Order, OrganizationGroup, Refused
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def recall(
     """Name and whether it was synced, of those that are remembered and not accepted anew."""
     if not (wanted := set(ids)):
         return {}
-    rows = tx.execute(_remembered(postgres=tx.postgres), {"groups": listed(wanted)})
+    rows = tx.execute(_remembered(postgres=tx.postgres), {"groups": packed(wanted)})
     return {OrganizationGroupId(row.id): (row.name, row.synced) for row in rows}
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import distinct, func, select, update
+from sqlalchemy import Text, bindparam, distinct, func, select, update
 
 from hooks.clock import moment
 from hooks.core import brake
@@ -18,12 +19,13 @@ from hooks.core.brake import Held
 from hooks.core.memory import Claim
 from hooks.core.plan import Reason
 from hooks.store import excuses, incidents, line, orders, sizes
+from hooks.store.database import among, packed
 from hooks.store.tables import Brake, Hold, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import Row, Select
 
     from hooks.core.memory import Claimed
     from hooks.core.plan import Step as Planned
@@ -100,14 +102,12 @@ def judge(
 def lock(tx: Tx, classes: Iterable[str]) -> None:
     """Let one transaction at a time count what these names stand for.
 
-    All at once and sorted, or two would wait for each other.
+    All at once and sorted, or two would wait for each other. On SQLite whoever writes is alone.
     """
     names = sorted(classes)
-    if not names:
-        return
-    insert = tx.insert(_brake).on_conflict_do_nothing(index_elements=["brake_class"])
-    tx.execute(insert, [{"brake_class": each} for each in names])
-    if tx.postgres:
+    if names and tx.postgres:
+        insert = tx.insert(_brake).on_conflict_do_nothing(index_elements=["brake_class"])
+        tx.execute(insert, [{"brake_class": each} for each in names])
         rows = select(_brake).where(_brake.c.brake_class.in_(names))
         tx.execute(rows.order_by(_brake.c.brake_class).with_for_update())
 
@@ -132,12 +132,17 @@ def _kept(
     tx: Tx, user: str, claims: Collection[Claimed], removals: Collection[Planned]
 ) -> dict[str, _Kept]:
     """Each class in which removals of this person are held."""
-    mine = _hold.c.user == user, _hold.c.state != Held.OVER
-    rows = tx.execute(select(_hold).where(*mine))
+    rows = tx.execute(_holding(), {"user": user})
     return {
         row.brake_class: _Kept(Held(row.state), _reasons(row.steps), _anew(row, claims, removals))
         for row in rows
     }
+
+
+@cache
+def _holding() -> Select[Any]:
+    """What somebody is held for; built once, as the count below: each look asks."""
+    return select(_hold).where(_hold.c.user == bindparam("user"), _hold.c.state != Held.OVER)
 
 
 def _anew(row: Row[Any], claims: Collection[Claimed], removals: Collection[Planned]) -> bool:
@@ -199,18 +204,26 @@ def _full(
 def _counts(tx: Tx, user: str, classes: Collection[str]) -> dict[str, brake.Count]:
     """Other people of each class whose removals were admitted, each counted once per window."""
     hour, day = (tx.now - window // timedelta(microseconds=1) for window in (brake.HOUR, brake.DAY))
+    given = {"classes": packed(classes), "user": user, "hour": hour, "day": day}
+    rows = tx.execute(_counting(postgres=tx.postgres), given)
+    found = {row.brake_class: brake.Count(row.hour, row.day) for row in rows}
+    return {each: found.get(each, brake.Count(0, 0)) for each in classes}
+
+
+@cache
+def _counting(*, postgres: bool) -> Select[Any]:
     people = func.count(distinct(_step.c.user))
-    rows = tx.execute(
+    hour, day = (bindparam(name, type_=_step.c.at.type) for name in ("hour", "day"))
+    wanted = among(_step.c.brake_class, bindparam("classes", type_=Text), postgres=postgres)
+    return (
         select(
             _step.c.brake_class,
             people.filter(_step.c.at > hour).label("hour"),
             people.label("day"),
         )
-        .where(_step.c.brake_class.in_(sorted(classes)), _step.c.at > day, _step.c.user != user)
+        .where(wanted, _step.c.at > day, _step.c.user != bindparam("user"))
         .group_by(_step.c.brake_class)
     )
-    found = {row.brake_class: brake.Count(row.hour, row.day) for row in rows}
-    return {each: found.get(each, brake.Count(0, 0)) for each in classes}
 
 
 def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
@@ -226,8 +239,7 @@ def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:
     for step, under in judged.withheld.items():
         for each in under:
             wanted.setdefault(each, []).append(step)
-    mine = _hold.c.user == user, _hold.c.state != Held.OVER
-    rows = tx.execute(select(_hold).where(*mine)).all()
+    rows = tx.execute(_holding(), {"user": user}).all()
     known = {row.brake_class: row.id for row in rows}
     rejected = {
         row.brake_class: _Kept(Held.REJECTED, _reasons(row.steps))

@@ -18,7 +18,7 @@ from hooks.core import log_event
 from hooks.core.errors import BusyError, StoreError
 from hooks.core.log_event import Delivery
 from hooks.store import line
-from hooks.store.database import among, listed
+from hooks.store.database import among, packed
 from hooks.store.tables import Event
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _insert(tx: Tx, rows: Sequence[Mapping[str, object]]) -> frozenset[str]:
         insert = tx.insert(_event).on_conflict_do_nothing(index_elements=["uuid"])
         return frozenset(tx.execute(insert.returning(_event.c.uuid), rows).scalars())
     uuids = frozenset(str(each["uuid"]) for each in rows)
-    new = uuids.difference(tx.execute(_known(), {"uuids": listed(uuids)}).scalars())
+    new = uuids.difference(tx.execute(_known(), {"uuids": packed(uuids)}).scalars())
     if fresh := [each for each in rows if each["uuid"] in new]:
         tx.execute(_event.insert(), fresh)
     return new

@@ -15,7 +15,7 @@ from hooks.clock import moment
 from hooks.core.alarm import burst
 from hooks.core.ids import AccountId, OktaUserId, ScimUserId
 from hooks.core.log_event import PROFILE_PUSHED
-from hooks.store.database import among, listed
+from hooks.store.database import among, packed
 from hooks.store.tables import Event, Person, Tie
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _tie = Tie.__table__  # type: ignore[attr-defined]
 
 def users(tx: Tx, users: Iterable[OktaUserId]) -> set[OktaUserId]:
     """Those among them that a census or a look has seen."""
-    rows = tx.execute(_seen(postgres=tx.postgres), {"users": listed(users)})
+    rows = tx.execute(_seen(postgres=tx.postgres), {"users": packed(users)})
     return {OktaUserId(user) for user in rows.scalars()}
 
 

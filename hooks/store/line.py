@@ -17,14 +17,14 @@ from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
 from hooks.store import turns, waiting
-from hooks.store.database import insert_into, listed, unlisted
+from hooks.store.database import insert_into, packed, unpacked
 from hooks.store.tables import Due, Event, Person
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
-    from sqlalchemy import BindParameter, ColumnElement, Select
+    from sqlalchemy import BindParameter, ColumnElement, Select, Update
     from sqlalchemy.dialects.postgresql import Insert
 
     from hooks.core.memory import Claimed
@@ -105,7 +105,7 @@ def mark(
     if named:
         place = {"kind": kind, "lane": lane, "due_at": due_at, "strangers": strangers}
         marking = _marking(postgres=tx.postgres, events=events, strange=strangers is not None)
-        tx.execute(marking, place | {"subjects": listed(named)})
+        tx.execute(marking, place | {"subjects": packed(named)})
 
 
 @cache
@@ -118,7 +118,7 @@ def _marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
     def given(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:
         return bindparam(name, type_=column.type)
 
-    name = unlisted(bindparam("subjects", type_=Text), postgres=postgres)
+    name = unpacked(bindparam("subjects", type_=Text), postgres=postgres)
     lane: ColumnElement[int] = given("lane", _due.c.lane)
     if strange:
         seen = select(_person.c.user).where(_person.c.user == name).exists()
@@ -199,17 +199,7 @@ def lease(
         if crashed and row.crashes + 1 >= MAX_CRASHES:
             _bury(tx, row.subject, "crashes")
             continue
-        tx.execute(
-            update(_due)
-            .where(_due.c.subject == row.subject)
-            .values(
-                fence=row.fence + 1,
-                attempts=row.attempts + 1,
-                crashes=row.crashes + crashed,
-                lease_until=until,
-                due_at=until,
-            )
-        )
+        tx.execute(_leasing(), {"whom": row.subject, "until": until, "crashed": int(crashed)})
         leases.append(
             Lease(
                 subject=row.subject,
@@ -228,6 +218,23 @@ def lease(
         out = waiting.handed_out(tx, each.subject)
         found.append(replace(each, uuids=out.uuids, claims=out.claims, since=out.since))
     return found
+
+
+@cache
+def _leasing() -> Update:
+    """Built once: whoever comes alone waits for it."""
+    until = bindparam("until", type_=_due.c.due_at.type)
+    return (
+        update(_due)
+        .where(_due.c.subject == bindparam("whom"))
+        .values(
+            fence=_due.c.fence + 1,
+            attempts=_due.c.attempts + 1,
+            crashes=_due.c.crashes + bindparam("crashed", type_=_due.c.crashes.type),
+            lease_until=until,
+            due_at=until,
+        )
+    )
 
 
 def compare_fence(tx: Tx, held: Lease) -> Due:

@@ -5,9 +5,10 @@ Must live here: which observed steps still stand. Must not know: how a step is j
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from hooks.core.ledger import Resolved
 from hooks.core.membership import State
@@ -32,7 +33,7 @@ OVER = "over"
 def standing(tx: Tx, user: str) -> dict[tuple[str, str], tuple[int, str, str]]:
     """By place and group, the observed step that stands: its id, action and reason."""
     found: dict[tuple[str, str], tuple[int, str, str]] = {}
-    for row in tx.execute(_last().where(_step.c.user == user).order_by(_outcome.c.id)):
+    for row in tx.execute(_of_one(), {"user": user}):
         key = row.directory, row.group
         found.pop(key, None)
         if (row.state, row.code) == (State.OBSERVED, ""):
@@ -61,6 +62,12 @@ def hasten(tx: Tx) -> None:
     stands = _last().where(_outcome.c.state == State.OBSERVED, _outcome.c.code == "")
     users = tx.execute(stands.with_only_columns(_step.c.user).distinct()).scalars()
     line.mark(tx, sorted(users), "user", lane=line.BULK, due_at=tx.now, events=False)
+
+
+@cache
+def _of_one() -> Select[Any]:
+    """Built once: each look asks."""
+    return _last().where(_step.c.user == bindparam("user")).order_by(_outcome.c.id)
 
 
 def _last() -> Select[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
@@ -14,6 +15,8 @@ from sqlalchemy import select, update
 from hooks.store.tables import Cursor
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
+
     from hooks.store.database import Tx
 
 _cursor = Cursor.__table__  # type: ignore[attr-defined]
@@ -42,10 +45,13 @@ def admits(tx: Tx) -> bool:
     A pause waits for every transaction that was told so: what such a one admitted is in the
     journal before the pause has begun.
     """
+    return not tx.execute(_switch(postgres=tx.postgres)).scalar_one_or_none()
+
+
+@cache
+def _switch(*, postgres: bool) -> Select[tuple[str]]:
     query = select(_cursor.c.value).where(_mine)
-    return not tx.execute(
-        query.with_for_update(read=True) if tx.postgres else query
-    ).scalar_one_or_none()
+    return query.with_for_update(read=True) if postgres else query
 
 
 def prepare(tx: Tx) -> None:

@@ -6,18 +6,20 @@ how many may be lost.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import distinct, func, select
+from sqlalchemy import Text, bindparam, distinct, func, select
 
 from hooks.core.brake import DAY
 from hooks.core.membership import Action
+from hooks.store.database import among, packed
 from hooks.store.tables import GroupSize, Step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import Row, Select
 
     from hooks.core.ids import Uuid
     from hooks.store.database import Tx
@@ -39,8 +41,15 @@ def days(tx: Tx, groups: Collection[str]) -> dict[str, int]:
 
 
 def _running(tx: Tx, groups: Collection[str]) -> Sequence[Row[Any]]:
-    mine = _size.c.group.in_(sorted(groups)), _size.c.at > tx.now - _DAY_US
-    return tx.execute(select(_size).where(*mine)).all()
+    given = {"groups": packed(groups), "since": tx.now - _DAY_US}
+    return tx.execute(_sizes(postgres=tx.postgres), given).all()
+
+
+@cache
+def _sizes(*, postgres: bool) -> Select[Any]:
+    """Built once, as the count below: each look asks for both."""
+    mine = among(_size.c.group, bindparam("groups", type_=Text), postgres=postgres)
+    return select(_size).where(mine, _size.c.at > bindparam("since", type_=_size.c.at.type))
 
 
 def remember(tx: Tx, told: Mapping[Uuid, int]) -> None:
@@ -70,15 +79,20 @@ def remember(tx: Tx, told: Mapping[Uuid, int]) -> None:
 
 def lost_by(tx: Tx, groups: Collection[str], *, besides: str = "") -> dict[str, int]:
     """How many people's removal from each group was admitted within a day, whatever the reason."""
-    rows = tx.execute(
+    given = {"groups": packed(groups), "since": tx.now - _DAY_US, "besides": besides}
+    return {row.group: row.people for row in tx.execute(_losing(postgres=tx.postgres), given)}
+
+
+@cache
+def _losing(*, postgres: bool) -> Select[Any]:
+    return (
         select(_step.c.group, func.count(distinct(_step.c.user)).label("people"))
         .where(
-            _step.c.group.in_(sorted(groups)),
-            _step.c.at > tx.now - _DAY_US,
+            among(_step.c.group, bindparam("groups", type_=Text), postgres=postgres),
+            _step.c.at > bindparam("since", type_=_step.c.at.type),
             _step.c.action == Action.REMOVE,
             _step.c.brake_class != "",
-            _step.c.user != besides,
+            _step.c.user != bindparam("besides"),
         )
         .group_by(_step.c.group)
     )
-    return {row.group: row.people for row in rows}

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import Text, and_, bindparam, func, select, update
 
 from hooks.clock import moment
 from hooks.core.memory import Claim, Claimed
+from hooks.store.database import among, packed
 from hooks.store.tables import Event, Mapping, Pin
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select, Update
 
     from hooks.store.database import Tx
 
@@ -47,14 +48,21 @@ def handed_out(tx: Tx, subject: str) -> Handed:
     uuids = tuple(row.uuid for row in rows)
     said = claims(tx, subject)
     if uuids:
-        named = sorted({*uuids, *(each.uuid for each in said)})
-        new = _event.c.first_look.is_(None) & _event.c.uuid.in_(named)
-        tx.execute(update(_event).where(new).values(first_look=tx.now))
+        named = packed({*uuids, *(each.uuid for each in said)})
+        tx.execute(_looking(postgres=tx.postgres), {"named": named, "now": tx.now})
     if not rows:
         return Handed(claims=said)
     oldest = min(rows, key=lambda row: int(row.received))
     published = min(oldest.published, oldest.received)
     return Handed(uuids, said, (moment(published), moment(oldest.received)))
+
+
+@cache
+def _looking(*, postgres: bool) -> Update:
+    """Built once, as what is below: building costs the most."""
+    named = among(_event.c.uuid, bindparam("named", type_=Text), postgres=postgres)
+    now = bindparam("now", type_=_event.c.first_look.type)
+    return update(_event).where(_event.c.first_look.is_(None), named).values(first_look=now)
 
 
 def _waits() -> ColumnElement[bool]:
@@ -63,7 +71,7 @@ def _waits() -> ColumnElement[bool]:
 
 @cache
 def _newest() -> Select[tuple[str, int, int]]:
-    """The newest waiting events; built once, like the claims below: building costs the most."""
+    """The newest waiting events."""
     columns = (_event.c.uuid, _event.c.published, _event.c.received)
     newest = select(*columns).where(_waits()).order_by(_event.c.id.desc())
     return newest.limit(_EVENTS)
