@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -41,6 +42,8 @@ from hooks.exchange import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from prometheus_client import Counter
 
     from hooks.core.log_event import Delivery
     from hooks.exchange import Asgi, Receive, Scope, Send
@@ -156,7 +159,7 @@ class _Doors:
             log.error("fault", error=type(error).__name__)  # noqa: TRY400  # a trace shows values
             answer = TROUBLE
         if self._hook and exchange.path == PATH and exchange.method == "POST":
-            figures.DELIVERIES.labels(str(answer.status)).inc()
+            _answered(answer.status).inc()
         await exchange.answer(answer)
 
     async def _route(self, exchange: Exchange) -> Answer:
@@ -274,8 +277,15 @@ class _Room:
             self._held -= mine
 
 
+@cache
+def _answered(status: int) -> Counter:
+    return figures.DELIVERIES.labels(str(status))
+
+
 def _count(delivery: Delivery, stored: Stored) -> None:
-    _NEW.inc(stored.new)
-    _KNOWN.inc(stored.known)
+    if stored.new:
+        _NEW.inc(stored.new)
+    if stored.known:
+        _KNOWN.inc(stored.known)
     for event in delivery.events:
         _OF_TYPE.get(event.type, _OTHER).inc()

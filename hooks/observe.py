@@ -101,7 +101,7 @@ class _Whom:
 
     user: OktaUserId
     hurry: bool
-    account: bool
+    account_told: bool
     groups: Mapping[OrganizationGroupId, tuple[str, bool]]
 
 
@@ -154,8 +154,8 @@ class Observer:
         for why in sorted(person.locked - self._locked):
             log.warning("login_locked", subject=user, error=why)
         self._locked |= person.locked
-        told = person.account is not None
-        whom = _Whom(user, hurry=hurry, account=told, groups=recalled.groups_before)
+        told, before = person.account is not None, recalled.groups_before
+        whom = _Whom(user, hurry=hurry, account_told=told, groups=before)
         account = person.linked if policy.organization else None
         expected = anticipated_there(account, policy, claims)
         for name in self.directories:
@@ -179,8 +179,8 @@ class Observer:
 
     async def otherwise(self, reading: Reading, policy: Policy) -> tuple[Reading, Plan]:
         """What another policy makes of the same reading; only what it asks besides is read."""
-        told, groups = reading.account_before is not None, reading.groups_before
-        whom = _Whom(reading.user_id, hurry=False, account=told, groups=groups)
+        told, before = reading.account_before is not None, reading.groups_before
+        whom = _Whom(reading.user_id, hurry=False, account_told=told, groups=before)
         return await self._decided(whom, reading, policy)
 
     async def _decided(self, whom: _Whom, reading: Reading, policy: Policy) -> tuple[Reading, Plan]:
@@ -256,7 +256,7 @@ class Observer:
         if isinstance(ask, AskRecordById | AskRecordsByExternalId | AskRecordsByUserName):
             return len(self.directories) > 1
         # Whether they hold a role, or are no person, protects them; what was told before will do.
-        return isinstance(ask, _LOCAL) or (isinstance(ask, AskAccount) and whom.account)
+        return isinstance(ask, _LOCAL) or (isinstance(ask, AskAccount) and whom.account_told)
 
     async def _ask(self, whom: _Whom, ask: Ask) -> Answer:
         user = whom.user

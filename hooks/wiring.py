@@ -20,6 +20,7 @@ from hooks.clock import Clock
 from hooks.core import alarm
 from hooks.core.errors import SettingsError
 from hooks.core.ids import DirectoryName
+from hooks.gateways.crowds import Crowds
 from hooks.gateways.notify import Notify
 from hooks.gateways.wire import open_client
 from hooks.observe import Directory, Observer
@@ -184,6 +185,7 @@ async def opened(
             clock=clock,
             jitter=dice.random,
             signer=signer,
+            crowds=Crowds(house.intake.arriving),
         )
         catch_up = CatchUp(
             database=database,

@@ -56,9 +56,6 @@ if TYPE_CHECKING:
 SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
-#: Seconds. While events come more often than this, a bulk look is begun no more often: where a
-#: vendor is down each ends at once, and thousands may be due.
-_MEANWHILE = 0.1
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4
@@ -66,9 +63,6 @@ _LAST = 4
 _MORE = 4
 #: Leases in one transaction: each takes milliseconds, and a delivery waits for all of them.
 _AT_ONCE = 6
-#: Seconds until the line is asked again after it had nobody. In a flood of events about people
-#: nobody knows the bell never stops, and each time it is asked deliveries wait.
-_IN_VAIN = 0.02
 #: How often other processes' work is noticed. Design 5.1.
 POLL = 1.0
 
@@ -86,14 +80,11 @@ class Worker:
     clock: Clock
     jitter: Callable[[], float]
     signer: Signer | None = None
+    crowds: Crowds = field(default_factory=Crowds)
     slots: int = SLOTS
     bell: asyncio.Event = field(default_factory=asyncio.Event)
-    _crowds: Crowds = field(default_factory=Crowds)
     _active: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _taken: int = 0
-    _ask_again: float = 0.0
-    _bulk_again: float = 0.0
-    _rang: float = -_MEANWHILE
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; then take no more leases and let those that run end.
@@ -194,20 +185,13 @@ class Worker:
         free = min(free, _AT_ONCE)
         if not free:
             return 0
-        await asyncio.sleep(max(0.0, self._ask_again - elapsed()))
-        asked = elapsed()
-        self._rang = asked if came else self._rang
         bulk = max(0, _BULK - len(busy))
-        if asked < self._rang + _MEANWHILE:
-            bulk = min(bulk, int(asked >= self._bulk_again))
         last = max((self._taken + free) // _LAST - self._taken // _LAST, int(came))
+        asked = elapsed()
         leases = await self.database.write(
             lambda tx: line.lease(tx, limit=free, bulk=bulk, last=last, but=busy)
         )
         self._taken += len(leases)
-        self._ask_again = 0.0 if leases else elapsed() + _IN_VAIN
-        if any(each.lane == line.BULK for each in leases):
-            self._bulk_again = asked + _MEANWHILE
         for each in leases:
             work = self._work(Tenure(each, asked))
             task = asyncio.create_task(work, name=f"look {each.subject}")
@@ -256,7 +240,7 @@ class Worker:
         since = min((each.published for each in held.claims), default=self.clock.now())
         now, bulk = self.clock.now(), held.lane == line.BULK
         with (
-            self._crowds.look(held.subject, _reason(held), now, bulk=bulk) as reason,
+            self.crowds.look(held.subject, _reason(held), now, bulk=bulk) as reason,
             visiting(held.subject, since, reason),
         ):
             look = await self.reconciler.look(held, OktaUserId(held.name), tenure)

@@ -28,7 +28,8 @@ class Identifier(str):
     @classmethod
     def maybe(cls, value: object) -> Self | None:
         """The id, or None where the value is not one."""
-        return cls(value) if isinstance(value, str) and cls.shape.fullmatch(value) else None
+        known = isinstance(value, str) and cls.shape.fullmatch(value)
+        return str.__new__(cls, value) if known else None
 
 
 class OktaId(Identifier):

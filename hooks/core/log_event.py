@@ -86,9 +86,9 @@ def parse_event(raw: bytes) -> LogEvent:
         type=_type(entry.event_type),
         published=_instant(entry.published),
         succeeded=result in (None, "SUCCESS"),
-        users=tuple(_ids(targets, "User", OktaUserId)),
-        groups=tuple(_ids(targets, "UserGroup", OktaGroupId)),
-        apps=tuple(_ids(targets, "AppInstance", OktaAppId)),
+        users=_ids(targets.get("User"), OktaUserId),
+        groups=_ids(targets.get("UserGroup"), OktaGroupId),
+        apps=_ids(targets.get("AppInstance"), OktaAppId),
         raw=raw,
     )
 
@@ -107,17 +107,22 @@ def clean(value: object, length: int) -> str:
     return value.encode("utf-8", "replace").decode().replace("\x00", "")[:length]
 
 
-def _targets(value: object) -> list[tuple[str, object]]:
-    """Type and id of each target; their order means nothing. Source: Okta OpenAPI LogEvent."""
-    entries = value[:_MOST_TARGETS] if isinstance(value, list) else []
-    return [
-        (str(entry.get("type")), entry.get("id")) for entry in entries if isinstance(entry, dict)
-    ]
+def _targets(value: object) -> dict[str, list[object]]:
+    """The ids of the targets of each type; their order means nothing.
+
+    Source: Okta OpenAPI LogEvent.
+    """
+    found: dict[str, list[object]] = {}
+    for entry in value[:_MOST_TARGETS] if isinstance(value, list) else ():
+        if isinstance(entry, dict):
+            found.setdefault(str(entry.get("type")), []).append(entry.get("id"))
+    return found
 
 
-def _ids(targets: list[tuple[str, object]], kind: str, of: type[_Id]) -> list[_Id]:
-    found = (of.maybe(value) for name, value in targets if name == kind)
-    return list(dict.fromkeys(each for each in found if each))
+def _ids(values: list[object] | None, of: type[_Id]) -> tuple[_Id, ...]:
+    if not values:
+        return ()
+    return tuple(dict.fromkeys(each for each in map(of.maybe, values) if each))
 
 
 def _uuid(value: object, raw: bytes) -> str:

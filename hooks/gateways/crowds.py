@@ -5,6 +5,7 @@ this room must not know.
 
 A crowd has no hurry: the last of it waits for all the others. Whoever leaves alone meanwhile would
 wait behind each step of every look that is under way, and there are more of those than processors.
+So would deliveries behind bulk work, of which there may be any amount.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING
 from hooks.clock import elapsed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: More than so many within this come for one reason as a crowd.
 _CROWD, _GATHERS = 10, timedelta(minutes=2)
 #: Seconds for which one step of a look stands aside; some three round trips.
 _ASIDE = 0.3
+#: Seconds after which it is asked again whether deliveries still wait.
+_MOMENT = 0.02
 #: Reasons that are kept before those are forgotten for which nobody came lately.
 _KEPT = 1_000
 
@@ -61,8 +64,9 @@ class _Look:
 class Crowds:
     """The looks under way in this process, and what each is for."""
 
-    def __init__(self) -> None:
-        """Nobody has come."""
+    def __init__(self, arriving: Callable[[], bool] = lambda: False) -> None:
+        """Nobody has come. ``arriving``: whether deliveries wait to be stored."""
+        self._arriving = arriving
         self._reasons: dict[str, Reason] = {}
         self._under_way: set[_Look] = set()
         self._ended = asyncio.Event()
@@ -91,9 +95,11 @@ class Crowds:
 
     async def _let_pass(self, look: _Look) -> None:
         until = elapsed() + _ASIDE
-        while not look.alone and any(each.alone for each in self._under_way):
-            if (left := until - elapsed()) <= 0:
-                return
+        while not look.alone and (left := until - elapsed()) > 0:
+            if not any(each.alone for each in self._under_way):
+                if not (look.bulk and self._arriving()):
+                    return
+                left = min(left, _MOMENT)
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._ended.wait()

@@ -132,7 +132,7 @@ class Database:
         self._checkpoint_again = 0.0
 
     async def write(self, transaction: Callable[[Tx], T], *, ahead: bool = False) -> T:
-        """Run a transaction and commit it; ``ahead`` of what else waits, in turn with it.
+        """Run a transaction and commit it; what goes ``ahead`` has every other turn.
 
         Raises:
             StoreError: the database could not take it; nothing of it is stored.

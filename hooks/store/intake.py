@@ -49,6 +49,8 @@ _PIECE = 500
 #: Group-level events wait until the per-user events that follow them had time to come.
 GROUP_DELAY = timedelta(seconds=60)
 
+_TOO_SLOW = "store: too slow"
+
 _event = Event.__table__  # type: ignore[attr-defined]
 
 
@@ -94,8 +96,7 @@ class Intake:
             async with asyncio.timeout(PATIENCE), self._large:
                 return await self._put_pieces(delivery)
         except TimeoutError as error:
-            msg = "store: too slow"
-            raise BusyError(msg) from error
+            raise BusyError(_TOO_SLOW) from error
 
     async def _put_pieces(self, delivery: Delivery) -> Stored:
         """All of it, or an error; the pieces before stay, and are known when it comes again."""
@@ -118,8 +119,9 @@ class Intake:
         self._bytes += size
         self._events += count
         if len(self._draining) < _DRAINS:
-            self._draining.add(loop.create_task(self._drain()))
-        late = loop.call_later(PATIENCE, _fail, done, BusyError("store: too slow"))
+            self._draining.add(drain := loop.create_task(self._drain()))
+            drain.add_done_callback(self._draining.discard)
+        late = loop.call_later(PATIENCE, _give_up, done)
         try:
             return await done
         finally:
@@ -128,6 +130,10 @@ class Intake:
             self._waiting.pop(done, None)
             self._bytes -= size
             self._events -= count
+
+    def arriving(self) -> bool:
+        """Whether anybody waits for events to be stored."""
+        return self._events > 0
 
     async def aclose(self) -> None:
         """Let what waits be committed."""
@@ -198,6 +204,10 @@ def _answer(done: asyncio.Future[Stored], answer: Stored) -> None:
         done.set_result(answer)
 
 
+def _give_up(done: asyncio.Future[Stored]) -> None:
+    _fail(done, BusyError(_TOO_SLOW))
+
+
 def _fail(done: asyncio.Future[Stored], error: Exception) -> None:
     if not done.done():
         done.set_exception(error)
@@ -229,7 +239,7 @@ def put(
     if not unique:
         return frozenset()
     about = {uuid: log_event.subjects(unique[uuid], apps) for uuid in sorted(unique)}
-    rows = [_row(tx, unique[uuid], about[uuid], sealer) | _came(origins[uuid]) for uuid in about]
+    rows = [_row(tx, unique[uuid], about[uuid], origins[uuid], sealer) for uuid in about]
     new = _insert(tx, rows)
     if late := [uuid for uuid in about if uuid not in new and origins[uuid].kind == "hook"]:
         logged = (_event.c.origin == "log") & _event.c.hooked.is_(None)
@@ -276,11 +286,9 @@ def subjects(about: log_event.Subjects) -> tuple[str, ...]:
     )
 
 
-def _came(origin: Origin) -> dict[str, object]:
-    return {"origin": origin.kind, "delivery": origin.delivery}
-
-
-def _row(tx: Tx, each: LogEvent, about: log_event.Subjects, sealer: Sealer) -> dict[str, object]:
+def _row(
+    tx: Tx, each: LogEvent, about: log_event.Subjects, origin: Origin, sealer: Sealer
+) -> dict[str, object]:
     published = tx.now
     if each.published:
         published = min(max(round(each.published.timestamp() * 1_000_000), 0), tx.now)
@@ -292,6 +300,8 @@ def _row(tx: Tx, each: LogEvent, about: log_event.Subjects, sealer: Sealer) -> d
         "type": each.type,
         "published": published,
         "received": tx.now,
+        "origin": origin.kind,
+        "delivery": origin.delivery,
         "subject": subject,
         "claim": said[0].value if said else None,
         "about": said[1] if said else noted or "",

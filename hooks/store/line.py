@@ -112,7 +112,7 @@ def mark(
 def _marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
     """The upsert of a mark, built once: building it costs more than running it.
 
-    Of many it is still one statement: at each, the driver lets other threads in and waits.
+    It is one statement for all: at each, the driver lets other threads in, and waits for them.
     """
 
     def given(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:
@@ -132,7 +132,8 @@ def _marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
         **{counted: literal(0) for counted in ("fence", "attempts", "crashes")},
     }
     # SQLite takes ON CONFLICT for a join unless there is a WHERE. Source: sqlite.org/lang_upsert.
-    rows = select(*columns.values()).where(true()).order_by(name)
+    ordered = name.collate("C") if postgres else name  # as every release has sorted them
+    rows = select(*columns.values()).where(true()).order_by(ordered)
     insert = insert_into(_due, postgres=postgres).from_select(list(columns), rows)
     new = insert.excluded
     leased = _due.c.lease_until.is_not(None)

@@ -51,6 +51,8 @@ class Writers:
             done.set_exception(error)
         else:
             done.set_result(found)
+        finally:
+            del done, work  # or what failed would be held by its own traceback
 
     def _next(self) -> _Job:
         with self._lock:

@@ -6,6 +6,8 @@ delivery; then the service at work, with vendors that take their time.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -102,10 +104,17 @@ def _slow(scale: Scale, folder: Path, seconds: float) -> Iterator[Row]:
             there.ask("latency", seconds=latency)
             return _closed(works, 64, seconds)
 
+        def without() -> Found:
+            os.kill(works.pid, signal.SIGSTOP)  # what it has still to look at is not measured here
+            try:
+                return _closed(idle, 64, seconds)
+            finally:
+                os.kill(works.pid, signal.SIGCONT)
+
         sides: _Loads = {}
         for name, latency in SLOW.items():
             # Each beside its own, or one of the two stores would hold four times as much.
-            sides[f"no worker, {name}"] = partial(_closed, idle, 64, seconds)
+            sides[f"no worker, {name}"] = without
             sides[name] = partial(slow, latency)
         found = interleaved(scale.runs, sides)
     for name, latency in SLOW.items():

@@ -67,6 +67,31 @@ async def test_a_crowd_stands_aside_for_a_moment_only(crowds: Crowds) -> None:
     assert elapsed() - began > 0.2
 
 
+async def test_bulk_work_stands_aside_while_deliveries_wait() -> None:
+    waiting = [True]
+    looks = Looks(Crowds(lambda: bool(waiting)))
+    await looks.begin("bulk", "", bulk=True)
+    assert looks.went == []
+    waiting.clear()
+    await asyncio.sleep(0.1)
+    assert looks.went == ["bulk"]
+
+
+async def test_nobody_else_stands_aside_for_deliveries() -> None:
+    looks = Looks(Crowds(lambda: True))
+    await looks.begin("leaver", "deactivated")
+    assert looks.went == ["leaver"]
+
+
+async def test_bulk_work_stands_aside_for_deliveries_for_a_moment_only() -> None:
+    looks, began = Looks(Crowds(lambda: True)), elapsed()
+    await looks.begin("bulk", "", bulk=True)
+    while not looks.went:
+        assert elapsed() - began < 5
+        await asyncio.sleep(0.02)
+    assert elapsed() - began > 0.2
+
+
 async def test_nobody_else_stands_aside(crowds: Crowds) -> None:
     looks = Looks(crowds)
     for name, reason in (("crowd", "unassigned"), ("one", "deactivated"), ("two", "suspended")):

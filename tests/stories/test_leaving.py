@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -193,46 +191,3 @@ async def test_who_leaves_this_moment_waits_for_no_look_at_a_crowd(
         await run.house.worker.drain()
         assert company.groups(ann) == set()
         assert any(company.groups(login) for login in many), "the crowd is still under way"
-
-
-async def test_while_events_come_all_the_time_few_are_begun_whom_nobody_knows(
-    company: Company, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Deliveries wait for each look; of people nobody knows there may be thousands."""
-    ann = company.hire("ann", "red")
-    async with company.service(database_url, tmp_path) as run:
-        worker = run.house.worker
-        assert worker
-        await asyncio.sleep(0.2)  # the census was bulk work too
-        monkeypatch.setattr("hooks.worker._MEANWHILE", 60.0)
-        for number in range(5):
-            company.world.deactivate(company.hire(f"new-{number}", "green"))
-        await run.deliver()
-        assert [await worker.take(came=True) for _ in range(3)] == [1, 0, 0]
-        company.world.deactivate(ann)
-        await run.deliver()
-        assert await worker.take(came=True) == 1, "whoever is known waits for nobody"
-        monkeypatch.setattr("hooks.worker._MEANWHILE", 0.0)
-        await run.work()
-        assert company.groups(ann) == set()
-        assert not any(company.groups(f"new-{number}") for number in range(5))
-
-
-async def test_a_line_that_has_nobody_is_not_asked_without_end(
-    company: Company, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While the bell never stops each question would be a transaction of the one writer."""
-    ann = company.hire("ann", "red")
-    async with company.service(database_url, tmp_path) as run:
-        worker = run.house.worker
-        assert worker
-        monkeypatch.setattr("hooks.worker._IN_VAIN", 0.5)
-        await run.work()
-        began = time.monotonic()
-        assert await worker.take(came=True) == 0
-        assert time.monotonic() - began > 0.3
-        company.world.deactivate(ann)
-        await run.deliver()
-        assert await worker.take(came=True) == 1
-        await worker.drain()
-        assert company.groups(ann) == set()
