@@ -86,18 +86,19 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         observed                          what was planned and not to be sent
         mappings holds orders             which group is which; what waits for a person; was ordered
         incidents sizes                   one class over its limit; groups before a day of removals
+        lately                            from how many people something was taken
         excuses                           absences that count for nothing: somebody rejected that
         seals erasure                     which key sealed what; everything of a person
         chain proof heads                 rows that prove themselves; whether all do; old log lines
         anew pruning                      chains whose key is lost; what may be deleted of them
-        line  turns                       who is due, leases and their fences; who is next
+        line  turns  marking              who is due, leases and their fences; who is next; marks
         released                          records deleted by order, and a copy of each
         retention taken                   what is over, and what never is; what could be undone
         audits                            readings of everybody, and what they found
         signs                             what a check asks for
         waiting pause tally               what causes a look; whether anything is written; counts
         schema migrations/                brings the shape up to date; its history
-        database                          transactions as plain functions, on either engine
+        database  writers                 transactions as plain functions; which is next
         tables audit_tables columns       shape
         sealing engines                   secrecy, how each engine is opened
     figures  clock  logs  release         every metric; the time; what lines hold; which one it is

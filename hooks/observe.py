@@ -6,7 +6,7 @@ Must live here: what is read, in which phase, and what is shared. Must not know:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -53,17 +53,11 @@ from hooks.store import groups, known
 
 if TYPE_CHECKING:
     from hooks.clock import Clock
-    from hooks.core.ids import (
-        AccountId,
-        DirectoryName,
-        OktaAppId,
-        OktaGroupId,
-        OktaUserId,
-        OrganizationGroupId,
-    )
+    from hooks.core.ids import AccountId, DirectoryName, OktaAppId, OktaGroupId, OktaUserId
     from hooks.core.membership import OrganizationGroup
     from hooks.core.plan import Plan
     from hooks.core.policy import Policy
+    from hooks.core.reading import GroupsBefore
     from hooks.gateways.okta import Okta
     from hooks.gateways.organization import Organization
     from hooks.gateways.scim import Scim
@@ -102,7 +96,7 @@ class _Whom:
     user: OktaUserId
     hurry: bool
     account_told: bool
-    groups: Mapping[OrganizationGroupId, tuple[str, bool]]
+    groups: GroupsBefore
 
 
 class Observer:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hooks.core.ids import DirectoryName, OktaUserId
     from hooks.core.membership import Mode
     from hooks.core.memory import Link, Ordered
+    from hooks.core.reading import GroupsBefore
     from hooks.store.database import Tx
     from hooks.store.people import Known
     from hooks.store.sealing import Sealer
@@ -40,7 +41,7 @@ class Recalled:
     history: LogFacts
     watched_since: datetime | None
     doubted_since: datetime | None
-    groups_before: Mapping[OrganizationGroupId, tuple[str, bool]]
+    groups_before: GroupsBefore
     ordered: tuple[Ordered, ...]
     repair: int | None = None
 

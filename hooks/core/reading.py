@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from hooks.core.asks import AskLog
 from hooks.core.history import LogFacts
@@ -228,12 +228,16 @@ class DirectoryReading:
     scim_directory: str = ""
 
 
+#: What groups of the organization were called when last seen, and whether they were synced.
+GroupsBefore: TypeAlias = "Mapping[OrganizationGroupId, tuple[str, bool]]"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One look at one person. ``answers`` grows by rounds: ``decide`` asks, the caller reads.
 
     ``account_before`` is what the organization last said, ``local`` what is remembered of the
-    person there, and ``groups_before`` what those groups were called and whether they were synced;
+    person there, and ``groups_before`` what was remembered of those groups;
     ``history`` is the log as read at the first start. An absence that was over
     before ``watched_since`` makes nobody returning: we did not watch, or only observed.
     ``ordered`` are removals of ours an operator wants undone; ``repair`` is the last order
@@ -255,7 +259,7 @@ class Reading:
     watched_since: datetime | None = None
     thorough: bool = False
     doubted_since: datetime | None = None
-    groups_before: Mapping[OrganizationGroupId, tuple[str, bool]] = field(default_factory=dict)
+    groups_before: GroupsBefore = field(default_factory=dict)
     ordered: tuple[Ordered, ...] = ()
     repair: int | None = None
     answers: Mapping[Ask, Answer] = field(default_factory=dict)

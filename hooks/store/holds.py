@@ -11,16 +11,15 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, distinct, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from hooks.clock import moment
 from hooks.core import brake
 from hooks.core.brake import Held
 from hooks.core.memory import Claim
 from hooks.core.plan import Reason
-from hooks.store import excuses, incidents, line, orders, sizes
-from hooks.store.database import among, packed
-from hooks.store.tables import Brake, Hold, Step
+from hooks.store import excuses, incidents, lately, line, orders, sizes
+from hooks.store.tables import Brake, Hold
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from hooks.core.policy import Limits
     from hooks.store.database import Tx
 
-_step = Step.__table__  # type: ignore[attr-defined]
 _hold = Hold.__table__  # type: ignore[attr-defined]
 _brake = Brake.__table__  # type: ignore[attr-defined]
 
@@ -141,7 +139,7 @@ def _kept(
 
 @cache
 def _holding() -> Select[Any]:
-    """What somebody is held for; built once, as the count below: each look asks."""
+    """What somebody is held for; built once, because each look asks."""
     return select(_hold).where(_hold.c.user == bindparam("user"), _hold.c.state != Held.OVER)
 
 
@@ -184,7 +182,7 @@ def _full(
 ) -> dict[str, timedelta]:
     """Classes in which this person would be one too many."""
     reasons = {each.brake_class: each.reason for each in counted}
-    counts = _counts(tx, user, reasons)
+    counts = lately.by_class(tx, reasons, besides=user)
     full = {
         each: brake.window(reason, counts[each], limits)
         for each, reason in reasons.items()
@@ -192,38 +190,13 @@ def _full(
     }
     crowds = {each.group.id: brake.share_class(each) for each in counted}
     crowds = {group: each for group, each in crowds.items() if known.get(group, 0) >= brake.CROWD}
-    lost = sizes.lost_by(tx, crowds, besides=user) if crowds else {}
+    lost = lately.by_group(tx, crowds, besides=user) if crowds else {}
     for group, each in crowds.items():
         if not brake.share_admits(lost.get(group, 0), known.get(group), limits.share_of_group):
             full[each] = brake.DAY
     if len(counted) > brake.MOST_STEPS:
         full |= {brake.steps_class(each): brake.HOUR for each in counted}
     return full
-
-
-def _counts(tx: Tx, user: str, classes: Collection[str]) -> dict[str, brake.Count]:
-    """Other people of each class whose removals were admitted, each counted once per window."""
-    hour, day = (tx.now - window // timedelta(microseconds=1) for window in (brake.HOUR, brake.DAY))
-    given = {"classes": packed(classes), "user": user, "hour": hour, "day": day}
-    rows = tx.execute(_counting(postgres=tx.postgres), given)
-    found = {row.brake_class: brake.Count(row.hour, row.day) for row in rows}
-    return {each: found.get(each, brake.Count(0, 0)) for each in classes}
-
-
-@cache
-def _counting(*, postgres: bool) -> Select[Any]:
-    people = func.count(distinct(_step.c.user))
-    hour, day = (bindparam(name, type_=_step.c.at.type) for name in ("hour", "day"))
-    wanted = among(_step.c.brake_class, bindparam("classes", type_=Text), postgres=postgres)
-    return (
-        select(
-            _step.c.brake_class,
-            people.filter(_step.c.at > hour).label("hour"),
-            people.label("day"),
-        )
-        .where(wanted, _step.c.at > day, _step.c.user != bindparam("user"))
-        .group_by(_step.c.brake_class)
-    )
 
 
 def keep(tx: Tx, user: str, judged: Judged, *, places: Collection[str]) -> None:

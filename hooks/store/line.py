@@ -11,21 +11,21 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, case, delete, literal, or_, select, true, update
+from sqlalchemy import bindparam, delete, select, update
 
 from hooks.clock import moment
 from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
 from hooks.store import turns, waiting
-from hooks.store.database import insert_into, packed, unpacked
-from hooks.store.tables import Due, Event, Person
+from hooks.store.database import packed
+from hooks.store.marking import marking
+from hooks.store.tables import Due, Event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
-    from sqlalchemy import BindParameter, ColumnElement, Select, Update
-    from sqlalchemy.dialects.postgresql import Insert
+    from sqlalchemy import Select, Update
 
     from hooks.core.memory import Claimed
     from hooks.store.database import Tx
@@ -36,7 +36,6 @@ URGENT, BULK, APART = turns.URGENT, turns.BULK, turns.APART
 
 _due = Due.__table__  # type: ignore[attr-defined]
 _event = Event.__table__  # type: ignore[attr-defined]
-_person = Person.__table__  # type: ignore[attr-defined]
 
 
 #: More people than this in one order are a crowd.
@@ -104,51 +103,8 @@ def mark(
     named = {key(kind, each) for each in subjects}
     if named:
         place = {"kind": kind, "lane": lane, "due_at": due_at, "strangers": strangers}
-        marking = _marking(postgres=tx.postgres, events=events, strange=strangers is not None)
-        tx.execute(marking, place | {"subjects": packed(named)})
-
-
-@cache
-def _marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
-    """The upsert of a mark, built once: building it costs more than running it.
-
-    It is one statement for all: at each, the driver lets other threads in, and waits for them.
-    """
-
-    def given(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:
-        return bindparam(name, type_=column.type)
-
-    name = unpacked(bindparam("subjects", type_=Text), postgres=postgres)
-    lane: ColumnElement[int] = given("lane", _due.c.lane)
-    if strange:
-        seen = select(_person.c.user).where(_person.c.user == name).exists()
-        lane = case((seen, lane), else_=given("strangers", _due.c.lane))
-    columns = {
-        "subject": name,
-        "kind": given("kind", _due.c.kind),
-        "lane": lane,
-        "due_at": given("due_at", _due.c.due_at),
-        "generation": literal(1),
-        **{counted: literal(0) for counted in ("fence", "attempts", "crashes")},
-    }
-    # SQLite takes ON CONFLICT for a join unless there is a WHERE. Source: sqlite.org/lang_upsert.
-    ordered = name.collate("C") if postgres else name  # as every release has sorted them
-    rows = select(*columns.values()).where(true()).order_by(ordered)
-    insert = insert_into(_due, postgres=postgres).from_select(list(columns), rows)
-    new = insert.excluded
-    leased = _due.c.lease_until.is_not(None)
-    idle = _due.c.due_at.is_(None)
-    sooner = or_(idle, _due.c.due_at > new.due_at)
-    changes: dict[str, object] = {
-        "generation": _due.c.generation + 1,
-        "lane": case((idle | (_due.c.lane > new.lane), new.lane), else_=_due.c.lane),
-        "due_at": case((leased, _due.c.due_at), (sooner, new.due_at), else_=_due.c.due_at),
-    }
-    if events:
-        changes |= {"dead": None, "dead_at": None, "attempts": 0}
-    else:
-        changes["due_at"] = case((_due.c.dead.is_not(None), None), else_=changes["due_at"])
-    return insert.on_conflict_do_update(index_elements=["subject"], set_=changes)
+        statement = marking(postgres=tx.postgres, events=events, strange=strangers is not None)
+        tx.execute(statement, place | {"subjects": packed(named)})
 
 
 def enroll(tx: Tx, subject: str, kind: str, *, after: timedelta = timedelta()) -> None:

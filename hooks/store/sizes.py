@@ -1,4 +1,4 @@
-"""How many people groups had when a day of removals began, and how many lost them since.
+"""How many people groups had when a day of removals began.
 
 Must live here: everything that is remembered of a group's size. Must not know: who tells it, or
 how many may be lost.
@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, distinct, func, select
+from sqlalchemy import Text, bindparam, select
 
 from hooks.core.brake import DAY
-from hooks.core.membership import Action
+from hooks.store import lately
 from hooks.store.database import among, packed
-from hooks.store.tables import GroupSize, Step
+from hooks.store.tables import GroupSize
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from hooks.store.database import Tx
 
 _size = GroupSize.__table__  # type: ignore[attr-defined]
-_step = Step.__table__  # type: ignore[attr-defined]
 
 _DAY_US = round(DAY.total_seconds() * 1_000_000)
 
@@ -47,7 +46,7 @@ def _running(tx: Tx, groups: Collection[str]) -> Sequence[Row[Any]]:
 
 @cache
 def _sizes(*, postgres: bool) -> Select[Any]:
-    """Built once, as the count below: each look asks for both."""
+    """Built once, because each look asks."""
     mine = among(_size.c.group, bindparam("groups", type_=Text), postgres=postgres)
     return select(_size).where(mine, _size.c.at > bindparam("since", type_=_size.c.at.type))
 
@@ -58,7 +57,7 @@ def remember(tx: Tx, told: Mapping[Uuid, int]) -> None:
     Whoever lost the group within the last day belongs to what it had then: else half of it could
     go before midnight, and half of the rest after.
     """
-    lost = lost_by(tx, told)
+    lost = lately.by_group(tx, told)
     rows = [
         {"group": each, "size": size + lost.get(each, 0), "at": tx.now}
         for each, size in sorted(told.items())
@@ -74,25 +73,4 @@ def remember(tx: Tx, told: Mapping[Uuid, int]) -> None:
             where=_size.c.at <= tx.now - _DAY_US,
         ),
         rows,
-    )
-
-
-def lost_by(tx: Tx, groups: Collection[str], *, besides: str = "") -> dict[str, int]:
-    """How many people's removal from each group was admitted within a day, whatever the reason."""
-    given = {"groups": packed(groups), "since": tx.now - _DAY_US, "besides": besides}
-    return {row.group: row.people for row in tx.execute(_losing(postgres=tx.postgres), given)}
-
-
-@cache
-def _losing(*, postgres: bool) -> Select[Any]:
-    return (
-        select(_step.c.group, func.count(distinct(_step.c.user)).label("people"))
-        .where(
-            among(_step.c.group, bindparam("groups", type_=Text), postgres=postgres),
-            _step.c.at > bindparam("since", type_=_step.c.at.type),
-            _step.c.action == Action.REMOVE,
-            _step.c.brake_class != "",
-            _step.c.user != bindparam("besides"),
-        )
-        .group_by(_step.c.group)
     )
