@@ -120,7 +120,7 @@ class Intake:
         self._events += count
         if len(self._draining) < _DRAINS:
             self._draining.add(drain := loop.create_task(self._drain()))
-            drain.add_done_callback(self._draining.discard)
+            drain.add_done_callback(self._draining.discard)  # if cancelled before it began
         late = loop.call_later(PATIENCE, _give_up, done)
         try:
             return await done

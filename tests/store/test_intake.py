@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -109,10 +109,19 @@ async def test_who_comes_as_the_last_batches_end_is_stored_too(
         for number in (first, first + 1):
             await intake.put(delivery(left(number, ANN)))
 
-    both = [asyncio.create_task(one_after_the_other(first)) for first in (10, 20)]
-    await asyncio.sleep(0.001)
-    time.sleep(0.2)  # noqa: ASYNC251  # the loop hears of all batches at once
-    await asyncio.gather(*both)
+    go, over = threading.Event(), threading.Event()
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(database.write(lambda _: go.wait(10)))]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(one_after_the_other(first)) for first in (10, 20)]
+    for _ in range(4):
+        await asyncio.sleep(0)  # both batches are asked for
+    # Others have every other turn, so the second of these is done after both batches.
+    for last in (go.is_set, over.set):
+        tasks.append(asyncio.create_task(database.write(lambda _, last=last: last())))  # type: ignore[misc]
+    await asyncio.sleep(0)
+    go.set()
+    assert over.wait(10)  # on the loop, which hears of both batches at once
+    await asyncio.gather(*tasks)
     assert len(stored(database)) == 4
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given
@@ -20,9 +21,10 @@ def writers() -> Iterator[Writers]:
     found.close()
 
 
-async def _order(writers: Writers, came: str) -> str:
-    """The order in which what came at once is done: ``d`` went ahead, ``l`` did not."""
-    begun, go, done = threading.Event(), threading.Event(), list[str]()
+@asynccontextmanager
+async def _busy(writers: Writers) -> AsyncIterator[None]:
+    """The one thread is at work until the block ends; what was asked for in it waits."""
+    begun, go = threading.Event(), threading.Event()
 
     def hold() -> None:
         begun.set()
@@ -30,13 +32,21 @@ async def _order(writers: Writers, came: str) -> str:
 
     held = asyncio.create_task(writers.run(hold, ahead=False))
     await asyncio.to_thread(begun.wait, 10)
-    tasks = [
-        asyncio.create_task(writers.run(lambda each=each: done.append(each), ahead=each == "d"))  # type: ignore[misc]
-        for each in came
-    ]
+    yield
     await asyncio.sleep(0)  # each has asked
     go.set()
-    await asyncio.gather(held, *tasks)
+    await held
+
+
+async def _order(writers: Writers, came: str) -> str:
+    """The order in which what came at once is done: ``d`` went ahead, ``l`` did not."""
+    done = list[str]()
+    async with _busy(writers):
+        tasks = [
+            asyncio.create_task(writers.run(lambda each=each: done.append(each), ahead=each == "d"))  # type: ignore[misc]
+            for each in came
+        ]
+    await asyncio.gather(*tasks)
     return "".join(done)
 
 
@@ -70,19 +80,10 @@ async def test_a_failure_reaches_whoever_waits_for_it_and_nobody_else(writers: W
 
 
 async def test_what_nobody_waits_for_any_more_is_not_done(writers: Writers) -> None:
-    begun, go, done = threading.Event(), threading.Event(), list[str]()
-
-    def hold() -> None:
-        begun.set()
-        go.wait(10)
-
-    held = asyncio.create_task(writers.run(hold, ahead=False))
-    await asyncio.to_thread(begun.wait, 10)
-    given_up = asyncio.create_task(writers.run(lambda: done.append("given up"), ahead=True))
-    await asyncio.sleep(0)
-    given_up.cancel()
-    await asyncio.sleep(0)
-    go.set()
-    await held
+    done = list[str]()
+    async with _busy(writers):
+        given_up = asyncio.create_task(writers.run(lambda: done.append("given up"), ahead=True))
+        await asyncio.sleep(0)
+        given_up.cancel()
     assert await writers.run(lambda: "after", ahead=True) == "after"
     assert done == []
