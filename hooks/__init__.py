@@ -73,7 +73,8 @@ Upstairs the rooms are verbs, on the ground floor proper nouns, in the cellar co
         scim_door                         the way into a directory
         transport                         one door out, every failure an error of ours
         wire answers urls                 one exchange; what it says beside its content; safe paths
-        pace visits rate slots            budgets; who may spend them; what headers say; lanes
+        pace  slots  visits               when a call may go; lanes; whose look is let in
+        windows  rate                     what is left of a vendor's budget; what headers say
         crowds                            who comes alone, and goes before who comes with many
         credential breaker                the proof; when to stop using it
         place outcome                     what may not be there; how calls end, counted

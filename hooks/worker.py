@@ -17,6 +17,7 @@ from hooks import figures
 from hooks.clock import elapsed
 from hooks.core.attempt import (
     MAX_ATTEMPTS,
+    SOON,
     DeadLetter,
     Idle,
     LookAgain,
@@ -24,6 +25,7 @@ from hooks.core.attempt import (
     Retry,
     backoff,
 )
+from hooks.core.claims import reason
 from hooks.core.errors import (
     TURNED_AWAY,
     HooksError,
@@ -240,8 +242,8 @@ class Worker:
         since = min((each.published for each in held.claims), default=self.clock.now())
         now, bulk = self.clock.now(), held.lane == line.BULK
         with (
-            self.crowds.look(held.subject, _reason(held), now, bulk=bulk) as reason,
-            visiting(held.subject, since, reason),
+            self.crowds.look(held.subject, reason(held.claims), now, bulk=bulk) as why,
+            visiting(held.subject, since, why),
         ):
             look = await self.reconciler.look(held, OktaUserId(held.name), tenure)
         if look.head == chain.UNPROVED:
@@ -261,8 +263,9 @@ class Worker:
             log.error("fault", subject=held.subject, exc_info=error)
         now = self.clock.now()
         retry_at = error.retry_at if isinstance(error, TransientError) else None
-        wait = now + backoff(held.attempt, self.jitter())
         counted = not isinstance(error, TURNED_AWAY)
+        # Whoever turned us away has said when: those who wait behind us reckon with it.
+        wait = now + (backoff(held.attempt, self.jitter()) if counted or not retry_at else SOON)
         then: Next = Retry(max(wait, retry_at or wait), counted=counted)
         most = MAX_ATTEMPTS if known else _MOST_FAULTS
         if counted and held.kind in ("user", "group", "push") and held.attempt >= most:
@@ -278,12 +281,6 @@ class Worker:
 
 #: A fault of ours that does not go away in so many attempts needs a person.
 _MOST_FAULTS = 8
-
-
-def _reason(held: Lease) -> str:
-    """What the newest event of a lease says has happened; empty without one."""
-    newest = max(held.claims, key=lambda each: each.published, default=None)
-    return f"{newest.claim} {newest.about}" if newest else ""
 
 
 def _told(look: Look) -> dict[str, object]:

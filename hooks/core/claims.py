@@ -1,4 +1,4 @@
-"""What waiting events say against what was read, and for how long that holds us back.
+"""What waiting events say: why somebody is looked at, and what speaks against what was read.
 
 An event cannot give or take; it can only make us wait and look again (design 3.2), because
 Okta's own reads may lag behind its events.
@@ -43,6 +43,15 @@ class Contradiction:
     look: datetime | None
     holds: bool
     uuids: tuple[str, ...]
+
+
+def reason(claims: Iterable[Claimed]) -> str:
+    """For what somebody came: the newest that waits, of themselves if of them; or empty.
+
+    What else happens to somebody who is deactivated comes of that.
+    """
+    last = max(claims, key=lambda each: (each.claim in _LIFECYCLE, each.published), default=None)
+    return f"{last.claim} {last.about}" if last else ""
 
 
 def contradictions(reading: Reading) -> tuple[Contradiction, ...]:

@@ -21,21 +21,16 @@ from hooks import figures
 from hooks.core.errors import RateLimitedError
 from hooks.gateways.rate import Rate, rate_of
 from hooks.gateways.slots import Slots
-from hooks.gateways.visits import Short, Visitor, Visits, visitor
+from hooks.gateways.visits import Lack, Short, Visitor, Visits, visitor
+from hooks.gateways.windows import LONGEST, PATIENCE, Usual, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from hooks.clock import Clock
 
-#: A wait this short costs less than giving the lease back.
-PATIENCE = timedelta(seconds=1)
 #: Longest wait for a slot while nothing is wrong: one call's whole time at the vendor.
 QUEUE = timedelta(seconds=10)
-#: A wait a vendor asks for is believed up to here, so that a bad header parks nobody for a year.
-LONGEST = timedelta(hours=1)
-#: Looks after which what one of them costs is believed.
-_ENOUGH = 10
 _TOO_MANY_REQUESTS, _VENDORS_FAULT = 429, 500
 
 
@@ -48,25 +43,6 @@ class Lane(StrEnum):
 
 #: The lane of the running task; whoever takes a lease sets it once, tasks below inherit it.
 lane: ContextVar[Lane] = ContextVar("lane", default=Lane.URGENT)
-
-
-@dataclass(slots=True)
-class _Window:
-    """What is known of one of the vendor's buckets.
-
-    Without a ``reset`` the window is one that no answer has told of yet: as large as the last
-    one, for all we know. ``length`` is the longest wait for a reset so far.
-    """
-
-    limit: int | None = None
-    remaining: int = 0
-    reset: datetime | None = None
-    length: timedelta = PATIENCE
-    used: int = 0
-    busy: int = 0
-    blocked: datetime | None = None
-    price: float = 0.0
-    ended: int = 0
 
 
 @dataclass(slots=True)
@@ -105,11 +81,10 @@ class Pace:
         self.skew: timedelta | None = None
         self._vital = vital
         self._clock = clock
-        self._own_share = own_share
-        self._reserve = reserve
         self._slots = Slots(most=most, limit=most, keep=math.ceil(most * reserve))
-        self._visits = Visits()
-        self._windows: dict[str, _Window] = {}
+        usual = Usual()
+        self._visits = Visits(usual)
+        self._windows = Windows(usual, own_share, reserve)
         self._blocked: datetime | None = None
         self._strikes = 0
         self._epoch = 0
@@ -125,6 +100,8 @@ class Pace:
         until = self._wait(bucket, wanted)
         if until is not None and (short := until - self._clock.now()) <= PATIENCE:
             await asyncio.sleep(short.total_seconds())
+            if who:
+                who.due = until
             until = self._wait(bucket, wanted)
         if until is not None:
             raise self._turned_away(wanted, until)
@@ -138,10 +115,8 @@ class Pace:
                 raise self._turned_away(wanted, until)
             if who := _visitor():  # a look may end while its call waits; nobody would let it out
                 self._visits.enter(who, bucket, bulk=wanted is Lane.BULK)
-            window = self._window(bucket)
-            window.remaining -= 1
-            window.used += 1
-            window.busy += 1
+                who.let_in = who.let_in or self._vital
+            window = self._windows.begin(bucket)
             try:
                 yield Turn(self, bucket, wanted, self._epoch)
             finally:
@@ -157,24 +132,13 @@ class Pace:
             "waiting": {each.value: len(self._slots.waiting[each is Lane.URGENT]) for each in Lane},
             "looks": self._visits.snapshot(),
             "blocked_until": self._blocked,
-            "buckets": {
-                bucket: {
-                    "limit": window.limit,
-                    "left": max(0, window.remaining) if window.limit is not None else None,
-                    "reset": window.reset,
-                    "blocked_until": window.blocked,
-                }
-                for bucket, window in self._windows.items()
-            },
+            "buckets": self._windows.snapshot(),
         }
 
     def _patience(self, who: Visitor | None) -> timedelta:
         """A look that is the only one goes to its end, however few calls go at once."""
         alone = who is not None and self._visits.alone(who)
         return QUEUE if alone or self._slots.limit >= self._slots.most else PATIENCE
-
-    def _window(self, bucket: str) -> _Window:
-        return self._windows.setdefault(bucket, _Window())
 
     # -- may one more call be made -------------------------------------------------------------
 
@@ -187,75 +151,33 @@ class Pace:
 
     def _wait(self, bucket: str, wanted: Lane) -> datetime | None:
         """Until when no more call may be made; ``None`` if one may be made now."""
-        now = self._clock.now()
-        window, who, bulk = self._window(bucket), _visitor(), wanted is Lane.BULK
+        now, who, bulk = self._clock.now(), _visitor(), wanted is Lane.BULK
         away = who.vain or self._visits.away(who, now) if who else None
         if away is not None:
             return away
+        window = self._windows.window(bucket)
         for blocked in (self._blocked, window.blocked):
             if blocked is not None and now < blocked:
-                return self._later(blocked, self._step(bucket), now, bulk=bulk)
-        left = self._left(window, now)
-        floor = (window.limit or 0) * self._own_share * self._reserve
+                return self._later(blocked, bucket, now, bulk=bulk)
+        # Whoever is let in can make all its calls, or it would end each time at the same one.
+        comes = who is not None and not self._visits.inside(who)
+        needed = {bucket, *self._windows.needed()} if comes else {bucket}
+        left = {each: some for each in needed if (some := self._windows.left(each, now))}
         if who is None:
-            kept = floor if bulk else 0
-            short = Short.WINDOW if left is not None and left <= kept else None
+            spent = [each for each, some in left.items() if not some.room(kept=bulk)]
+            lack = Lack(Short.WINDOW, spent) if spent else None
         else:
             ends = window.reset or now + window.length
-            short = self._visits.lacks(
-                who, bucket, left, floor=floor, now=now, ends=ends, bulk=bulk
-            )
-        return None if short is None else self._until(short, bucket, now, bulk=bulk)
-
-    def _until(self, short: Short, bucket: str, now: datetime, *, bulk: bool) -> datetime:
-        """When to come back for a call that cannot be made now."""
-        reset = self._window(bucket).reset if short is Short.WINDOW else None
-        spent = [at for at in (reset, *self._spent(now, bulk=bulk)) if at]
-        if spent or short is Short.TURN:
-            return self._later(max(spent, default=now), self._step(bucket), now, bulk=bulk)
-        return self._later(now + PATIENCE, PATIENCE, now, bulk=bulk)
-
-    def _spent(self, now: datetime, *, bulk: bool) -> Iterator[datetime | None]:
-        """Resets of windows that have nothing left and that a look not in yet would need too.
-
-        Or it would come back in a moment, and again, and end each time at the same call.
-        """
-        who = _visitor()
-        if who is None or self._visits.inside(who):
-            return
-        kept = self._own_share * self._reserve if self._visits.rank(who, bulk=bulk) else 0
-        for bucket, window in self._windows.items():
-            left = self._left(window, now) if self._visits.needed(bucket) else None
-            if left is not None and left <= kept * (window.limit or 0):
-                yield window.reset
-
-    def _left(self, window: _Window, now: datetime) -> float | None:
-        """Calls left for us in the window; ``None`` if nothing is known of it."""
-        if window.reset is not None and now >= window.reset:
-            window.remaining, window.used = (window.limit or 0) - window.busy, window.busy
-            window.reset = None
-        if window.limit is None:
+            lack = self._visits.lacks(who, left, now=now, ends=ends, bulk=bulk)
+        if lack is None:
             return None
-        left = min(window.remaining, window.limit * self._own_share - window.used)
-        if left <= 0 and window.reset is None and not window.busy:
-            window.limit = None  # nobody is away who could tell more of it
-            return None
-        return left
+        resets = [at for each in lack.spent if (at := self._windows.window(each).reset)]
+        soon = now if lack.short is Short.TURN else now + PATIENCE
+        return self._later(max(resets, default=soon), bucket, now, bulk=bulk)
 
-    def _step(self, bucket: str) -> timedelta:
-        """The time in which the windows let one look through, where that is known."""
-        if self._window(bucket).limit is None:
-            return PATIENCE
-        return max(
-            window.length
-            * (max(self._visits.usual(each), window.price) / (window.limit * self._own_share))
-            for each, window in self._windows.items()
-            if window.limit is not None and (each == bucket or self._visits.needed(each))
-        )
-
-    def _later(self, base: datetime, step: timedelta, now: datetime, *, bulk: bool) -> datetime:
+    def _later(self, base: datetime, bucket: str, now: datetime, *, bulk: bool) -> datetime:
         """When to come back: whoever is looked at in the order in which they came."""
-        who = _visitor()
+        who, step = _visitor(), self._windows.step(bucket)
         until = self._visits.later(who, base, step, bulk=bulk) if who else base
         return min(until, max(base, now + LONGEST))
 
@@ -265,33 +187,15 @@ class Pace:
         now = self._clock.now()
         rate = rate_of(headers, now)
         self.skew = rate.skew if rate.skew is not None else self.skew
-        self._note(turn.bucket, rate, now)
+        self._windows.learn(turn.bucket, rate, now)
+        if rate.limit and rate.remaining is not None:
+            figures.BUDGET_LEFT.labels(self.name, turn.bucket).set(rate.remaining)
         if status == _TOO_MANY_REQUESTS:
             return self._refused(turn, rate, now)
         if turn.epoch == self._epoch and status < _VENDORS_FAULT:
             self._strikes = 0
             self._slots.grow()
         return _believed(rate.retry, now)
-
-    def _note(self, bucket: str, rate: Rate, now: datetime) -> None:
-        window = self._window(bucket)
-        if not rate.limit or rate.remaining is None or rate.reset is None or rate.reset <= now:
-            if window.reset is None:
-                window.limit = None
-            return
-        new = window.reset is None or abs(rate.reset - window.reset) > timedelta(seconds=2)
-        others = window.busy - 1  # in flight, perhaps not yet in the vendor's count
-        if new:
-            window.used = 1 + others
-            window.remaining = rate.remaining - others
-            window.ended = self._visits.ended
-        else:
-            window.remaining = min(window.remaining, rate.remaining)
-        if (looks := self._visits.ended - window.ended) >= _ENOUGH:
-            window.price = (rate.limit - window.remaining) / looks
-        window.limit, window.reset = rate.limit, min(rate.reset, now + LONGEST)
-        window.length = max(window.length, window.reset - now)
-        figures.BUDGET_LEFT.labels(self.name, bucket).set(rate.remaining)
 
     def _refused(self, turn: Turn, rate: Rate, now: datetime) -> datetime:
         """Take in a 429.
@@ -303,7 +207,7 @@ class Pace:
         crowded = rate.limit == 0 and rate.remaining == 0
         said = _believed(rate.retry or (None if crowded else rate.reset), now)
         if said is not None:
-            until = self._window(turn.bucket).blocked = said
+            until = self._windows.window(turn.bucket).blocked = said
         else:
             self._strikes += 1
             self._slots.limit = max(1, self._slots.busy // 2) if crowded else 1
@@ -311,9 +215,10 @@ class Pace:
             until = self._blocked = now + (PATIENCE if crowded else longer)
         if crowded:
             return until
-        self._visits.one_at_a_time()
+        if rate.limit is None:
+            self._visits.one_at_a_time()
         bulk = turn.lane is Lane.BULK
-        until = self._later(until, self._step(turn.bucket), now, bulk=bulk)
+        until = self._later(until, turn.bucket, now, bulk=bulk)
         if who := _visitor():
             self._visits.turn_away(who, until, now, bulk=bulk)
         return until

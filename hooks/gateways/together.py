@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from hooks.core.errors import RateLimitedError
 from hooks.gateways.pace import lane
+from hooks.gateways.visits import is_let_in
 
 T = TypeVar("T")
 
@@ -28,7 +29,8 @@ class Together:
 
     async def read(self, key: object, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The answer to a request that was sent after this call began."""
-        key = (key, lane.get())  # nobody urgent waits in the lane of somebody else's bulk read
+        # Nobody urgent waits in the lane of a bulk read, nor who is let in for who may not be.
+        key = (key, lane.get(), is_let_in())
         joined = False
         if key not in self._running:
             task = self._start(key, request, None)

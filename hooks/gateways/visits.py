@@ -24,14 +24,10 @@ from typing import TYPE_CHECKING, Any
 from hooks.gateways.crowds import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-#: Calls of a look in one bucket, until looks have shown it: a read, and its proof later. The look
-#: that ended last counts a quarter.
-USUAL = 2.0
-_WEIGHT = 0.25
-#: Calls of a look in a bucket, on average, from which on one cannot do without it.
-_WANTED = 0.5
+    from hooks.gateways.windows import Left, Usual
+
 #: Looks at once while nothing is wrong: more than ever run.
 _MANY = 1_000
 #: Nobody yields for longer to whose time has come: another vendor may have turned them away.
@@ -45,14 +41,17 @@ class Visitor:
     """Somebody being looked at: all calls of one look, to whichever vendor.
 
     ``since`` is when they began to wait, over all their looks and all replicas, and ``reason`` for
-    what; ``vain`` until when a vendor without whom nothing can be decided did not let this look
-    in; ``hurry``: it was turned away, is urgent, and none of a crowd.
+    what; ``due`` a time they were given and have waited for in this look. ``let_in``: a vendor
+    without whom nothing can be decided let this look in; ``vain``: until when it did not;
+    ``hurry``: it was turned away, is urgent, and none of a crowd.
     """
 
     subject: str
     since: datetime
     reason: Reason = field(default_factory=Reason)
     over: bool = False
+    due: datetime | None = None
+    let_in: bool = False
     vain: datetime | None = None
     hurry: bool = False
     leaving: list[Callable[[], object]] = field(default_factory=list)
@@ -82,12 +81,26 @@ def hurries() -> bool:
     return who is not None and who.hurry
 
 
+def is_let_in() -> bool:
+    """Whether the running task is part of a look that was let in where all is decided."""
+    who = visitor.get()
+    return who is not None and who.let_in
+
+
 class Short(Enum):
     """What is missing for a call."""
 
-    TURN = "turn"  # others have waited longer, and their time is near
+    TURN = "turn"  # others have waited longer, their time is near, and there is not enough for all
     MOMENT = "moment"  # what is left is kept for those inside, who may need less
     WINDOW = "window"  # the window is spent
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What is missing, and the windows that are spent."""
+
+    short: Short
+    spent: Sequence[str] = ()
 
 
 class Rank(IntEnum):
@@ -119,22 +132,13 @@ class _Waiting:
 class Visits:
     """The looks that are in with one vendor's credential, and those that wait for it."""
 
-    def __init__(self) -> None:
-        """Nobody is in."""
+    def __init__(self, usual: Usual) -> None:
+        """Nobody is in. ``usual``: what looks call, which those that end teach."""
+        self._usual = usual
         self._inside: dict[Visitor, _Stay] = {}  # in the order in which they were let in
         self._away: dict[Visitor, datetime] = {}
         self._waiting: dict[str, _Waiting] = {}
-        self._usual: dict[str, float] = {}
         self._at_once = _MANY
-        self.ended = 0  # looks that went to their end
-
-    def usual(self, bucket: str) -> float:
-        """Calls a look makes in a bucket, on average."""
-        return self._usual.get(bucket, USUAL)
-
-    def needed(self, bucket: str) -> bool:
-        """Whether a look cannot do without calls in a bucket, as far as looks have shown it."""
-        return self._usual.get(bucket, 0.0) >= _WANTED
 
     def inside(self, who: Visitor) -> bool:
         """Whether this look was let in."""
@@ -143,38 +147,58 @@ class Visits:
     def lacks(
         self,
         who: Visitor,
-        bucket: str,
-        left: float | None,
+        left: Mapping[str, Left],
         *,
-        floor: float,
         now: datetime,
         ends: datetime,
         bulk: bool,
-    ) -> Short | None:
+    ) -> Lack | None:
         """What is missing for the next call of this look; ``None`` if it may be made.
 
-        ``left`` calls remain in the window (``None``: unknown), which ``ends`` then; ``floor`` of
-        them are not for bulk work that is not in yet, nor for a crowd.
+        ``left``: of each window that this look needs and of which anything is known. The one that
+        the call is for ``ends`` then.
         """
-        usual, ahead = self.usual(bucket), self._ahead(who, bulk=bulk)
+        ahead = self._ahead(who, bulk=bulk)
         if who in self._inside:
-            if ahead >= self._at_once:
-                return Short.MOMENT
-            return Short.WINDOW if left is not None and left <= usual * ahead else None
-        room = left - floor if left is not None and self.rank(who, bulk=bulk) else left
-        if room is not None and room <= 0:
-            return Short.WINDOW
+            if len(ahead) >= self._at_once:
+                return Lack(Short.MOMENT)
+            return self._short(left, ahead, kept=False, looks=0)
+        kept = self.rank(who, bulk=bulk) > Rank.URGENT
+        if spent := [each for each, some in left.items() if not some.room(kept=kept)]:
+            return Lack(Short.WINDOW, spent)
         given = self._waiting.get(who.subject)
-        if not (given and given.until <= now) and any(
-            now - _LATE < each.until < ends for each in self._before(who, bulk=bulk)
-        ):
-            return Short.TURN
-        if ahead >= self._at_once:
-            return Short.MOMENT
+        if not any(at and at <= now for at in (who.due, given and given.until)):
+            due = sum(now - _LATE < each.until < ends for each in self._before(who, bulk=bulk))
+            if due and not (left and self._short(left, ahead, kept=kept, looks=due + 1) is None):
+                return Lack(Short.TURN)
+        if len(ahead) >= self._at_once:
+            return Lack(Short.MOMENT)
         # Who is the only one may always try: a look may take more than any window has.
-        if room is None or not ahead or room >= usual * (ahead + 1):
-            return None
-        return Short.MOMENT if room >= usual else Short.WINDOW
+        return self._short(left, ahead, kept=kept, looks=1) if ahead else None
+
+    def _short(
+        self, left: Mapping[str, Left], ahead: list[_Stay], *, kept: bool, looks: int
+    ) -> Lack | None:
+        """What is missing if those ahead have what they need."""
+        short = [
+            each
+            for each, some in left.items()
+            if not some.room(kept=kept, needs=self._needs(ahead, each, some), looks=looks)
+        ]
+        spent = [each for each in short if not looks or not left[each].room(kept=kept, looks=1)]
+        if spent:
+            return Lack(Short.WINDOW, spent)
+        return Lack(Short.MOMENT) if short else None
+
+    def _needs(self, ahead: list[_Stay], bucket: str, left: Left) -> tuple[float, float]:
+        """What those who go before may still call, of ours and as the vendor counts.
+
+        Twice what they usually would, but no more than a whole look: looks are not alike.
+        """
+        return (
+            sum(max(0.0, left.usual - stay.calls[bucket]) for stay in ahead),
+            sum(min(left.price, 2 * self._usual.rest(stay.calls)) for stay in ahead),
+        )
 
     def enter(self, who: Visitor, bucket: str, *, bulk: bool) -> None:
         """Count a call that is made; the first one of a look lets it in."""
@@ -190,7 +214,7 @@ class Visits:
         return max([base, *(each.until + step for each in self._before(who, bulk=bulk))])
 
     def turn_away(self, who: Visitor, until: datetime, now: datetime, *, bulk: bool) -> None:
-        """This look cannot be made now; if it was in, it was cut short."""
+        """This look cannot be made now. If it was in, it is cut short, and half as many go in."""
         rank = self.rank(who, bulk=bulk)
         who.hurry = rank is Rank.URGENT
         waiting = {
@@ -198,8 +222,9 @@ class Visits:
         }
         self._waiting = waiting | {who.subject: _Waiting(rank, who.since, until)}
         if (stay := self._inside.get(who)) is not None:
+            if not stay.cut:
+                self._at_once = max(1, min(self._at_once, len(self._inside)) // 2)
             stay.cut = True
-            self.one_at_a_time()
         elif who not in self._away:
             who.leaving.append(partial(self._away.pop, who))
             self._away[who] = until
@@ -214,7 +239,7 @@ class Visits:
         return self._inside.keys() <= {who}
 
     def one_at_a_time(self) -> None:
-        """What was reckoned with is not there: one has all there is, until looks end well again."""
+        """Nobody says what is left: one has all there is, until looks end well again."""
         self._at_once = 1
 
     def snapshot(self) -> dict[str, Any]:
@@ -226,11 +251,8 @@ class Visits:
         stay = self._inside.pop(who)
         if stay.cut:
             return
-        self.ended += 1
         self._at_once = min(self._at_once + 1, _MANY)
-        for bucket in {*self._usual, *stay.calls}:
-            usual = self.usual(bucket)
-            self._usual[bucket] = usual + (stay.calls[bucket] - usual) * _WEIGHT
+        self._usual.learn(stay.calls)
 
     def rank(self, who: Visitor, *, bulk: bool) -> Rank:
         """Whoever came urgently once stays urgent; in the line a second try is bulk work."""
@@ -239,12 +261,14 @@ class Visits:
             return Rank.BULK
         return Rank.CROWD if who.reason.many else Rank.URGENT
 
-    def _ahead(self, who: Visitor, *, bulk: bool) -> int:
-        """How many that are in have what they need before this one: not a crowd before others."""
-        mine, ahead, before = self.rank(who, bulk=bulk), 0, True
+    def _ahead(self, who: Visitor, *, bulk: bool) -> list[_Stay]:
+        """Those that are in and have what they need before this one: not a crowd before others."""
+        mine, before = self.rank(who, bulk=bulk), True
+        ahead = []
         for each, stay in self._inside.items():
             before = before and each is not who
-            ahead += each is not who and (stay.rank < mine or (before and stay.rank == mine))
+            if each is not who and (stay.rank < mine or (before and stay.rank == mine)):
+                ahead.append(stay)
         return ahead
 
     def _before(self, who: Visitor, *, bulk: bool) -> Iterator[_Waiting]:

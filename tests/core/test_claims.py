@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hooks.core.claims import YOUNG, contradictions
+from hooks.core.claims import YOUNG, contradictions, reason
 from hooks.core.log_event import claim, parse_event
 from hooks.core.memory import Claim, Claimed
 from hooks.core.policy import Policy, Restore, Suspended
@@ -55,6 +55,22 @@ def hearing(world: World, *claims: Claimed) -> World:
 
 def contradicted(world: World) -> list[str]:
     return [str(each.claimed.claim) for each in contradictions(reading(world))]
+
+
+# -- for what somebody came --------------------------------------------------------------------
+
+
+def test_whoever_was_deactivated_comes_for_that_whatever_came_of_it() -> None:
+    """Among many who are unassigned, one who leaves is none of them."""
+    gone, app = says(Claim.DEACTIVATED, ago=2), says(Claim.UNASSIGNED, APP, ago=1)
+    assert reason([gone, app]) == reason([app, gone]) == reason([gone])
+    assert reason([app]) != reason([gone])
+
+
+def test_the_newest_that_waits_is_what_somebody_came_for() -> None:
+    early, late = says(Claim.LEFT, "00gA", ago=3), says(Claim.UNASSIGNED, APP, ago=1)
+    assert reason([late, early]) == reason([late])
+    assert reason([]) == ""
 
 
 # -- what an event claims ----------------------------------------------------------------------

@@ -12,8 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hooks.core.errors import RateLimitedError
-from hooks.gateways.pace import LONGEST, Lane, Pace, lane
+from hooks.gateways.pace import Lane, Pace, lane
 from hooks.gateways.rate import Rate, rate_of
+from hooks.gateways.windows import LONGEST
 from tests.gateways.stage import START, Wall
 
 
@@ -117,6 +118,15 @@ async def test_bulk_leaves_a_quarter_to_urgent(wall: Wall) -> None:
     assert await wait_told(pace, wall, Lane.BULK) == 0
     assert await wait_told(pace, wall, Lane.BULK) == 30
     assert await wait_told(pace, wall) == 0
+
+
+async def test_less_is_kept_the_sooner_the_rest_of_it_is_lost(wall: Wall) -> None:
+    pace = Pace("vendor", wall.clock)
+    await call(pace, okta(100, 20, 30))
+    assert await wait_told(pace, wall, Lane.BULK) == 30
+    wall.forward(10)
+    told = [await wait_told(pace, wall, Lane.BULK) for _ in range(5)]
+    assert told == [0, 0, 0, 0, 20]  # with two thirds of the time left, 16.7 calls are
 
 
 async def test_half_of_the_limit_is_ours(wall: Wall) -> None:

@@ -17,6 +17,7 @@ from hooks.gateways.crowds import Reason
 from hooks.gateways.pace import Lane, Pace, lane
 from hooks.gateways.together import Together
 from hooks.gateways.visits import Short, Visitor, Visits, hurries, visiting, visitor
+from hooks.gateways.windows import Left, Usual
 from tests.gateways.scarce import WINDOW, Person, Vendor, play
 from tests.gateways.stage import START, Wall
 
@@ -92,6 +93,30 @@ def test_so_they_do_while_several_processes_share_the_budget(
     assert play(vendor, people, processes=processes) <= WINDOW * (3 + 3 * need)
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    limit=st.integers(80, 160),
+    counts=st.sampled_from(["key", "endpoint"]),
+    groups=st.integers(2, 4),
+    latency=st.sampled_from([0.05, 0.3]),
+)
+def test_while_more_wait_than_fit_the_window_is_used_and_nobody_is_refused(
+    limit: int, counts: Any, groups: int, latency: float
+) -> None:
+    vendor = Vendor(limit, counts, "headers", latency)
+    people = [Person(f"person-{each:03}", groups) for each in range(2 * limit)]
+    play(vendor, people)
+    counted: Counter[int] = Counter()
+    for (_, minute), calls in vendor.spent.items():
+        counted[minute] = max(counted[minute], calls)
+    minutes = sorted(counted)
+    need = {each: sum(counted[later] for later in minutes if later >= each) for each in minutes}
+    full = [each for each in minutes[1:] if need[each] >= 2 * limit]
+    assert full
+    assert min(counted[each] for each in full) >= 0.9 * limit
+    assert sum(max(0, calls - limit) for calls in vendor.spent.values()) <= 0.01 * vendor.calls
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     spare=st.integers(0, 10),
@@ -137,7 +162,8 @@ class Room:
 
     def __init__(self, left: float | None) -> None:
         self.left = left
-        self.visits = Visits()
+        self.usual = Usual()
+        self.visits = Visits(self.usual)
         self.people: dict[str, Visitor] = {}
 
     def who(self, name: str) -> Visitor:
@@ -145,9 +171,13 @@ class Room:
         return self.people.setdefault(name, Visitor(name, since))
 
     def lacks(self, name: str, *, bulk: bool = False, now: datetime = START) -> Short | None:
-        return self.visits.lacks(
-            self.who(name), "", self.left, floor=5, now=now, ends=SOON, bulk=bulk
-        )
+        left = {"": some} if (some := self._left()) else {}
+        lack = self.visits.lacks(self.who(name), left, now=now, ends=SOON, bulk=bulk)
+        return lack.short if lack else None
+
+    def _left(self) -> Left | None:
+        usual = self.usual.calls("")
+        return None if self.left is None else Left(self.left, usual, self.left, usual, kept=5)
 
     def enter(self, *names: str) -> None:
         for name in names:
@@ -166,7 +196,7 @@ class Room:
 def test_whoever_is_in_leaves_what_those_before_them_need() -> None:
     room = Room(100)
     room.enter("a", "b", "c")
-    room.left = 3  # two for each is usual
+    room.left = 2  # two for each is usual, and each has made one
     assert [room.lacks(each) for each in "abc"] == [None, None, Short.WINDOW]
     room.leave("a")
     assert [room.lacks(each) for each in "bc"] == [None, None]
@@ -181,17 +211,17 @@ def test_a_crowd_that_is_in_is_not_before_whoever_comes_alone() -> None:
     for name in "abc":
         room.who(name).reason = crowd
     room.enter("a", "b", "c")
-    room.left = 2  # two for each is usual
+    room.left = 1
     assert room.lacks("d") is None
     room.enter("d")
     assert [room.lacks(each) for each in "abcd"] == [Short.WINDOW] * 3 + [None]
 
 
 def test_nobody_is_let_in_whose_calls_are_not_there() -> None:
-    room = Room(5)
+    room = Room(3)
     room.enter("a", "b")
-    assert room.lacks("c") is Short.MOMENT  # four are for those two, who may need less
-    room.left = 6
+    assert room.lacks("c") is Short.MOMENT  # two are for those two, who may need less
+    room.left = 4
     assert room.lacks("c") is None
     room.left = 1
     assert room.lacks("c") is Short.WINDOW
@@ -206,17 +236,35 @@ def test_bulk_work_is_not_let_in_below_the_floor() -> None:
 
 
 def test_nobody_goes_before_those_who_are_due_and_came_first() -> None:
-    room = Room(100)
+    room = Room(3)  # two for each is usual
     room.wait("b", 20)
     assert room.lacks("c") is Short.TURN
     assert room.lacks("a") is None  # came before
     assert room.lacks("b") is None  # they themselves
     room.wait("b", 40)
     assert room.lacks("c") is None  # they come in another window
+    room.wait("b", 20)
+    room.left = 4
+    assert room.lacks("c") is None  # there is enough for both
+
+
+def test_where_nobody_says_what_is_left_there_may_not_be_enough_for_both() -> None:
+    room = Room(None)
+    room.wait("b", 20)
+    assert room.lacks("c") is Short.TURN
+
+
+def test_whoever_waited_for_their_time_goes() -> None:
+    """In the same look: a wait that short is no reason to leave."""
+    room = Room(3)
+    room.wait("b", 20)
+    assert room.lacks("c") is Short.TURN
+    room.who("c").due = START
+    assert room.lacks("c") is None
 
 
 def test_whose_time_has_come_goes_whoever_is_late() -> None:
-    room = Room(100)
+    room = Room(3)
     room.wait("b", 10)
     room.wait("c", 20)
     assert room.lacks("c", now=START + timedelta(seconds=19)) is Short.TURN
@@ -224,7 +272,7 @@ def test_whose_time_has_come_goes_whoever_is_late() -> None:
 
 
 def test_urgent_goes_before_bulk_and_stays_urgent() -> None:
-    room = Room(100)
+    room = Room(8)
     room.wait("a", 10, bulk=True)
     room.wait("b", 10)
     assert room.lacks("c", bulk=True) is Short.TURN
@@ -271,11 +319,11 @@ def test_what_is_usual_is_learnt_from_whole_looks() -> None:
     for _ in range(20):
         room.enter("a", "a", "a", "a", "a", "a")
         room.leave("a")
-    assert 5.9 < room.visits.usual("") < 6
+    assert 5.9 < room.usual.calls("") < 6
     room.enter("b")
     room.visits.turn_away(room.who("b"), SOON, START, bulk=False)
     room.leave("b")
-    assert 5.9 < room.visits.usual("") < 6
+    assert 5.9 < room.usual.calls("") < 6
 
 
 # -- through the pace --------------------------------------------------------------------------
@@ -379,6 +427,23 @@ async def test_a_shared_read_that_was_turned_away_is_made_by_whoever_is_in(wall:
     assert await before
 
 
+async def test_whoever_is_let_in_waits_for_no_read_of_whoever_is_not(wall: Wall) -> None:
+    pace = Pace("vendor", wall.clock, vital=True)
+    together, never = Together(), asyncio.Event()
+
+    async def read() -> str:
+        await call(pace)
+        return "here"
+
+    with visiting("out", START):
+        stuck = asyncio.create_task(together.read("app", never.wait))
+        await asyncio.sleep(0)
+    with visiting("in", START):
+        await call(pace)
+        assert await asyncio.wait_for(together.read("app", read), 1) == "here"
+    stuck.cancel()
+
+
 # -- where several vendors, or windows, are needed ----------------------------------------------
 
 
@@ -406,7 +471,7 @@ async def test_a_look_that_is_cut_short_goes_on_with_the_other_vendor(wall: Wall
 
 def test_nobody_yields_for_long_to_whose_time_has_come() -> None:
     """They may be waiting for another vendor."""
-    room = Room(100)
+    room = Room(3)
     room.wait("a", 10)
     assert room.lacks("b", now=START + timedelta(seconds=19)) is Short.TURN
     assert room.lacks("b", now=START + timedelta(seconds=20)) is None
@@ -415,18 +480,12 @@ def test_nobody_yields_for_long_to_whose_time_has_come() -> None:
 async def test_whoever_comes_for_nothing_comes_back_when_all_they_need_is_there(wall: Wall) -> None:
     """Not in a moment, because the first of their calls could be made then."""
     pace = Pace("vendor", wall.clock)
-    for name in ("first", "second"):
+    for name, apps in (("first", 2), ("second", 0)):
         with visiting(name, START):
             await call(pace, headers(100, 50), bucket="users")
-            await call(pace, headers(100, 2), bucket="apps")
-    with visiting("cut", START + timedelta(seconds=5)):
-        await call(pace, headers(100, 49), bucket="users")
-        await call(pace, headers(100, 0), bucket="apps")
-        assert await until(pace, "apps") == SOON
-    with visiting("in", START):  # one at a time now
-        await call(pace, bucket="users")
-        with visiting("late", START + timedelta(seconds=1)):
-            assert await until(pace, "users") == SOON
+            await call(pace, headers(100, apps), bucket="apps")
+    with visiting("late", START + timedelta(seconds=1)):
+        assert await until(pace, "users") == SOON
 
 
 async def test_a_crowd_for_one_reason_leaves_some_to_who_comes_for_another(wall: Wall) -> None:
