@@ -17,7 +17,6 @@ from hooks import figures
 from hooks.clock import elapsed
 from hooks.core.attempt import (
     MAX_ATTEMPTS,
-    SOON,
     DeadLetter,
     Idle,
     LookAgain,
@@ -263,9 +262,8 @@ class Worker:
             log.error("fault", subject=held.subject, exc_info=error)
         now = self.clock.now()
         retry_at = error.retry_at if isinstance(error, TransientError) else None
+        wait = now + backoff(held.attempt, self.jitter())
         counted = not isinstance(error, TURNED_AWAY)
-        # Whoever turned us away has said when: those who wait behind us reckon with it.
-        wait = now + (backoff(held.attempt, self.jitter()) if counted or not retry_at else SOON)
         then: Next = Retry(max(wait, retry_at or wait), counted=counted)
         most = MAX_ATTEMPTS if known else _MOST_FAULTS
         if counted and held.kind in ("user", "group", "push") and held.attempt >= most:

@@ -16,8 +16,6 @@ MAX_ATTEMPTS = 200
 #: Who was turned away without a word on when need not hurry: a refused credential is tried by one
 #: for all.
 _TURNED_AWAY = timedelta(seconds=30)
-#: Nobody waits for less.
-SOON = timedelta(seconds=1)
 #: Leases that ended without a word, which is what somebody who kills the process looks like.
 MAX_CRASHES = 5
 
@@ -89,7 +87,7 @@ class Came:
 def backoff(attempt: int, jitter: float) -> timedelta:
     """Full jitter under a doubling cap. ``attempt`` starts at 1, ``jitter`` is in [0, 1)."""
     cap = min(FIRST_WAIT * (1 << min(attempt - 1, 20)), LONGEST_WAIT)
-    return max(SOON, cap * jitter)
+    return max(timedelta(seconds=1), cap * jitter)
 
 
 def after(
@@ -103,8 +101,8 @@ def after(
         return DeadLetter("attempts")
     base = looking.base if isinstance(looking, LookAgain) else None
     wait = now + backoff(attempt, jitter)
-    # Whoever turned us away is asked when they said, whatever else we look at until then.
-    times = [max(now + SOON, until or now + _TURNED_AWAY) for until in came.turned_away]
+    # Whoever turned us away is not asked before their time, whatever else we look at until then.
+    times = [max(wait, until or now + _TURNED_AWAY) for until in came.turned_away]
     if came.failed:
         sooner = min(wait, came.contradicted_until or wait)
         times.append(max(sooner, came.retry_at or sooner))

@@ -210,7 +210,9 @@ class Pace:
             until = self._windows.window(turn.bucket).blocked = said
         else:
             self._strikes += 1
-            self._slots.limit = max(1, self._slots.busy // 2) if crowded else 1
+            half = max(1, self._slots.busy // 2)
+            most = self._slots.most
+            self._slots.shrink(half if crowded else 1, allowed=half if crowded else most)
             longer = min(60, 2 ** min(self._strikes - 1, 6)) * PATIENCE
             until = self._blocked = now + (PATIENCE if crowded else longer)
         if crowded:

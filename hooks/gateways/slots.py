@@ -9,17 +9,24 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
+#: Good answers after which one more at once is tried than the vendor objected to: each time it is
+#: still too many, a look is cut short.
+_SURE = 50
+
 
 @dataclass(slots=True)
 class Slots:
     """How many calls at once. ``limit`` shrinks when the vendor objects, and grows back.
 
-    ``keep`` of them are not for bulk work.
+    ``keep`` of them are not for bulk work. ``allowed`` is what the vendor has not objected to,
+    ``good`` how many answers came since the limit changed.
     """
 
     most: int
     limit: int
     keep: int
+    allowed: int = 0
+    good: int = 0
     busy: int = 0
     waiting: dict[bool, deque[asyncio.Future[None]]] = field(
         default_factory=lambda: {True: deque(), False: deque()}
@@ -49,10 +56,15 @@ class Slots:
         self.admit()
 
     def grow(self) -> None:
-        """The vendor answers as ever again."""
-        if self.limit < self.most:
-            self.limit += 1
+        """The vendor answers as ever again: one more, and beyond what was too many seldom."""
+        self.good += 1
+        if self.limit < self.most and (self.limit < self.allowed or self.good >= _SURE):
+            self.limit, self.good = self.limit + 1, 0
             self.admit()
+
+    def shrink(self, limit: int, *, allowed: int) -> None:
+        """The vendor objects. As many as are ``allowed`` may go at once soon again."""
+        self.limit, self.allowed, self.good = limit, allowed, 0
 
     def admit(self) -> None:
         """Give slots that are free to those who wait."""

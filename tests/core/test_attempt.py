@@ -115,16 +115,6 @@ def then(came: Came, *, at: datetime = NOW, attempt: int = 1, jitter: float = MO
             id="being turned away burns no attempt",
         ),
         pytest.param(
-            Came(turned_away=(seconds(1),)),
-            Retry(seconds(1), counted=False),
-            id="whoever turned us away is asked when they said",
-        ),
-        pytest.param(
-            Came(turned_away=(NOW,)),
-            Retry(seconds(1), counted=False),
-            id="but not in the same moment",
-        ),
-        pytest.param(
             Came(turned_away=(None,)),
             Retry(seconds(30), counted=False),
             id="turned away without a word on when",

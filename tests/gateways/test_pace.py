@@ -197,6 +197,12 @@ async def test_too_many_at_once_is_not_a_spent_window(wall: Wall) -> None:
     assert pace.snapshot()["at_once"] == 4
     for turn in turns:
         await turn.__aexit__(None, None, None)
+    wall.forward(1)
+    at_once = []
+    for _ in range(60):
+        await call(pace)
+        at_once.append(pace.snapshot()["at_once"])
+    assert at_once == [4] * 49 + [5] * 11  # it would be too many again, and a look cut short
 
 
 # -- slots -------------------------------------------------------------------------------------
