@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
+#: Beside so many nobody is looked for more often than every so many seconds: each time costs a
+#: transaction, and there may be hundreds of deliveries a second.
+_GATHERING = 0.02
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4
@@ -102,6 +105,8 @@ class Worker:
 
     async def _work_through(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            if len(self._active) >= _BULK:
+                await asyncio.sleep(_GATHERING)
             came = self.bell.is_set()
             self.bell.clear()
             try:
