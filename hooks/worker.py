@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
-#: Beside so many nobody is looked for more often than every so many seconds: each time costs a
+#: With so many looks under way the line is read once in so many seconds at most: each time is a
 #: transaction, and there may be hundreds of deliveries a second.
 _GATHERING = 0.02
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped

@@ -46,7 +46,7 @@ class Contradiction:
 
 
 def reason(claims: Iterable[Claimed]) -> str:
-    """For what somebody came: the newest that waits, of themselves if of them; or empty.
+    """For what somebody is looked at: the newest claim about themselves, or else of all; or empty.
 
     What else happens to somebody who is deactivated comes of that.
     """

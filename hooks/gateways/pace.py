@@ -81,7 +81,7 @@ class Pace:
         self.skew: timedelta | None = None
         self._vital = vital
         self._clock = clock
-        self._slots = Slots(most=most, limit=most, keep=math.ceil(most * reserve))
+        self._slots = Slots(most, most, keep=math.ceil(most * reserve), allowed=most)
         usual = Usual()
         self._visits = Visits(usual)
         self._windows = Windows(usual, own_share, reserve)
@@ -97,12 +97,10 @@ class Pace:
         Raises: RateLimitedError with the instant to come back; nothing was sent.
         """
         wanted, who = lane.get(), _visitor()
-        until = self._wait(bucket, wanted)
+        until = due = self._wait(bucket, wanted)
         if until is not None and (short := until - self._clock.now()) <= PATIENCE:
             await asyncio.sleep(short.total_seconds())
-            if who:
-                who.due = until
-            until = self._wait(bucket, wanted)
+            until = self._wait(bucket, wanted, due)
         if until is not None:
             raise self._turned_away(wanted, until)
         try:
@@ -111,7 +109,7 @@ class Pace:
         except TimeoutError as error:
             raise self._turned_away(wanted, self._clock.now() + PATIENCE) from error
         try:
-            if (until := self._wait(bucket, wanted)) is not None:
+            if (until := self._wait(bucket, wanted, due)) is not None:
                 raise self._turned_away(wanted, until)
             if who := _visitor():  # a look may end while its call waits; nobody would let it out
                 self._visits.enter(who, bucket, bulk=wanted is Lane.BULK)
@@ -138,7 +136,7 @@ class Pace:
     def _patience(self, who: Visitor | None) -> timedelta:
         """A look that is the only one goes to its end, however few calls go at once."""
         alone = who is not None and self._visits.alone(who)
-        return QUEUE if alone or self._slots.limit >= self._slots.most else PATIENCE
+        return QUEUE if alone or self._slots.limit >= self._slots.allowed else PATIENCE
 
     # -- may one more call be made -------------------------------------------------------------
 
@@ -149,8 +147,11 @@ class Pace:
             who.vain = until if self._vital and not self._visits.inside(who) else None
         return RateLimitedError(f"{self.name} budget is spent", retry_at=until)
 
-    def _wait(self, bucket: str, wanted: Lane) -> datetime | None:
-        """Until when no more call may be made; ``None`` if one may be made now."""
+    def _wait(self, bucket: str, wanted: Lane, due: datetime | None = None) -> datetime | None:
+        """Until when no more call may be made; ``None`` if one may be made now.
+
+        ``due``: a time this call was given, and has waited for.
+        """
         now, who, bulk = self._clock.now(), _visitor(), wanted is Lane.BULK
         away = who.vain or self._visits.away(who, now) if who else None
         if away is not None:
@@ -159,7 +160,7 @@ class Pace:
         for blocked in (self._blocked, window.blocked):
             if blocked is not None and now < blocked:
                 return self._later(blocked, bucket, now, bulk=bulk)
-        # Whoever is let in can make all its calls, or it would end each time at the same one.
+        # Whoever is let in finds room for all its calls, or it would end each time at the same one.
         comes = who is not None and not self._visits.inside(who)
         needed = {bucket, *self._windows.needed()} if comes else {bucket}
         left = {each: some for each in needed if (some := self._windows.left(each, now))}
@@ -168,7 +169,7 @@ class Pace:
             lack = Lack(Short.WINDOW, spent) if spent else None
         else:
             ends = window.reset or now + window.length
-            lack = self._visits.lacks(who, left, now=now, ends=ends, bulk=bulk)
+            lack = self._visits.lacks(who, left, now=now, ends=ends, due=due, bulk=bulk)
         if lack is None:
             return None
         resets = [at for each in lack.spent if (at := self._windows.window(each).reset)]
@@ -203,8 +204,10 @@ class Pace:
         Sources: developer.okta.com/docs/reference/rl2-concurrency (limit and remaining are 0,
         and the reset is only a hint), RFC 6585 section 4 (headers may be absent).
         """
-        self._epoch += 1
         crowded = rate.limit == 0 and rate.remaining == 0
+        if crowded and turn.epoch != self._epoch:  # was under way when another was refused
+            return max(self._blocked or now, now + PATIENCE)
+        self._epoch += 1
         said = _believed(rate.retry or (None if crowded else rate.reset), now)
         if said is not None:
             until = self._windows.window(turn.bucket).blocked = said

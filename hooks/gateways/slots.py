@@ -25,7 +25,7 @@ class Slots:
     most: int
     limit: int
     keep: int
-    allowed: int = 0
+    allowed: int
     good: int = 0
     busy: int = 0
     waiting: dict[bool, deque[asyncio.Future[None]]] = field(

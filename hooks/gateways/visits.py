@@ -16,7 +16,7 @@ from collections import Counter
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ _MANY = 1_000
 _LATE = timedelta(seconds=10)
 #: Whoever does not come back within this after their time was looked at elsewhere.
 _GRACE = timedelta(minutes=1)
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(eq=False, slots=True)
@@ -41,16 +42,14 @@ class Visitor:
     """Somebody being looked at: all calls of one look, to whichever vendor.
 
     ``since`` is when they began to wait, over all their looks and all replicas, and ``reason`` for
-    what; ``due`` a time they were given and have waited for in this look. ``let_in``: a vendor
-    without whom nothing can be decided let this look in; ``vain``: until when it did not;
-    ``hurry``: it was turned away, is urgent, and none of a crowd.
+    what; ``let_in``: a vendor without whom nothing can be decided let this look in; ``vain``:
+    until when it did not; ``hurry``: it was turned away, is urgent, and none of a crowd.
     """
 
     subject: str
     since: datetime
     reason: Reason = field(default_factory=Reason)
     over: bool = False
-    due: datetime | None = None
     let_in: bool = False
     vain: datetime | None = None
     hurry: bool = False
@@ -139,6 +138,7 @@ class Visits:
         self._away: dict[Visitor, datetime] = {}
         self._waiting: dict[str, _Waiting] = {}
         self._at_once = _MANY
+        self._swept = _NEVER
 
     def inside(self, who: Visitor) -> bool:
         """Whether this look was let in."""
@@ -152,11 +152,12 @@ class Visits:
         now: datetime,
         ends: datetime,
         bulk: bool,
+        due: datetime | None = None,
     ) -> Lack | None:
         """What is missing for the next call of this look; ``None`` if it may be made.
 
         ``left``: of each window that this look needs and of which anything is known. The one that
-        the call is for ``ends`` then.
+        the call is for ``ends`` then. ``due``: a time they were given here, in this look.
         """
         ahead = self._ahead(who, bulk=bulk)
         if who in self._inside:
@@ -167,38 +168,30 @@ class Visits:
         if spent := [each for each, some in left.items() if not some.room(kept=kept)]:
             return Lack(Short.WINDOW, spent)
         given = self._waiting.get(who.subject)
-        if not any(at and at <= now for at in (who.due, given and given.until)):
-            due = sum(now - _LATE < each.until < ends for each in self._before(who, bulk=bulk))
-            if due and not (left and self._short(left, ahead, kept=kept, looks=due + 1) is None):
+        if not any(at and at <= now for at in (due, given and given.until)):
+            first = sum(now - _LATE < each.until < ends for each in self._before(who, bulk=bulk))
+            if first and not (left and not self._short(left, ahead, kept=kept, looks=first + 1)):
                 return Lack(Short.TURN)
         if len(ahead) >= self._at_once:
             return Lack(Short.MOMENT)
-        # Who is the only one may always try: a look may take more than any window has.
+        # Who is the only one may try while anything is left: a look may take more than there is.
         return self._short(left, ahead, kept=kept, looks=1) if ahead else None
 
     def _short(
         self, left: Mapping[str, Left], ahead: list[_Stay], *, kept: bool, looks: int
     ) -> Lack | None:
-        """What is missing if those ahead have what they need."""
-        short = [
-            each
-            for each, some in left.items()
-            if not some.room(kept=kept, needs=self._needs(ahead, each, some), looks=looks)
-        ]
+        """What is missing if those ahead have what they need: up to twice what is usual."""
+        rests = [2 * self._usual.rest(stay.calls) for stay in ahead]  # looks are not alike
+        short = []
+        for each, some in left.items():
+            ours = sum(max(0.0, some.usual - stay.calls[each]) for stay in ahead)
+            needs = ours, sum(min(some.price, rest) for rest in rests)
+            if not some.room(kept=kept, needs=needs, looks=looks):
+                short.append(each)
         spent = [each for each in short if not looks or not left[each].room(kept=kept, looks=1)]
         if spent:
             return Lack(Short.WINDOW, spent)
         return Lack(Short.MOMENT) if short else None
-
-    def _needs(self, ahead: list[_Stay], bucket: str, left: Left) -> tuple[float, float]:
-        """What those who go before may still call, of ours and as the vendor counts.
-
-        Twice what they usually would, but no more than a whole look: looks are not alike.
-        """
-        return (
-            sum(max(0.0, left.usual - stay.calls[bucket]) for stay in ahead),
-            sum(min(left.price, 2 * self._usual.rest(stay.calls)) for stay in ahead),
-        )
 
     def enter(self, who: Visitor, bucket: str, *, bulk: bool) -> None:
         """Count a call that is made; the first one of a look lets it in."""
@@ -217,10 +210,14 @@ class Visits:
         """This look cannot be made now. If it was in, it is cut short, and half as many go in."""
         rank = self.rank(who, bulk=bulk)
         who.hurry = rank is Rank.URGENT
-        waiting = {
-            subject: each for subject, each in self._waiting.items() if each.until + _GRACE >= now
-        }
-        self._waiting = waiting | {who.subject: _Waiting(rank, who.since, until)}
+        if now >= self._swept + _GRACE:
+            self._swept = now
+            self._waiting = {
+                subject: each
+                for subject, each in self._waiting.items()
+                if each.until + _GRACE >= now
+            }
+        self._waiting[who.subject] = _Waiting(rank, who.since, until)
         if (stay := self._inside.get(who)) is not None:
             if not stay.cut:
                 self._at_once = max(1, min(self._at_once, len(self._inside)) // 2)

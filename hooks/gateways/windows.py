@@ -31,6 +31,8 @@ _WANTED = 0.5
 _ENOUGH = 10
 #: Looks for which something is kept until the very end of a window.
 _ALWAYS = 3
+#: Of a window's limit, what is no mistake of a few calls: perhaps others made those reckoned with.
+_MUCH = 0.1
 #: Resets further apart than this are those of two windows.
 _APART = timedelta(seconds=2)
 
@@ -41,7 +43,6 @@ class Usual:
     def __init__(self) -> None:
         """No look has ended."""
         self._calls: dict[str, float] = {}
-        self.looks = 0
 
     def calls(self, bucket: str) -> float:
         """In one bucket."""
@@ -61,20 +62,22 @@ class Usual:
 
     def learn(self, made: Counter[str]) -> None:
         """A look has ended, and made these calls."""
-        self.looks += 1
         for bucket in {*self._calls, *made}:
-            usual = self.calls(bucket)
-            self._calls[bucket] = usual + (made[bucket] - usual) * _WEIGHT
+            usual = self._calls.get(bucket)
+            most = min(made[bucket], 2 * max(usual or USUAL, 1.0))  # one look may need hundreds
+            self._calls[bucket] = most if usual is None else usual + (most - usual) * _WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
     """What is left in a window: calls of ours in this bucket, and calls as the vendor counts them.
 
-    A look costs ``usual`` of the first and ``price`` of the second. ``kept`` of either are for
-    whoever comes alone.
+    A look costs ``usual`` of the first and ``price`` of the second. ``kept`` of either are not for
+    a crowd or for bulk work, whether anybody else comes or not. ``whole``: what is ours of a
+    window that nobody has used.
     """
 
+    whole: float
     ours: float
     usual: float
     counted: float
@@ -85,14 +88,16 @@ class Left:
         """Whether so many whole looks fit, or one call if none.
 
         ``kept``: beside what is kept, of which one look's calls are the least. ``needs``: beside
-        what others need of ``ours`` and of ``counted``.
+        what others need of ``ours`` and of ``counted``. A look counts as half a window at most, or
+        whoever needs more would never be let in.
         """
         for left, cost, need in (
             (self.ours, self.usual, needs[0]),
             (self.counted, self.price, needs[1]),
         ):
-            room = left - need - (max(self.kept, cost) if kept else 0.0)
-            if room <= 0 or room < looks * cost:
+            look = min(cost, self.whole / 2)
+            room = left - need - (max(self.kept, look) if kept else 0.0)
+            if room <= 0 or room < looks * look:
                 return False
         return True
 
@@ -102,10 +107,10 @@ class Window:
     """What is known of one of the vendor's buckets.
 
     Without a ``reset`` the window is one that no answer has told of yet: as large as the last
-    one, for all we know. ``length`` is the longest wait for a reset so far. ``others`` is how many
+    one, for all we know. ``length`` is the longest wait for a reset lately. ``others`` is how many
     calls in all other buckets were over with the last answer, ``first`` with the first one, and
     ``base`` what was counted then beside our own. ``share``: of those calls, how many the vendor
-    counts in this bucket too, 0 to 1; ``None`` until answers have shown it.
+    counts in this bucket too, 0 to 1, or others make meanwhile; ``None`` until answers show it.
     """
 
     limit: int | None = None
@@ -167,10 +172,14 @@ class Windows:
         if window.reset is not None:
             passes = (window.reset - now) / window.length
         kept = ours * self._reserve
+        counted = window.remaining - unheard * (window.share or 0.0)
+        if counted <= 0 and window.remaining > _MUCH * window.limit and not window.busy:
+            counted = 1.0  # only reckoned to be spent: one goes, and hears
         left = Left(
+            ours,
             ours - window.used,
             self._usual.calls(bucket),
-            window.remaining - unheard * (window.share or 0.0),
+            counted,
             price,
             max(kept * passes, min(kept, _ALWAYS * price)),
         )
@@ -207,6 +216,7 @@ class Windows:
             window.used = 1 + others
             window.remaining = rate.remaining - others
             window.first, window.base = window.others, beside
+            window.length = max(PATIENCE, window.length / 2)  # one reset may have been too far
         else:
             window.remaining = min(window.remaining, rate.remaining)
         if (made := window.others - window.first) >= _ENOUGH:

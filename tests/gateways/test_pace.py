@@ -195,8 +195,10 @@ async def test_too_many_at_once_is_not_a_spent_window(wall: Wall) -> None:
     until = entered[0].learn(429, okta(0, 0, 3000))
     assert until == wall.at + timedelta(seconds=1)
     assert pace.snapshot()["at_once"] == 4
-    for turn in turns:
+    for each, turn in zip(entered, turns, strict=True):  # those were under way already
         await turn.__aexit__(None, None, None)
+        assert each.learn(429, okta(0, 0, 3000)) == until
+    assert pace.snapshot()["at_once"] == 4
     wall.forward(1)
     at_once = []
     for _ in range(60):

@@ -170,14 +170,21 @@ class Room:
         since = START + timedelta(seconds=ord(name[0]))
         return self.people.setdefault(name, Visitor(name, since))
 
-    def lacks(self, name: str, *, bulk: bool = False, now: datetime = START) -> Short | None:
+    def lacks(
+        self,
+        name: str,
+        *,
+        bulk: bool = False,
+        now: datetime = START,
+        due: datetime | None = None,
+    ) -> Short | None:
         left = {"": some} if (some := self._left()) else {}
-        lack = self.visits.lacks(self.who(name), left, now=now, ends=SOON, bulk=bulk)
+        lack = self.visits.lacks(self.who(name), left, now=now, ends=SOON, due=due, bulk=bulk)
         return lack.short if lack else None
 
     def _left(self) -> Left | None:
         usual = self.usual.calls("")
-        return None if self.left is None else Left(self.left, usual, self.left, usual, kept=5)
+        return None if self.left is None else Left(100, self.left, usual, self.left, usual, kept=5)
 
     def enter(self, *names: str) -> None:
         for name in names:
@@ -259,8 +266,7 @@ def test_whoever_waited_for_their_time_goes() -> None:
     room = Room(3)
     room.wait("b", 20)
     assert room.lacks("c") is Short.TURN
-    room.who("c").due = START
-    assert room.lacks("c") is None
+    assert room.lacks("c", due=START) is None
 
 
 def test_whose_time_has_come_goes_whoever_is_late() -> None:

@@ -82,3 +82,51 @@ def test_something_is_kept_to_the_end_but_never_more_than_at_the_begin() -> None
         assert left
         kept.append(left.kept)
     assert kept == pytest.approx([25, 12.5, 12], abs=0.1)  # three looks of four calls
+
+
+def test_whoever_needs_more_than_there_ever_is_is_let_in_all_the_same() -> None:
+    unused = Left(whole=5, ours=5, usual=5, counted=10, price=12, kept=1.25)
+    assert unused.room(kept=True, looks=1)
+    assert not unused.room(kept=True, needs=(0.5, 0), looks=1)
+
+
+def test_what_is_only_reckoned_to_be_spent_is_asked_for() -> None:
+    """Calls that others make look as if ours were counted together."""
+    spent = Spent(0.0)
+    spent.call("users")
+    for _ in range(10):
+        spent.call("apps")
+    spent.counted = 41  # others
+    spent.call("users")
+    for _ in range(70):
+        spent.call("apps")
+    assert spent.left().room(kept=False)
+    assert not spent.left().room(kept=True)
+
+
+def test_one_reset_that_is_too_far_is_forgotten() -> None:
+    spent = Spent(1.0)
+    at = START
+    lengths = []
+    for wait in (3600, 60, 60, 60, 60, 60, 60):
+        rate = Rate(limit=LIMIT, remaining=LIMIT - 1, reset=at + timedelta(seconds=wait))
+        window = spent.windows.begin("users")
+        spent.windows.learn("users", rate, at)
+        window.busy -= 1
+        lengths.append(window.length.total_seconds())
+        at += timedelta(seconds=wait + 1)
+        spent.windows.left("users", at)
+    assert lengths == [3600, 1800, 900, 450, 225, 112.5, 60]
+
+
+def test_what_is_usual_begins_with_the_first_look_and_is_not_moved_far_by_one() -> None:
+    usual = Usual()
+    usual.learn(Counter(users=1, groups=300))
+    assert (usual.calls("users"), usual.calls("groups")) == (1, 4)
+    for _ in range(20):
+        usual.learn(Counter(users=1, groups=1))
+    usual.learn(Counter(users=1, groups=300))
+    assert usual.calls("groups") < 1.3
+    for _ in range(30):
+        usual.learn(Counter(users=1, groups=40))
+    assert 35 < usual.calls("groups") < 40
