@@ -35,6 +35,10 @@ _PRAGMAS = (
 POSTGRES_THREADS = 6
 #: Longest wait for PostgreSQL's answer: longer than it may work on a statement itself.
 SILENCE_SECONDS = 7.0
+#: PostgreSQL ends longer transactions, from the release on that can. Where the network goes silent
+#: in the middle of a batch of messages, it waits for the rest with all locks held, and none of the
+#: limits on statements and idling ends that. Source: postgresql.org/docs/17/runtime-config-client.
+_ENDS_TRANSACTIONS, _ENDED = 170_000, "SET transaction_timeout = '30s'"
 #: SQLITE_BUSY, and the same while WAL recovers. Source: sqlite.org/rescode.html.
 _LOCKED = frozenset({5, 261})
 
@@ -157,7 +161,11 @@ def postgres_engine(url: Any) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
-        return wire.connect(*given, **named)
+        connection = wire.connect(*given, **named)
+        if connection.info.server_version >= _ENDS_TRANSACTIONS:
+            with connection.transaction():
+                connection.execute(_ENDED)
+        return connection
 
     return engine
 

@@ -77,6 +77,11 @@ def _migrate(database: Database) -> str | None:
         if database.postgres:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SET LOCAL lock_timeout = 0"))
+            # Not every release knows this one; asked for so, it is no error.
+            connection.execute(
+                text("SELECT set_config(name, '0', true) FROM pg_settings WHERE name = :name"),
+                {"name": "transaction_timeout"},
+            )
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         before = revision(connection) or ""
         if before >= HEAD:

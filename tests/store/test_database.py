@@ -356,6 +356,17 @@ def test_no_statement_runs_for_ever_on_postgresql(postgresql: Database) -> None:
     assert limits == ["5s", "2s", "10s"]
 
 
+def test_no_transaction_holds_its_locks_for_ever_on_postgresql(postgresql: Database) -> None:
+    """None of the limits above ends one that waits for the rest of a batch of messages."""
+    setting = text("SELECT setting FROM pg_settings WHERE name = 'transaction_timeout'")
+    version = text("SELECT current_setting('server_version_num')::int")
+    for run in (postgresql.read_now, postgresql.write_now):
+        found, release = run(
+            lambda tx: [tx.execute(each).scalar_one_or_none() for each in (setting, version)]
+        )
+        assert found == ("30000" if int(str(release)) >= 170_000 else None)  # in milliseconds
+
+
 def test_a_process_holds_no_more_than_ten_connections(postgresql: Database) -> None:
     count = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
 
