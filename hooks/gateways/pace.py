@@ -213,9 +213,8 @@ class Pace:
             until = self._windows.window(turn.bucket).blocked = said
         else:
             self._strikes += 1
-            half = max(1, self._slots.busy // 2)
-            most = self._slots.most
-            self._slots.shrink(half if crowded else 1, allowed=half if crowded else most)
+            fewer = max(1, self._slots.busy // 2) if crowded else 1
+            self._slots.shrink(fewer, allowed=fewer if crowded else self._slots.most)
             longer = min(60, 2 ** min(self._strikes - 1, 6)) * PATIENCE
             until = self._blocked = now + (PATIENCE if crowded else longer)
         if crowded:

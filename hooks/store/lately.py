@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 _step = Step.__table__  # type: ignore[attr-defined]
 
-_HOUR_US, _DAY_US = (each // timedelta(microseconds=1) for each in (HOUR, DAY))
+_HOUR_US, DAY_US = (each // timedelta(microseconds=1) for each in (HOUR, DAY))
 
 
 def by_class(tx: Tx, classes: Collection[str], *, besides: str) -> dict[str, Count]:
     """Other people of each class whose removals were admitted, each counted once per window."""
-    since = {"hour": tx.now - _HOUR_US, "day": tx.now - _DAY_US}
+    since = {"hour": tx.now - _HOUR_US, "day": tx.now - DAY_US}
     given = {"classes": packed(classes), "besides": besides, **since}
     rows = tx.execute(_by_class(postgres=tx.postgres), given)
     found = {row.brake_class: Count(row.hour, row.day) for row in rows}
@@ -56,7 +56,7 @@ def _by_class(*, postgres: bool) -> Select[Any]:
 
 def by_group(tx: Tx, groups: Collection[str], *, besides: str = "") -> dict[str, int]:
     """How many people's removal from each group was admitted within a day, whatever the reason."""
-    given = {"groups": packed(groups), "day": tx.now - _DAY_US, "besides": besides}
+    given = {"groups": packed(groups), "day": tx.now - DAY_US, "besides": besides}
     return {row.group: row.people for row in tx.execute(_by_group(postgres=tx.postgres), given)}
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, bindparam, select
 
-from hooks.core.brake import DAY
 from hooks.store import lately
 from hooks.store.database import among, packed
 from hooks.store.tables import GroupSize
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 _size = GroupSize.__table__  # type: ignore[attr-defined]
 
-_DAY_US = round(DAY.total_seconds() * 1_000_000)
-
 
 def recall(tx: Tx, groups: Collection[str]) -> dict[str, int]:
     """Sizes whose day is not over; of every other group nothing is known."""
@@ -36,11 +33,11 @@ def recall(tx: Tx, groups: Collection[str]) -> dict[str, int]:
 
 def days(tx: Tx, groups: Collection[str]) -> dict[str, int]:
     """When the day of each group is over whose size is known, in microseconds UTC."""
-    return {row.group: row.at + _DAY_US for row in _running(tx, groups)}
+    return {row.group: row.at + lately.DAY_US for row in _running(tx, groups)}
 
 
 def _running(tx: Tx, groups: Collection[str]) -> Sequence[Row[Any]]:
-    given = {"groups": packed(groups), "since": tx.now - _DAY_US}
+    given = {"groups": packed(groups), "since": tx.now - lately.DAY_US}
     return tx.execute(_sizes(postgres=tx.postgres), given).all()
 
 
@@ -70,7 +67,7 @@ def remember(tx: Tx, told: Mapping[Uuid, int]) -> None:
         insert.on_conflict_do_update(
             index_elements=["group"],
             set_={"size": new.size, "at": new.at},
-            where=_size.c.at <= tx.now - _DAY_US,
+            where=_size.c.at <= tx.now - lately.DAY_US,
         ),
         rows,
     )
