@@ -89,6 +89,8 @@ class Worker:
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     _active: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _taken: int = 0
+    #: Whose look the store kept from being settled, and under which fence.
+    _survived: dict[str, int] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; then take no more leases and let those that run end.
@@ -195,10 +197,13 @@ class Worker:
         last = max((self._taken + free) // _LAST - self._taken // _LAST, int(came))
         asked = elapsed()
         leases = await self.database.write(
-            lambda tx: line.lease(tx, limit=free, bulk=bulk, last=last, but=busy)
+            lambda tx: line.lease(
+                tx, limit=free, bulk=bulk, last=last, but=busy, survived=self._survived.items()
+            )
         )
         self._taken += len(leases)
         for each in leases:
+            self._survived.pop(each.subject, None)
             work = self._work(Tenure(each, asked))
             task = asyncio.create_task(work, name=f"look {each.subject}")
             self._active[each.subject] = task
@@ -217,6 +222,7 @@ class Worker:
             except LeaseLostError:
                 told = {"verdict": "lease_lost"}
             except StoreError as error:
+                self._survived[held.subject] = held.fence
                 told = {"verdict": "store_failed", "error": str(error)}
             except Exception as error:  # noqa: BLE001  # a fault of ours costs them an attempt
                 told = await self._failed(held, error)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, select, update
 
 from hooks.clock import moment
-from hooks.core.attempt import MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
+from hooks.core.attempt import MAX_ATTEMPTS, MAX_CRASHES, DeadLetter, Idle, LookAgain, Next, Retry
 from hooks.core.errors import LeaseLostError
 from hooks.store import turns, waiting
 from hooks.store.database import packed
@@ -138,6 +138,7 @@ def lease(
     last: int = 0,
     but: Collection[str] = (),
     only: str | None = None,
+    survived: Collection[tuple[str, int]] = (),
 ) -> list[Lease]:
     """t1: take the longest-waiting subjects, urgent ones first.
 
@@ -145,6 +146,8 @@ def lease(
     process that would say so does not live to do it. ``bulk`` of them at most may be bulk work,
     ``last`` of the urgent are those who came last, so that nobody stands behind a whole crowd;
     ``but`` are subjects this process is still working on; ``only`` asks for one subject.
+    ``survived`` are leases, by subject and fence, whose end the store kept from being said, and
+    not a crash: attempts that failed, like any other.
     """
     rows = turns.take(
         tx, limit=limit, bulk=limit if bulk is None else bulk, last=last, but=but, only=only
@@ -152,7 +155,8 @@ def lease(
     until = tx.now + _us(LEASE)
     leases = []
     for row in rows:
-        crashed = row.lease_until is not None
+        failed = (row.subject, row.fence) in survived and row.attempts < MAX_ATTEMPTS
+        crashed = row.lease_until is not None and not failed
         if crashed and row.crashes + 1 >= MAX_CRASHES:
             _bury(tx, row.subject, "crashes")
             continue

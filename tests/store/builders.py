@@ -153,8 +153,8 @@ def lease(database: Database, limit: int = 100, **how: Any) -> list[Lease]:
     return database.write_now(lambda tx: line.lease(tx, limit=limit, **how))
 
 
-def lease_one(database: Database, who: str) -> Lease:
-    (held,) = lease(database, only=who)
+def lease_one(database: Database, who: str, **how: Any) -> Lease:
+    (held,) = lease(database, only=who, **how)
     return held
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from hooks.clock import Clock
-from hooks.core.attempt import MAX_CRASHES, Idle, LookAgain, Retry
+from hooks.core.attempt import MAX_ATTEMPTS, MAX_CRASHES, Idle, LookAgain, Retry
 from hooks.core.errors import LeaseLostError, StoreError
 from hooks.core.ledger import Resolved
 from hooks.core.membership import State
@@ -194,6 +194,27 @@ def test_standing_work_that_is_hastened_is_given_up_no_more(database: Database, 
 def test_one_crash_less_is_no_dead_letter(database: Database, wall: Wall) -> None:
     crash(database, wall, ANN, MAX_CRASHES - 1)
     assert lease_one(database, ANN).abandoned
+
+
+def test_a_lease_its_process_survived_is_no_crash(database: Database, wall: Wall) -> None:
+    crash(database, wall, ANN, MAX_CRASHES)
+    for _ in range(3):
+        fence = due(database, ANN).fence
+        held = lease_one(database, ANN, survived={(ANN, fence)})
+        assert held.abandoned, "what was sent under it may be on its way still"
+        wall.forward(60)
+    assert lease(database, survived={(ANN, fence)}) == [], "the lease after that was a crash"
+    assert due(database, ANN).dead == "crashes"
+
+
+def test_who_is_survived_for_ever_becomes_a_dead_letter(database: Database, wall: Wall) -> None:
+    mark(database, ANN)
+    for attempt in range(1, MAX_ATTEMPTS + MAX_CRASHES):
+        fence = due(database, ANN).fence
+        assert lease_one(database, ANN, survived={(ANN, fence)}).attempt == attempt
+        wall.forward(60)
+    assert lease(database, survived={(ANN, due(database, ANN).fence)}) == []
+    assert due(database, ANN).dead == "crashes"
 
 
 def test_a_settled_lease_forgets_the_crashes(database: Database, wall: Wall) -> None:

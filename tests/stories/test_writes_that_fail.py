@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hooks.core.attempt import MAX_CRASHES
 from hooks.sandbox import delivery
 from hooks.sandbox.faults import Fault
 from hooks.store.line import LEASE
@@ -138,6 +141,31 @@ async def test_what_was_taken_by_a_worker_that_died_is_given_back(
         over.set()
         assert company.groups(ann) == set()
         run.time.push(LEASE)
+        company.world.activate(ann)
+        await run.settle()
+        assert company.groups(ann) == {"red"}
+
+
+@pytest.mark.parametrize("written", ["INSERT ON step", "INSERT ON look"])
+async def test_who_the_store_fails_for_a_while_is_no_dead_letter(
+    company: Company, sqlite_url: str, tmp_path: Path, written: str
+) -> None:
+    """Before anything is sent, and after; as a lock of somebody else on their rows would."""
+    ann, bob = company.hire("ann", "red"), company.hire("bob", "red")
+    async with company.service(sqlite_url, tmp_path) as run:
+        with closing(sqlite3.connect(tmp_path / "hooks.db")) as store:
+            store.execute(
+                f"CREATE TRIGGER locked BEFORE {written} WHEN NEW.user = '{run.id(ann)}'"
+                " BEGIN SELECT RAISE(ABORT, 'locked'); END"
+            )
+            company.world.deactivate(ann)
+            company.world.deactivate(bob)
+            await run.settle(within=(MAX_CRASHES + 2) * LEASE)
+            assert company.groups(bob) == set()
+            assert await run.dead() == []
+            store.execute("DROP TRIGGER locked")
+        await run.settle()
+        assert company.groups(ann) == set()
         company.world.activate(ann)
         await run.settle()
         assert company.groups(ann) == {"red"}
