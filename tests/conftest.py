@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests import guards, quick
 from tests.postgres import Postgres
@@ -77,7 +78,18 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Without a guard and without paths, run the guard's own tests. With paths, all of them."""
+    """Without a guard and without paths, run the guard's own tests. With paths, all of them.
+
+    How fast a machine is says nothing of the house, and what noticed a loss once is to notice it
+    again.
+    """
+    settings.register_profile(
+        "house",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize=bool(config.getoption("--without-guard")),
+    )
+    settings.load_profile("house")
     if config.args_source is config.ArgsSource.ARGS or config.getoption("--without-guard"):
         config.option.wide = True  # workers are told
     if name := config.getoption("--without-guard"):

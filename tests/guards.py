@@ -118,8 +118,11 @@ def _take_away(chosen: list[Guard]) -> int:
     gc.freeze()  # or pytest's last look for garbage goes through all of it, in each run
     with multiprocessing.get_context("fork").Pool(_AT_ONCE, maxtasksperchild=1) as pool:
         noticed = [_told(*verdict) for verdict in pool.imap(_without, chosen, chunksize=1)]
-    print(f"{sum(noticed)} of {len(chosen)} guards noticed")
-    return 0 if all(noticed) else 1
+    missed = [guard.name for guard, seen in zip(chosen, noticed, strict=True) if not seen]
+    print(
+        f"{sum(noticed)} of {len(chosen)} guards noticed", *(["but not", *missed] if missed else [])
+    )
+    return 1 if missed else 0
 
 
 def _without(guard: Guard) -> tuple[Guard, int, str, float]:

@@ -114,7 +114,6 @@ async def _serve(
 @OPENAPI.parametrize()
 @settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -128,7 +127,7 @@ def test_both_doors_answer_as_they_are_described(
 
 
 @OPENAPI.parametrize()
-@settings(max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=15, derandomize=True, phases=[Phase.generate])
 def test_nobody_is_let_in_without_the_secret(case: schemathesis.Case[Any], served: Served) -> None:
     case.headers["Authorization"] = "Bearer something else"
     answer = case.call(base_url=served.url(case.path))

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm
 
@@ -908,7 +908,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150)
 @given(
     text=st.binary() | st.text().map(lambda text: (LEAST + text).encode(errors="surrogatepass")),
     environ=st.dictionaries(NAMES, st.text()),
@@ -926,7 +926,7 @@ def test_no_text_makes_load_raise_anything_but_settings_error(
             assert str(error).startswith("settings: ")  # noqa: PT017  # either ending is right
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=300)
 @given(
     changes=st.dictionaries(TABLES, VALUES, max_size=3),
     inner=st.dictionaries(st.tuples(TABLES, st.text()), VALUES, max_size=3),

@@ -87,7 +87,9 @@ def test_a_lost_key_is_a_line_that_says_so(desk: Desk, monkeypatch: pytest.Monke
 SEALER = Sealer([bytes(32)])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(
+    max_examples=150, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
 @given(st.lists(entries | anything, min_size=1, max_size=3), st.booleans())
 def test_whatever_a_delivery_held_is_a_line_of_json_that_is_read_back(
     odd: list[Any],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hooks.core.brake import (
@@ -120,7 +120,6 @@ def test_a_share_is_what_the_operator_wrote_and_one_person_at_least() -> None:
     assert share_admits(9, 10, 1.0)
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 300),
     st.integers(CROWD, 300),
@@ -165,7 +164,6 @@ _states = st.dictionaries(st.sampled_from((*_PASSES, "main/other")), st.sampled_
 _full = st.sets(st.sampled_from((*_PASSES, "main/other")))
 
 
-@settings(deadline=None)
 @given(_states, _full)
 def test_a_no_is_a_no_a_yes_is_for_every_limit_and_what_waits_goes_on_waiting(
     states: dict[str, Held], full: set[str]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hooks.core import checkup_atlassian, checkup_here, checkup_okta, checkup_people
@@ -378,7 +378,6 @@ def test_the_store(store: Store | str, verdict: str) -> None:
 _hooks = st.builds(hook, active=st.booleans(), verified=st.booleans())
 
 
-@settings(deadline=None)
 @given(
     hooks=st.lists(_hooks),
     mappings=st.lists(st.integers(1, 5).map(lambda each: pushed(each, "ERROR"))),

@@ -63,7 +63,7 @@ aways = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(aways, st.integers(-10, 900))
 def test_an_excuse_is_of_what_had_begun_and_of_nothing_later(found: list[Away], at: int) -> None:
     """Nor of a deactivation in an absence that had begun: that was not what somebody rejected."""
@@ -74,7 +74,7 @@ def test_an_excuse_is_of_what_had_begun_and_of_nothing_later(found: list[Away], 
     assert judged(replace(SETTLED_BEFORE, excused=excused), log) == (RETURNS if long else STAYS)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from([Standing.LEFT, Standing.UNASSIGNED, Standing.RETURNING]),
     st.integers(-300, 300),

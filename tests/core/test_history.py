@@ -184,7 +184,7 @@ moments = st.one_of(
 )
 logs = st.lists(moments, max_size=10).map(LogFacts.of)
 apps = st.sampled_from([ONE, frozenset({OTHER}), BOTH])
-FEW = settings(max_examples=200, deadline=None)
+FEW = settings(max_examples=200)
 
 
 @FEW

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hooks.core.asks import Ask, AskLog
@@ -43,7 +43,7 @@ from tests.core.worlds import (
     source,
 )
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=60)
 SOME = settings(FEW, max_examples=100)
 
 policies = st.builds(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hooks.core.memory import Claimed
 from hooks.core.policy import Suspended
 from tests.core.lives import ALL, RULES, Life
 
-FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=20)
 SOME = settings(FEW, max_examples=40)
 
 #: What happens, how many minutes pass then, whether its event comes, whether we look.

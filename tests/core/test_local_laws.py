@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hooks.core.asks import Ask, AskLog, AskScimLinks
@@ -45,7 +45,7 @@ from tests.core.worlds import (
     rule,
 )
 
-FEW = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=50)
 SOME = settings(FEW, max_examples=60)
 
 policies = st.builds(

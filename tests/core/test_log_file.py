@@ -27,7 +27,7 @@ from hooks.core.log_file import (
     LogFile,
 )
 
-MANY = settings(max_examples=300, deadline=None)
+MANY = settings(max_examples=300)
 
 
 def uuid(number: int) -> str:

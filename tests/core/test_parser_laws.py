@@ -13,7 +13,7 @@ from hooks.core.errors import MalformedError
 from hooks.core.log_event import claim, clean, parse_delivery, parse_event, subjects
 from tests.core.worlds import ANN, APP
 
-EXAMPLES = settings(max_examples=120, deadline=None)
+EXAMPLES = settings(max_examples=120)
 
 texts = st.text(st.characters(exclude_categories=[]), max_size=20)
 atoms = st.one_of(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hooks.core.memory import Claimed
@@ -15,7 +15,7 @@ from hooks.core.policy import Suspended
 from tests.core.lives import RULES
 from tests.core.two_directories import Life
 
-SOME = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=50)
 
 #: What turns, how many minutes pass then, after how many more its event comes, if it does, and
 #: whether we look.

@@ -63,7 +63,7 @@ vendors = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(vendors, st.lists(st.integers(1, 6), min_size=1, max_size=20), st.integers(0, 90))
 def test_everybody_gets_through_in_about_the_time_that_the_calls_take(
     vendor: Vendor, groups: list[int], late: int
@@ -77,7 +77,7 @@ def test_everybody_gets_through_in_about_the_time_that_the_calls_take(
     assert play(vendor, people) <= 2 * late + WINDOW * (3 + 2 * need)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     limit=st.integers(30, 60),
     says=st.sampled_from(["headers", "retry", "nothing"]),
@@ -93,7 +93,7 @@ def test_so_they_do_while_several_processes_share_the_budget(
     assert play(vendor, people, processes=processes) <= WINDOW * (3 + 3 * need)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     limit=st.integers(80, 160),
     counts=st.sampled_from(["key", "endpoint"]),
@@ -117,7 +117,7 @@ def test_while_more_wait_than_fit_the_window_is_used_and_nobody_is_refused(
     assert sum(max(0, calls - limit) for calls in vendor.spent.values()) <= 0.01 * vendor.calls
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     spare=st.integers(0, 10),
     groups=st.integers(1, 8),

@@ -167,7 +167,6 @@ def test_whoever_fails_or_dies_the_receiver_knows_in_the_end_what_is_so(
         settings=settings(
             max_examples=25,
             stateful_step_count=20,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

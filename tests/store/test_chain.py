@@ -255,7 +255,6 @@ def play(database: Database, wall: Wall, history: list[Any], keyless: int) -> Wo
 
 
 SLOWLY = settings(
-    deadline=None,
     max_examples=12,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # worlds are small; shrinking is slow
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -170,9 +170,7 @@ bodies = st.fixed_dictionaries(
 ).map(lambda body: json.dumps(body).encode())
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies)
 @example(json.dumps({"eventId": "\x00\ud800", "data": {"events": [{"uuid": "\ud800"}]}}).encode())
 @example(b'{"data":{"events":[' + b",".join(b"%d" % n for n in range(3000)) + b"]}}")

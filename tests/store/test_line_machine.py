@@ -216,7 +216,6 @@ def test_no_person_has_two_workers_and_no_event_is_lost(database: Database, wall
         settings=settings(
             max_examples=30,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

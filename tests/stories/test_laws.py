@@ -29,7 +29,6 @@ def few(examples: int) -> settings:
     """A world with its service takes a second: few examples must do, and no shrinking."""
     return settings(
         max_examples=examples,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
