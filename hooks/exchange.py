@@ -7,9 +7,13 @@ Must not know: what any path or status means.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from types import coroutine
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -65,6 +69,23 @@ class Gone(Exception):  # noqa: N818  # as above
     """The client went away before its body was here; nobody waits for an answer."""
 
 
+@coroutine
+def _resumed(begun: Coroutine[Any, Any, _T], waits_for: Any) -> Generator[Any, Any, _T]:
+    """Go on with a coroutine that was begun by hand, from what it waits for."""
+    while True:
+        try:
+            sent = yield waits_for
+        except BaseException as error:  # noqa: BLE001  # a cancellation above all
+            step = partial(begun.throw, error)
+        else:
+            step = partial(begun.send, sent)
+        try:
+            waits_for = step()
+        except StopIteration as end:
+            found: _T = end.value
+            return found
+
+
 class Exchange:
     """One request. Its body is read at most once, and only if somebody asks."""
 
@@ -91,9 +112,15 @@ class Exchange:
         announced = self.values(b"content-length")
         if announced and int(announced[0]) > most:
             raise Refusal(TOO_LARGE)
+        collecting = self._collect(most, hold)
+        try:
+            waits_for = collecting.send(None)
+        except StopIteration as end:  # it was there already, as a delivery is; a timer costs more
+            body: bytes = end.value
+            return body
         try:
             async with asyncio.timeout(seconds):
-                return await self._collect(most, hold)
+                return await _resumed(collecting, waits_for)
         except TimeoutError:
             raise Refusal(TOO_SLOW) from None
 

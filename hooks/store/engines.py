@@ -86,9 +86,6 @@ def sqlite_engine(url: Any) -> Engine:
         hide_parameters=True,
         connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
     )
-    # Many rows are one statement: the driver lets other threads in at each, and waits for them.
-    engine.dialect.use_insertmanyvalues_wo_returning = True
-
     file = _File(url.database)
 
     @event.listens_for(engine, "do_connect")

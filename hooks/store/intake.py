@@ -42,8 +42,6 @@ MOST_EVENTS = 20_000
 #: Deliveries in one commit, and their events; a few milliseconds of work if each has one.
 _TOGETHER = 500
 _EVENTS_TOGETHER = 5_000
-#: Batches under way: one is written, and the next is there as soon as it is.
-_DRAINS = 2
 #: A delivery with more events is stored piece by piece, so that others pass between the pieces.
 _PIECE = 500
 #: Group-level events wait until the per-user events that follow them had time to come.
@@ -81,7 +79,7 @@ class Intake:
         self._bytes = 0
         self._events = 0
         self._large = asyncio.Lock()
-        self._draining = set[asyncio.Task[None]]()
+        self._draining: asyncio.Task[None] | None = None
 
     async def put(self, delivery: Delivery) -> Stored:
         """Store a delivery. When this returns it is committed.
@@ -118,9 +116,8 @@ class Intake:
         self._waiting[done] = _Waiting(delivery, Origin("hook", delivery.id), done)
         self._bytes += size
         self._events += count
-        if len(self._draining) < _DRAINS:
-            self._draining.add(drain := loop.create_task(self._drain()))
-            drain.add_done_callback(self._draining.discard)  # if cancelled before it began
+        if self._draining is None or self._draining.done():
+            self._draining = loop.create_task(self._drain())
         late = loop.call_later(PATIENCE, _give_up, done)
         try:
             return await done
@@ -137,16 +134,12 @@ class Intake:
 
     async def aclose(self) -> None:
         """Let what waits be committed."""
-        while self._draining:
-            await asyncio.wait(self._draining)
+        while self._draining and not self._draining.done():
+            await asyncio.wait([self._draining])
 
     async def _drain(self) -> None:
-        try:
-            while self._waiting:
-                await self._next_batch()
-        finally:
-            # At once, and not by a callback: who comes before that would find no drain missing.
-            self._draining.discard(asyncio.current_task())
+        while self._waiting:
+            await self._next_batch()
 
     async def _next_batch(self) -> None:
         batch = list[_Waiting]()

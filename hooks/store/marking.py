@@ -57,8 +57,13 @@ def marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
         "lane": case((idle | (_due.c.lane > new.lane), new.lane), else_=_due.c.lane),
         "due_at": case((leased, _due.c.due_at), (sooner, new.due_at), else_=_due.c.due_at),
     }
+    changing = leased | sooner | (_due.c.lane > new.lane)
     if events:
         changes |= {"dead": None, "dead_at": None, "attempts": 0}
+        changing |= _due.c.attempts > 0
     else:
         changes["due_at"] = case((_due.c.dead.is_not(None), None), else_=changes["due_at"])
-    return insert.on_conflict_do_update(index_elements=["subject"], set_=changes)
+    # Who waits already is not written again: that was half of what a delivery wrote. The row is
+    # locked all the same, and whoever leases it next reads what came. Source:
+    # postgresql.org/docs/current/sql-insert.
+    return insert.on_conflict_do_update(index_elements=["subject"], set_=changes, where=changing)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -100,29 +99,6 @@ async def test_an_event_that_was_known_puts_nobody_in_line_again(database: Datab
     before = due(database, ANN)
     assert put(database, left(1, ANN)) == frozenset()
     assert due(database, ANN) == before
-
-
-async def test_who_comes_as_the_last_batches_end_is_stored_too(
-    intake: Intake, database: Database
-) -> None:
-    async def one_after_the_other(first: int) -> None:
-        for number in (first, first + 1):
-            await intake.put(delivery(left(number, ANN)))
-
-    go, over = threading.Event(), threading.Event()
-    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(database.write(lambda _: go.wait(10)))]
-    await asyncio.sleep(0)
-    tasks += [asyncio.create_task(one_after_the_other(first)) for first in (10, 20)]
-    for _ in range(4):
-        await asyncio.sleep(0)  # both batches are asked for
-    # Others have every other turn, so the second of these is done after both batches.
-    for last in (go.is_set, over.set):
-        tasks.append(asyncio.create_task(database.write(lambda _, last=last: last())))  # type: ignore[misc]
-    await asyncio.sleep(0)
-    go.set()
-    assert over.wait(10)  # on the loop, which hears of both batches at once
-    await asyncio.gather(*tasks)
-    assert len(stored(database)) == 4
 
 
 async def test_what_is_acknowledged_is_committed(intake: Intake, another: Opener) -> None:

@@ -180,7 +180,37 @@ def test_a_new_mark_never_puts_anybody_off(database: Database, wall: Wall) -> No
     assert due(database, ANN).due_at == wall.us + us(5)
     mark(database, ANN, after=1, events=True)
     assert due(database, ANN).due_at == wall.us + us(1)
-    assert due(database, ANN).generation == 3
+
+
+def test_who_waits_already_is_not_written_again(database: Database, wall: Wall) -> None:
+    put(database, left(1, ANN))
+    before = due(database, ANN)
+    wall.forward(1)
+    put(database, left(2, ANN))
+    mark(database, ANN, lane=line.BULK, after=60)
+    assert due(database, ANN) == before
+    assert set(lease_one(database, ANN).uuids) == {uuid(1), uuid(2)}
+
+
+@pytest.mark.parametrize("events", [True, False])
+def test_who_is_marked_after_a_lease_ran_out_is_due_at_its_end(
+    database: Database, wall: Wall, *, events: bool
+) -> None:
+    mark(database, ANN)
+    held = lease_one(database, ANN)
+    wall.forward(61)
+    mark(database, ANN, events=events)
+    settle(database, held, Idle())
+    assert due(database, ANN).due_at == wall.us
+
+
+def test_attempts_start_anew_for_who_is_due_again_too(database: Database, wall: Wall) -> None:
+    mark(database, ANN)
+    settle(database, lease_one(database, ANN), Retry(wall.clock.now()))
+    mark(database, ANN, lane=line.BULK)
+    assert due(database, ANN).attempts == 1, "nothing new came"
+    put(database, left(1, ANN))
+    assert due(database, ANN).attempts == 0
 
 
 @pytest.mark.parametrize("then", [LookAgain(LATER), Retry(LATER), DeadLetter("attempts")])
