@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from dataclasses import dataclass
-from functools import partial
 from types import coroutine
 from typing import Any, TypeVar
 
@@ -71,19 +70,9 @@ class Gone(Exception):  # noqa: N818  # as above
 
 @coroutine
 def _resumed(begun: Coroutine[Any, Any, _T], waits_for: Any) -> Generator[Any, Any, _T]:
-    """Go on with a coroutine that was begun by hand, from what it waits for."""
-    while True:
-        try:
-            sent = yield waits_for
-        except BaseException as error:  # noqa: BLE001  # a cancellation above all
-            step = partial(begun.throw, error)
-        else:
-            step = partial(begun.send, sent)
-        try:
-            waits_for = step()
-        except StopIteration as end:
-            found: _T = end.value
-            return found
+    """Go on with a coroutine that was begun by hand, once what it waits for is there."""
+    yield waits_for
+    return (yield from begun.__await__())
 
 
 class Exchange:
