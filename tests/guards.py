@@ -21,12 +21,8 @@ import time
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from multiprocessing.pool import Pool
 
 ROOT = Path(__file__).parents[1]
 
@@ -121,17 +117,12 @@ def _take_away(chosen: list[Guard]) -> int:
         importlib.import_module(each)
     gc.freeze()  # or pytest's last look for garbage goes through all of it, in each run
     with multiprocessing.get_context("fork").Pool(_AT_ONCE, maxtasksperchild=1) as pool:
-        # Some tests race, and win a race by chance: what they notice the second time is noticed.
-        missed = _missed(pool, _missed(pool, chosen))
-    names = ["but not", *(each.name for each in missed)] if missed else []
-    print(f"{len(chosen) - len(missed)} of {len(chosen)} guards noticed", *names)
+        noticed = [_told(*verdict) for verdict in pool.imap(_without, chosen, chunksize=1)]
+    missed = [guard.name for guard, seen in zip(chosen, noticed, strict=True) if not seen]
+    print(
+        f"{sum(noticed)} of {len(chosen)} guards noticed", *(["but not", *missed] if missed else [])
+    )
     return 1 if missed else 0
-
-
-def _missed(pool: Pool, guards: list[Guard]) -> list[Guard]:
-    """Those of them that are taken away and no test notices."""
-    verdicts = pool.imap(_without, guards, chunksize=1)
-    return [verdict[0] for verdict in verdicts if not _told(*verdict)]
 
 
 def _without(guard: Guard) -> tuple[Guard, int, str, float]:

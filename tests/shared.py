@@ -18,5 +18,5 @@ def shared(path: str) -> Any:
     """What one of them says, by its place below ``../shared``."""
     if not SHARED.exists():
         # Only in a user's checkout; where the folder stands, a missing file fails below.
-        pytest.skip(NOT_HERE)
+        pytest.skip(NOT_HERE)  # not ours to publish, so no user has them
     return json.loads((SHARED / path).read_text())

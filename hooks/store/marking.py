@@ -63,7 +63,7 @@ def marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
         changing |= _due.c.attempts > 0
     else:
         changes["due_at"] = case((_due.c.dead.is_not(None), None), else_=changes["due_at"])
-    # Who waits already is not written again: that was half of what a delivery wrote. The row is
-    # locked all the same, and whoever leases it next reads what came. Source:
+    # Who waits already is not written again: that was a third of what a delivery wrote. The row
+    # is locked all the same, and whoever leases it next reads what came. Source:
     # postgresql.org/docs/current/sql-insert.
     return insert.on_conflict_do_update(index_elements=["subject"], set_=changes, where=changing)

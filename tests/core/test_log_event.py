@@ -232,10 +232,10 @@ def samples() -> list[Any]:
         content = json.loads(path.read_text())["event"]
         each_one = content if isinstance(content, list) else [content]
         found.extend(pytest.param(each, id=path.stem) for each in each_one)
-    # No samples are no pass: skipped in a user's checkout, and a failure where ../shared stands.
-    return found or [
-        pytest.param(None, marks=pytest.mark.skipif(not SHARED.exists(), reason=NOT_HERE))
-    ]
+    # Skipped for the reason in NOT_HERE, in a user's checkout only: no samples are no pass, so
+    # where ../shared stands and has none, this one parameter is a failure.
+    missing = pytest.mark.skipif(not SHARED.exists(), reason=NOT_HERE)  # samples are not ours
+    return found or [pytest.param(None, marks=missing)]
 
 
 @pytest.mark.parametrize("sample", samples())

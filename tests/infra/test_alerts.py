@@ -161,7 +161,7 @@ def promtool(*words: str | Path) -> None:
     """Prometheus' own tool has nothing to say."""
     if PROMTOOL is None:
         # It comes with Prometheus alone, on no package index; names and labels are held without.
-        pytest.skip("no promtool here: it comes with Prometheus")
+        pytest.skip("no promtool here: it comes with Prometheus")  # pip cannot bring it
     ran = subprocess.run([PROMTOOL, *words], check=False, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 

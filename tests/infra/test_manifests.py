@@ -247,7 +247,7 @@ def test_images_are_pinned_and_ours_by_its_version() -> None:
 def _rendered(overlay: str) -> list[dict[str, Any]]:
     if not shutil.which("kubectl"):
         # Only it joins base and overlays as a cluster will be given them; pip has no such tool.
-        pytest.skip("no kubectl here, which renders the overlays")
+        pytest.skip("no kubectl here, which renders the overlays")  # pip cannot bring it
     ran = subprocess.run(
         ["kubectl", "kustomize", INFRA / "kubernetes/overlays" / overlay],  # noqa: S607
         check=True, capture_output=True, text=True,
@@ -437,7 +437,10 @@ def test_terraform_grants_the_scopes_the_readme_names_and_no_more() -> None:
 
 
 # It is about form alone, and only the program itself knows its form; scopes are held above.
-@pytest.mark.skipif(not shutil.which("terraform"), reason="no terraform here")
+@pytest.mark.skipif(  # pip cannot bring it
+    not shutil.which("terraform"),
+    reason="no terraform here, and only it knows how it writes itself",
+)
 def test_terraform_is_written_as_terraform_writes_it() -> None:
     ran = subprocess.run(
         ["terraform", "fmt", "-check", "-diff", INFRA / "terraform"],  # noqa: S607
