@@ -57,9 +57,9 @@ if TYPE_CHECKING:
 SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
-#: With so many looks under way the line is read once in so many seconds at most: each time is a
-#: transaction, and there may be hundreds of deliveries a second.
-_GATHERING = 0.02
+#: With so many looks under way the line is read once in so many seconds at most, and more rarely
+#: while deliveries wait: each reading is a transaction, and there may be thousands of them.
+_GATHERING, _IN_A_FLOOD = 0.02, 0.1
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4
@@ -108,7 +108,7 @@ class Worker:
     async def _work_through(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             if len(self._active) >= _BULK:
-                await asyncio.sleep(_GATHERING)
+                await asyncio.sleep(_IN_A_FLOOD if self.crowds.arriving else _GATHERING)
             came = self.bell.is_set()
             self.bell.clear()
             try:
@@ -195,6 +195,11 @@ class Worker:
             return 0
         bulk = max(0, _BULK - len(busy))
         last = max((self._taken + free) // _LAST - self._taken // _LAST, int(came))
+        # Beside a crowd it is mostly nobody, and deliveries wait for whoever writes.
+        if len(busy) >= _BULK and not await self.database.read(
+            lambda tx: line.anybody(tx, bulk=bulk, last=last, but=busy)
+        ):
+            return 0
         asked = elapsed()
         leases = await self.database.write(
             lambda tx: line.lease(

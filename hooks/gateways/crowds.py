@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 #: More than so many within this come for one reason as a crowd.
 _CROWD, _GATHERS = 10, timedelta(minutes=2)
-#: Seconds for which one step of a look stands aside; some three round trips.
-_ASIDE = 0.3
-#: Seconds after which it is asked again whether deliveries still wait.
+#: Seconds for which one step of a look stands aside: some three round trips for whoever comes
+#: alone, and longer for deliveries, of which there is a flood if some wait all the time.
+_ASIDE, _IN_A_FLOOD = 0.3, 1.0
+#: Seconds after which it is asked again whether deliveries still wait; each time twice as long.
 _MOMENT = 0.02
 #: Reasons that are kept before those are forgotten for which nobody came lately.
 _KEPT = 1_000
@@ -71,6 +72,11 @@ class Crowds:
         self._under_way: set[_Look] = set()
         self._ended = asyncio.Event()
 
+    @property
+    def arriving(self) -> bool:
+        """Deliveries wait to be stored."""
+        return self._arriving()
+
     @contextmanager
     def look(self, subject: str, reason: str, now: datetime, *, bulk: bool) -> Iterator[Reason]:
         """Everything called inside is one look at ``subject``, for a reason if one is known."""
@@ -94,12 +100,17 @@ class Crowds:
             self._ended = asyncio.Event()
 
     async def _let_pass(self, look: _Look) -> None:
-        until = elapsed() + _ASIDE
-        while not look.alone and (left := until - elapsed()) > 0:
-            if not any(each.alone for each in self._under_way):
-                if not (look.bulk and self._arriving()):
-                    return
-                left = min(left, _MOMENT)
+        began = elapsed()
+        while not look.alone:
+            alone = any(each.alone for each in self._under_way)
+            flood = look.bulk and self.arriving
+            most = _ASIDE if alone else _IN_A_FLOOD if flood else 0.0
+            waited = elapsed() - began
+            left = most - waited
+            if left <= 0:
+                return
+            if not alone:
+                left = min(left, max(waited, _MOMENT))
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._ended.wait()

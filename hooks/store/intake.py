@@ -13,6 +13,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Text, bindparam, select, update
+from sqlalchemy.dialects import sqlite
 
 from hooks.core import log_event
 from hooks.core.errors import BusyError, StoreError
@@ -260,8 +261,15 @@ def _insert(tx: Tx, rows: Sequence[Mapping[str, object]]) -> frozenset[str]:
     uuids = frozenset(str(each["uuid"]) for each in rows)
     new = uuids.difference(tx.execute(_known(), {"uuids": packed(uuids)}).scalars())
     if fresh := [each for each in rows if each["uuid"] in new]:
-        tx.execute(_event.insert(), fresh)
+        tx.connection.exec_driver_sql(_inserting(tuple(fresh[0])), fresh)
     return new
+
+
+@cache
+def _inserting(columns: tuple[str, ...]) -> str:
+    """The INSERT as the driver takes it: SQLAlchemy takes longer for a row than SQLite does."""
+    named = sqlite.dialect(paramstyle="named")
+    return str(_event.insert().compile(dialect=named, column_keys=columns))
 
 
 @cache

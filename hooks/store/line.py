@@ -293,6 +293,11 @@ def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:
     return changed.rowcount
 
 
+def anybody(tx: Tx, *, bulk: int, last: int, but: Collection[str]) -> bool:
+    """Whether ``lease`` would find somebody; nobody who writes waits for the answer."""
+    return bool(turns.take(tx, limit=1, bulk=bulk, last=min(last, 1), but=but, only=None))
+
+
 def is_due(tx: Tx, subject: str) -> bool:
     """Whether a subject may be leased now, or never stood in line."""
     query = select(_due.c.due_at).where(_due.c.subject == subject)
