@@ -41,7 +41,7 @@ from hooks.store import chain, cursor, line, observed, pause
 from hooks.tenure import Tenure, kept
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from hooks.clock import Clock
     from hooks.core.ids import DirectoryName
@@ -58,7 +58,7 @@ SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
 #: With so many looks under way the line is read once in so many seconds at most, and more rarely
-#: while deliveries wait: each reading is a transaction, and there may be thousands of them.
+#: while deliveries wait: each reading is a transaction, and thousands may come in a second.
 _GATHERING, _IN_A_FLOOD = 0.02, 0.1
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
@@ -195,10 +195,7 @@ class Worker:
             return 0
         bulk = max(0, _BULK - len(busy))
         last = max((self._taken + free) // _LAST - self._taken // _LAST, int(came))
-        # Beside a crowd it is mostly nobody, and deliveries wait for whoever writes.
-        if len(busy) >= _BULK and not await self.database.read(
-            lambda tx: line.anybody(tx, bulk=bulk, last=last, but=busy)
-        ):
+        if await self._nobody(busy):
             return 0
         asked = elapsed()
         leases = await self.database.write(
@@ -214,6 +211,15 @@ class Worker:
             self._active[each.subject] = task
             task.add_done_callback(lambda _, subject=each.subject: self._active.pop(subject, None))  # type: ignore[misc]
         return len(leases)
+
+    async def _nobody(self, busy: Collection[str]) -> bool:
+        """Whether it is known that nobody is to be taken, since nobody urgent is due.
+
+        Asked in a flood alone, and where whoever writes keeps deliveries waiting.
+        """
+        if len(busy) < _BULK or not self.crowds.arriving or self.database.postgres:
+            return False
+        return not await self.database.read(lambda tx: line.urgent(tx, but=busy))
 
     # -- one lease -----------------------------------------------------------------------------
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 #: More than so many within this come for one reason as a crowd.
 _CROWD, _GATHERS = 10, timedelta(minutes=2)
-#: Seconds for which one step of a look stands aside: some three round trips for whoever comes
-#: alone, and longer for deliveries, of which there is a flood if some wait all the time.
+#: Seconds for which one step of a look stands aside at most: some three round trips for whoever
+#: comes alone, and more while deliveries keep waiting.
 _ASIDE, _IN_A_FLOOD = 0.3, 1.0
-#: Seconds after which it is asked again whether deliveries still wait; each time twice as long.
-_MOMENT = 0.02
+#: Seconds after which it is asked again whether deliveries still wait.
+_MOMENT = 0.05
 #: Reasons that are kept before those are forgotten for which nobody came lately.
 _KEPT = 1_000
 
@@ -104,13 +104,12 @@ class Crowds:
         while not look.alone:
             alone = any(each.alone for each in self._under_way)
             flood = look.bulk and self.arriving
-            most = _ASIDE if alone else _IN_A_FLOOD if flood else 0.0
-            waited = elapsed() - began
-            left = most - waited
+            most = _IN_A_FLOOD if flood else _ASIDE if alone else 0.0
+            left = began + most - elapsed()
             if left <= 0:
                 return
-            if not alone:
-                left = min(left, max(waited, _MOMENT))
+            if flood:
+                left = min(left, _MOMENT)
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await self._ended.wait()

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _event = Event.__table__  # type: ignore[attr-defined]
 _due = Due.__table__  # type: ignore[attr-defined]
 
+#: Among so many some may have come out of turn, the later one with the lower id: transactions side
+#: by side, or a clock that was put back.
+_OUT_OF_TURN = 1_000
 _COLUMNS = (
     "id",
     "uuid",
@@ -252,12 +255,13 @@ def dead_by_reason(tx: Tx) -> dict[str, int]:
 
 def late(tx: Tx, *, before: int) -> int:
     """How many events that came before then still wait, but for those of dead letters."""
-    came = select(_event.c.id).where(_event.c.received < before)
-    last = came.order_by(_event.c.received.desc(), _event.c.id.desc()).limit(1).scalar_subquery()
+    old = _event.c.received < before
+    newest = select(_event.c.id).where(old).order_by(_event.c.received.desc()).limit(_OUT_OF_TURN)
+    last = select(func.max(newest.subquery().c.id)).scalar_subquery()
     dead = select(_due.c.subject).where(_due.c.dead.is_not(None))
-    # Old ones counted and not looked for, or SQLite goes through all there ever were; and told by
-    # their ids, which stand in the index of those that wait, or it reads each of their rows.
-    query = select(func.count().filter(_event.c.id <= last)).where(
+    # Old ones counted and not looked for, or SQLite goes through all there ever were; and by their
+    # ids first, which stand in the index of those that wait, or it reads each of their rows.
+    query = select(func.count().filter(_event.c.id <= last, old)).where(
         _event.c.settled.is_(None),
         _event.c.subject.is_not(None),
         _event.c.subject.not_in(dead),

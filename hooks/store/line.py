@@ -293,9 +293,9 @@ def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:
     return changed.rowcount
 
 
-def anybody(tx: Tx, *, bulk: int, last: int, but: Collection[str]) -> bool:
-    """Whether ``lease`` would find somebody; nobody who writes waits for the answer."""
-    return bool(turns.take(tx, limit=1, bulk=bulk, last=min(last, 1), but=but, only=None))
+def urgent(tx: Tx, *, but: Collection[str]) -> bool:
+    """Whether anybody urgent could be leased; on SQLite nobody who writes waits for the answer."""
+    return bool(turns.take(tx, limit=1, bulk=0, last=0, but=but, only=None))
 
 
 def is_due(tx: Tx, subject: str) -> bool:

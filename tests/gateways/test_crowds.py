@@ -94,6 +94,16 @@ async def test_bulk_work_stands_aside_for_deliveries_for_a_moment_only() -> None
     assert elapsed() - began > 0.8
 
 
+async def test_bulk_work_stands_aside_for_deliveries_also_while_somebody_comes_alone() -> None:
+    looks, began = Looks(Crowds(lambda: True)), elapsed()
+    await looks.begin("alone", "deactivated")
+    await looks.begin("bulk", "", bulk=True)
+    while "bulk" not in looks.went:
+        assert elapsed() - began < 5
+        await asyncio.sleep(0.02)
+    assert elapsed() - began > 0.8
+
+
 async def test_nobody_else_stands_aside(crowds: Crowds) -> None:
     looks = Looks(crowds)
     for name, reason in (("crowd", "unassigned"), ("one", "deactivated"), ("two", "suspended")):

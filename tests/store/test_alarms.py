@@ -9,7 +9,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hooks.core.alarm import GONE, LATE, REMIND, Phase
 from hooks.core.attempt import DeadLetter, Idle
@@ -28,6 +28,7 @@ from tests.store.builders import (
     put,
     settle,
     user,
+    uuid,
 )
 
 Opener = Callable[[], Database]
@@ -125,6 +126,21 @@ def test_an_event_that_waits_too_long_is_found_unless_its_person_was_given_up_on
     assert found(database) == {"unsettled": 2}
     settle(database, lease_one(database, user(2)), DeadLetter("fault"))
     assert found(database) == {"unsettled": 1, "dead fault": 1}
+
+
+def test_what_came_out_of_turn_is_late_by_when_it_came(database: Database, wall: Wall) -> None:
+    """The young one has the lowest id, and of those that are old the later one a lower id."""
+    put(database, left(1, user(1)))
+    put(database, left(2, user(2)))
+    put(database, left(3, user(3)))
+    settle(database, lease_one(database, user(2)), Idle())
+    forward(wall, LATE)
+    forward(wall, timedelta(seconds=10))
+    for number, seconds in ((1, 700), (2, 5)):
+        later = text("UPDATE event SET received = received + :later WHERE uuid = :uuid")
+        given = {"later": seconds * 1_000_000, "uuid": uuid(number)}
+        database.write_now(lambda tx, later=later, given=given: tx.execute(later, given))  # type: ignore[misc]
+    assert found(database) == {"unsettled": 1}
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)

@@ -131,20 +131,17 @@ def test_whom_this_process_still_works_on_it_does_not_take_again(
     assert [each.subject for each in lease(database, but=(BOB,))] == [ANN]
 
 
-@pytest.mark.parametrize("last", [0, 1])
-def test_whether_there_is_anybody_is_told_of_whom_a_lease_would_take(
-    database: Database, wall: Wall, last: int
-) -> None:
-    def anybody(*but: str, bulk: int = 0) -> bool:
-        return database.read_now(lambda tx: line.anybody(tx, bulk=bulk, last=last, but=but))
+def test_anybody_urgent_is_whom_a_lease_would_take(database: Database, wall: Wall) -> None:
+    def urgent(*but: str) -> bool:
+        return database.read_now(lambda tx: line.urgent(tx, but=but))
 
     mark(database, ANN, after=10)
     mark(database, BOB, lane=line.BULK)
-    assert (anybody(), anybody(bulk=1), anybody(BOB, bulk=1)) == (False, True, False)
+    assert not urgent()
     wall.forward(10)
-    assert (anybody(), anybody(ANN)) == (True, False)
+    assert (urgent(), urgent(ANN)) == (True, False)
     lease_one(database, ANN)
-    assert not anybody()
+    assert not urgent()
 
 
 def test_one_subject_can_be_asked_for(database: Database) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from hooks.gateways.crowds import Crowds
 from tests.running import Running, Time
 from tests.stories.company import APP, STAFF, TEAMS, Company
 
@@ -177,17 +180,40 @@ async def test_who_leaves_this_moment_waits_for_no_look_at_a_crowd(
 ) -> None:
     """Every slot is taken, and no look ends."""
     ann = company.hire("ann", "red")
-    many = [company.hire(f"p{number}", "green") for number in range(24)]
+    many = [company.hire(f"p{number}", "green") for number in range(12)]
     async with company.service(database_url, tmp_path) as run:
         assert run.house.worker
-        run.house.worker.slots = 12
+        run.house.worker.slots = 4
         await lose_the_app(company, run, many)
         for login in many:
             company.world.fault("okta", "GET", user=login, delay=1.0)
-        assert [await run.house.worker.take() for _ in range(3)] == [6, 6, 0]
+        assert await run.house.worker.take() == 4
         company.world.deactivate(ann)
         await run.deliver()
         assert await run.house.worker.take(came=True) == 1
         await run.house.worker.drain()
         assert company.groups(ann) == set()
         assert any(company.groups(login) for login in many), "the crowd is still under way"
+
+
+async def test_in_a_flood_nobody_writes_to_find_that_nobody_is_due(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    """Whoever else writes meanwhile keeps nobody waiting, and a leaver is found all the same."""
+    ann = company.hire("ann", "red")
+    many = [company.hire(f"p{number}", "green") for number in range(12)]
+    async with company.service(sqlite_url, tmp_path) as run:
+        worker = run.house.worker
+        assert worker
+        worker.crowds = Crowds(lambda: True)
+        await lose_the_app(company, run, many)
+        for login in many:
+            company.world.fault("okta", "GET", user=login, delay=5.0)
+        assert [await worker.take() for _ in range(2)] == [6, 6]
+        with closing(sqlite3.connect(tmp_path / "hooks.db")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert await worker.take(came=True) == 0
+        company.world.deactivate(ann)
+        await run.deliver()
+        assert await worker.take(came=True) == 1
+        await worker.drain(patience=0)
