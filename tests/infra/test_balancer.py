@@ -47,8 +47,8 @@ _DAY = timedelta(days=1)
 pytestmark = [
     pytest.mark.timeout(120),
     # A program of the system, which pip cannot bring; a stand-in would show nothing of it.
-    pytest.mark.skipif(
-        HAPROXY is None,  # pip cannot bring it
+    pytest.mark.skipif(  # pip cannot bring it
+        HAPROXY is None,
         reason="no haproxy here: apt-get install haproxy, which this is about",
     ),
 ]

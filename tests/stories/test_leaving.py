@@ -151,6 +151,12 @@ async def test_it_makes_no_difference_whether_okta_deactivates_the_account(
         assert company.world.record(company.directory, ann).active is not deprovisioning
 
 
+def ann_and_a_crowd(company: Company, many: int) -> tuple[str, list[str]]:
+    """None of the crowd is in the group of hers."""
+    crowd = [company.hire(f"p{number}", "green") for number in range(many)]
+    return company.hire("ann", "red"), crowd
+
+
 async def lose_the_app(company: Company, run: Running, many: list[str]) -> None:
     """They stay with the company, and Okta tells of all of them at once."""
     for login in many:
@@ -162,8 +168,7 @@ async def test_who_leaves_behind_a_crowd_is_stripped_beside_it(
     company: Company, database_url: str, tmp_path: Path
 ) -> None:
     """Sixty lose the app; whoever is deactivated then is among the next six to be looked at."""
-    ann = company.hire("ann", "red")
-    many = [company.hire(f"p{number}", "green") for number in range(60)]
+    ann, many = ann_and_a_crowd(company, 60)
     async with company.service(database_url, tmp_path) as run:
         await lose_the_app(company, run, many)
         company.world.deactivate(ann)
@@ -179,8 +184,7 @@ async def test_who_leaves_this_moment_waits_for_no_look_at_a_crowd(
     company: Company, database_url: str, tmp_path: Path
 ) -> None:
     """Every slot is taken, and no look ends."""
-    ann = company.hire("ann", "red")
-    many = [company.hire(f"p{number}", "green") for number in range(12)]
+    ann, many = ann_and_a_crowd(company, 12)
     async with company.service(database_url, tmp_path) as run:
         assert run.house.worker
         run.house.worker.slots = 4
@@ -200,8 +204,7 @@ async def test_in_a_flood_nobody_writes_to_find_that_nobody_is_due(
     company: Company, sqlite_url: str, tmp_path: Path
 ) -> None:
     """Whoever else writes meanwhile keeps nobody waiting, and a leaver is found all the same."""
-    ann = company.hire("ann", "red")
-    many = [company.hire(f"p{number}", "green") for number in range(12)]
+    ann, many = ann_and_a_crowd(company, 12)
     async with company.service(sqlite_url, tmp_path) as run:
         worker = run.house.worker
         assert worker
