@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,14 @@ from tests.bench.vendors import Call
 @pytest.mark.parametrize("name", [*MEASURES, *MORE])
 def test_every_measure_is_there(name: str) -> None:
     assert callable(import_module(f"tests.bench.{name}").measure)
+
+
+@pytest.mark.wide
+@pytest.mark.parametrize("name", ["revoke", "calls", "large", "scale", "footprint"])
+def test_a_measure_comes_to_its_end(name: str, tmp_path: Path) -> None:
+    """Those that quickly do; they play the house as it is started, and with further replicas."""
+    rows = list(import_module(f"tests.bench.{name}").measure(Scale(runs=1, quick=True), tmp_path))
+    assert rows
 
 
 def test_a_ratio_is_that_of_each_run() -> None:

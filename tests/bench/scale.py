@@ -173,7 +173,8 @@ class _Fleet:
             for number in range(size):
                 home = self.folder / f"{name}-{number}"
                 url = self.server.url(name)
-                stack.enter_context(service(there, home, url, f"{CALM}{WIDE}"))
+                more = f"{CALM}{WIDE}"
+                stack.enter_context(service(there, home, url, more, further=number > 0))
             calls = there.leave(*people, within=600.0)
         return self.people / max(each.end for each in calls if each.removal and each.end)
 

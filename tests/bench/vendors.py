@@ -126,9 +126,12 @@ def vendors(spec: Spec, log: Path) -> Iterator[Vendors]:
 
 @contextmanager
 def service(
-    there: Vendors, folder: Path, url: str, more: str = "", *words: str
+    there: Vendors, folder: Path, url: str, more: str = "", *words: str, further: bool = False
 ) -> Iterator[Server]:
-    """``hooks serve`` beside these vendors, and their hook; ``words`` stand in for ``-m hooks``."""
+    """``hooks serve`` beside these vendors, and their hook; ``words`` stand in for ``-m hooks``.
+
+    A ``further`` one of the same store reads nobody anew: the first one's census is everybody's.
+    """
     folder.mkdir(exist_ok=True)
     port = free_port()
     listen = f'[listen]\npublic = "127.0.0.1:{port}"\noperations = "127.0.0.1:0"\n'
@@ -138,7 +141,8 @@ def service(
     there.ask("forget")
     with started(command, port, folder / "log", given) as server:
         there.ask("hook", url=f"http://127.0.0.1:{port}/okta/events")
-        there.ask("await_census")
+        if not further:
+            there.ask("await_census")
         yield server
 
 

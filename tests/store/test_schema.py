@@ -70,17 +70,24 @@ def test_a_fresh_database_is_migrated_once(fresh: Database) -> None:
     assert fresh.read_now(lambda tx: cursor.get(tx, "log")) == "page 1"
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
+@pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based")
 def test_the_migrations_lead_to_what_the_tables_declare(fresh: Database) -> None:
     schema.migrate(fresh)
+    # What waits is found in an index of each engine's own, and Alembic knows no such difference.
+    other = "event_waiting_parts" if fresh.postgres else "event_waiting"
+    opts = {
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_object": lambda _object, name, *_: name != other,
+    }
     with fresh.connection() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, SQLModel.metadata) == []
 
 
 def test_partial_indexes_are_partial(fresh: Database) -> None:
-    """Alembic compares an index's columns, not its condition."""
+    """Alembic compares an index's columns, not its condition, and none with an expression."""
     schema.migrate(fresh)
     query = "SELECT indexdef FROM pg_indexes" if fresh.postgres else "SELECT sql FROM sqlite_master"
     shown = fresh.read_now(lambda tx: tx.execute(text(query)).scalars().all())
@@ -93,6 +100,9 @@ def test_partial_indexes_are_partial(fresh: Database) -> None:
         "origin = 'log'",
         "settled IS NULL",
     ]
+    (waiting,) = (each for each in shown if "event_waiting" in str(each))
+    columns = "(subject)" if fresh.postgres else "(id >> 12, subject)"
+    assert f"{columns} WHERE " in str(waiting)
 
 
 def test_head_is_the_newest_migration() -> None:
