@@ -57,8 +57,9 @@ if TYPE_CHECKING:
 SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
-#: With so many looks under way the line is read once in so many seconds at most, and more rarely
-#: while deliveries wait: each reading is a transaction, and thousands may come in a second.
+#: With so many looks under way the line is read once in so many seconds at most: each reading is
+#: a transaction. While deliveries wait it is read more rarely, and one of bulk work is begun each
+#: time: thousands may come in a second, and a look may end at once because a vendor allows no more.
 _GATHERING, _IN_A_FLOOD = 0.02, 0.1
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
@@ -107,8 +108,10 @@ class Worker:
 
     async def _work_through(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if len(self._active) >= _BULK:
-                await asyncio.sleep(_IN_A_FLOOD if self.crowds.arriving else _GATHERING)
+            if self.crowds.arriving:
+                await asyncio.sleep(_IN_A_FLOOD)
+            elif len(self._active) >= _BULK:
+                await asyncio.sleep(_GATHERING)
             came = self.bell.is_set()
             self.bell.clear()
             try:
@@ -193,7 +196,7 @@ class Worker:
         free = min(free, _AT_ONCE)
         if not free:
             return 0
-        bulk = max(0, _BULK - len(busy))
+        bulk = max(0, min(_BULK - len(busy), 1 if self.crowds.arriving else free))
         last = max((self._taken + free) // _LAST - self._taken // _LAST, int(came))
         if await self._nobody(busy):
             return 0

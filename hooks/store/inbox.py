@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, true, update
+from sqlalchemy import BigInteger, func, literal_column, select, true, update
 
 from hooks.core.log_event import EVENT_TYPES
 from hooks.store import line
-from hooks.store.tables import Due, Event
+from hooks.store.tables import PART, Due, Event
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _event = Event.__table__  # type: ignore[attr-defined]
 _due = Due.__table__  # type: ignore[attr-defined]
+_part = literal_column(f"(event.{PART})", BigInteger)
 
 #: Among so many some may have come out of turn, the later one with the lower id: transactions side
 #: by side, or a clock that was put back.
@@ -256,13 +257,14 @@ def dead_by_reason(tx: Tx) -> dict[str, int]:
 def late(tx: Tx, *, before: int) -> int:
     """How many events that came before then still wait, but for those of dead letters."""
     old = _event.c.received < before
-    newest = select(_event.c.id).where(old).order_by(_event.c.received.desc()).limit(_OUT_OF_TURN)
-    last = select(func.max(newest.subquery().c.id)).scalar_subquery()
+    newest = select(_part.label("part")).where(old).order_by(_event.c.received.desc())
+    last = select(func.max(newest.limit(_OUT_OF_TURN).subquery().c.part)).scalar_subquery()
     dead = select(_due.c.subject).where(_due.c.dead.is_not(None))
-    # Old ones counted and not looked for, or SQLite goes through all there ever were; and by their
-    # ids first, which stand in the index of those that wait, or it reads each of their rows.
-    query = select(func.count().filter(_event.c.id <= last, old)).where(
+    # Old ones counted and not looked for, or SQLite goes through all there ever were; and by parts
+    # of the index of those that wait, or through all of those.
+    query = select(func.count().filter(old)).where(
         _event.c.settled.is_(None),
+        _part <= last,
         _event.c.subject.is_not(None),
         _event.c.subject.not_in(dead),
     )

@@ -239,7 +239,8 @@ def put(
         logged = (_event.c.origin == "log") & _event.c.hooked.is_(None)
         tx.execute(update(_event).where(_event.c.uuid.in_(late), logged).values(hooked=tx.now))
     users = {user for uuid in new for user in about[uuid].users}
-    # Ids nobody has heard of must not stand before people who leave.
+    # Ids nobody has heard of must not stand before people who leave, nor who never was there: most
+    # people in Okta have nothing to do with Atlassian.
     line.mark(tx, users, "user", lane=lane, due_at=tx.now, events=True, strangers=line.BULK)
     groups = {group for uuid in new for group in about[uuid].groups}
     later = tx.now + GROUP_DELAY // timedelta(microseconds=1)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, bindparam, case, literal, or_, select, true
 
 from hooks.store.database import insert_into, unpacked
-from hooks.store.tables import Due, Person
+from hooks.store.tables import Due, Tie
 
 if TYPE_CHECKING:
     from sqlalchemy import BindParameter, ColumnElement
     from sqlalchemy.dialects.postgresql import Insert
 
 _due = Due.__table__  # type: ignore[attr-defined]
-_person = Person.__table__  # type: ignore[attr-defined]
+_tie = Tie.__table__  # type: ignore[attr-defined]
 
 
 @cache
@@ -34,7 +34,8 @@ def marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
     name = unpacked(bindparam("subjects", type_=Text), postgres=postgres)
     lane: ColumnElement[int] = given("lane", _due.c.lane)
     if strange:
-        seen = select(_person.c.user).where(_person.c.user == name).exists()
+        there = _tie.c.ever_in_force | _tie.c.scim_id.is_not(None)
+        seen = select(_tie.c.user).where(_tie.c.user == name, there).exists()
         lane = case((seen, lane), else_=given("strangers", _due.c.lane))
     columns = {
         "subject": name,

@@ -8,7 +8,13 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
+from hooks.core.log_event import PROFILE_PUSHED
 from hooks.store.columns import instant, maybe_instant, row_id
+
+#: Row ids by parts of 4,096 events: SQLite writes whole pages, and in an index by subject alone
+#: each event of a crowd is on one of its own; those of a part share few. See migration 0008.
+PART = "id >> 12"
+_PROFILES = f"type = '{PROFILE_PUSHED}'"
 
 
 class Event(SQLModel, table=True):
@@ -37,10 +43,10 @@ class Event(SQLModel, table=True):
     __table_args__ = (
         Index("event_waiting", "subject", postgresql_where=text("settled IS NULL"))
         .ddl_if(dialect="postgresql"),
-        # SQLite writes whole pages, and by subject alone each event of a crowd is on one of its
-        # own; 4,096 events share few. See migration 0008.
-        Index("event_waiting_parts", text("id >> 12"), "subject",
+        Index("event_waiting_parts", text(PART), "subject",
               sqlite_where=text("settled IS NULL")).ddl_if(dialect="sqlite"),
+        Index("event_profiles", "received", postgresql_where=text(_PROFILES),
+              sqlite_where=text(_PROFILES)),
         Index("event_logged", "received", postgresql_where=text("origin = 'log'"),
               sqlite_where=text("origin = 'log'")),
     )  # fmt: skip

@@ -16,10 +16,13 @@ from sqlalchemy import make_url, text
 from hooks.core.attempt import Idle
 from hooks.core.errors import BusyError, StoreError, UnsealedError
 from hooks.core.log_event import LogEvent
+from hooks.core.membership import Standing
 from hooks.core.reading import AppUser
+from hooks.core.returning import Standed
 from hooks.store import inbox, line, people
 from hooks.store.database import Database, Tx
 from hooks.store.intake import MOST_BYTES, MOST_EVENTS, MOST_WAITING, Intake, Origin, Stored
+from hooks.store.people import Stood
 from tests.store.builders import (
     APP,
     APPS,
@@ -37,6 +40,7 @@ from tests.store.builders import (
     okta_group,
     put,
     put_in,
+    scim_user,
     settle,
     stored,
     us,
@@ -215,6 +219,29 @@ def test_a_person_is_due_at_once_and_urgent_if_anybody_knows_them(
     put(database, event(1, ("User", ANN), ("AppInstance", APP)))
     row = due(database, ANN)
     assert (row.kind, row.lane, row.due_at, row.generation) == ("user", lane, wall.us, 1)
+
+
+@pytest.mark.parametrize(
+    ("stood", "lane"),
+    [
+        pytest.param(Stood(MAIN, Standed(Standing.OUTSIDE), None), line.BULK, id="outside"),
+        pytest.param(
+            Stood(MAIN, Standed(Standing.LEFT), None, scim_id=scim_user(1)),
+            line.URGENT,
+            id="with a record",
+        ),
+        pytest.param(
+            Stood(MAIN, Standed(Standing.PRESENT), None, in_force=True), line.URGENT, id="in force"
+        ),
+    ],
+)
+def test_whom_a_look_saw_is_urgent_unless_they_never_had_anything(
+    database: Database, stood: Stood, lane: int
+) -> None:
+    """Most people in Okta may have nothing to do with Atlassian, and are looked at for once."""
+    database.write_now(lambda tx: people.remember(tx, ANN, [stood], SEALER, protected=False))
+    put(database, event(1, ("User", ANN), ("AppInstance", APP)))
+    assert due(database, ANN).lane == lane
 
 
 # -- nothing personal in clear -----------------------------------------------------------------
