@@ -17,13 +17,15 @@ import pytest
 from hooks.clock import Clock
 from hooks.core.attempt import DeadLetter, Idle
 from hooks.core.log_event import LogEvent
+from hooks.core.reading import AppUser
 from hooks.replay import Replay, Told, Trouble, read
-from hooks.store import inbox, intake, line, schema, tally
+from hooks.store import inbox, intake, line, people, schema, tally
 from hooks.store.database import Database, Tx
 from hooks.store.inbox import Chosen
 from tests.store.builders import (
     APPS,
     GROUP_DELETED,
+    MAIN,
     SEALER,
     Wall,
     due,
@@ -308,19 +310,17 @@ def test_what_concerns_nobody_here_is_counted_and_not_stored(database: Database)
     assert stored(database, "uuid") == [uuid(3)]
 
 
-@pytest.mark.parametrize("people", [1, 2])
-def test_a_file_about_many_keeps_nobody_waiting(database: Database, people: int) -> None:
+@pytest.mark.parametrize("many", [1, 2])
+def test_a_file_about_many_keeps_nobody_waiting(database: Database, many: int) -> None:
     """Known people of a delivery are urgent; those of a file are not, unless it is one person."""
     put(database, left(1, ANN))
-    known = [ANN, BOB][:people]
-    from hooks.store.tables import Person
-
-    rows = [{"user": each, "protected": False, "seen": 1} for each in known]
-    database.write_now(lambda tx: tx.execute(Person.__table__.insert(), rows))  # type: ignore[attr-defined]
+    known = [ANN, BOB][:many]
+    page = [AppUser(each, "ACTIVE") for each in known]
+    database.write_now(lambda tx: people.census(tx, MAIN, page, SEALER, began=tx.now))
     looked_at(database, ANN)
     replay_file(database, lines(*(left(10 + number, each) for number, each in enumerate(known))))
     lanes = {due(database, each).lane for each in known}
-    assert lanes == ({line.URGENT} if people == 1 else {line.BULK})
+    assert lanes == ({line.URGENT} if many == 1 else {line.BULK})
 
 
 def test_what_is_broken_is_told_with_file_and_line_and_the_rest_is_done(database: Database) -> None:

@@ -10,22 +10,21 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import sqlite
 
 from hooks.core import log_event
 from hooks.core.errors import BusyError, StoreError
 from hooks.core.log_event import Delivery
 from hooks.store import line
-from hooks.store.database import among, packed
+from hooks.store.database import insert_into
 from hooks.store.tables import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from sqlalchemy import Select
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from hooks.core.ids import OktaAppId
     from hooks.core.log_event import LogEvent
@@ -253,30 +252,29 @@ def put(
 def _insert(tx: Tx, rows: Sequence[Mapping[str, object]]) -> frozenset[str]:
     """Insert events that are not known; the uuids of those.
 
-    On SQLite whoever writes is alone, so what is known is asked for first: each row it returns
-    costs a change of threads, and those cost more than the rest.
+    On SQLite whoever writes is alone, so those are the newest ids; and each row that a statement
+    returns costs a change of threads, more than the rest, so it is asked only if some were known.
     """
     if tx.postgres:
         insert = tx.insert(_event).on_conflict_do_nothing(index_elements=["uuid"])
         return frozenset(tx.execute(insert.returning(_event.c.uuid), rows).scalars())
-    uuids = frozenset(str(each["uuid"]) for each in rows)
-    new = uuids.difference(tx.execute(_known(), {"uuids": packed(uuids)}).scalars())
-    if fresh := [each for each in rows if each["uuid"] in new]:
-        tx.connection.exec_driver_sql(_inserting(tuple(fresh[0])), fresh)
-    return new
+    statement, given = _inserting(tuple(rows[0]))
+    new = tx.connection.exec_driver_sql(statement, list(map(given, rows))).rowcount
+    if new == len(rows):
+        return frozenset(str(each["uuid"]) for each in rows)
+    newest = select(_event.c.uuid).order_by(_event.c.id.desc()).limit(new)
+    return frozenset(tx.execute(newest).scalars())
 
 
 @cache
-def _inserting(columns: tuple[str, ...]) -> str:
-    """The INSERT as the driver takes it: SQLAlchemy takes longer for a row than SQLite does."""
-    named = sqlite.dialect(paramstyle="named")
-    return str(_event.insert().compile(dialect=named, column_keys=columns))
+def _inserting(columns: tuple[str, ...]) -> tuple[str, Callable[[Any], tuple[Any, ...]]]:
+    """The INSERT as the driver takes it, and what makes a row of one of these columns.
 
-
-@cache
-def _known() -> Select[tuple[str]]:
-    uuids = bindparam("uuids", type_=Text)
-    return select(_event.c.uuid).where(among(_event.c.uuid, uuids, postgres=False))
+    SQLAlchemy takes longer for a row than SQLite does.
+    """
+    insert = insert_into(_event, postgres=False).on_conflict_do_nothing(index_elements=["uuid"])
+    compiled = insert.compile(dialect=sqlite.dialect(), column_keys=columns)
+    return str(compiled), itemgetter(*(compiled.positiontup or ()))
 
 
 def subjects(about: log_event.Subjects) -> tuple[str, ...]:

@@ -129,7 +129,7 @@ def test_an_event_that_waits_too_long_is_found_unless_its_person_was_given_up_on
 
 
 def test_what_came_out_of_turn_is_late_by_when_it_came(database: Database, wall: Wall) -> None:
-    """The young one has the lowest id, and of those that are old the later one a lower id."""
+    """The young one has the lowest id, and of those that are old the later one a far lower id."""
     put(database, left(1, user(1)))
     put(database, left(2, user(2)))
     put(database, left(3, user(3)))
@@ -140,6 +140,8 @@ def test_what_came_out_of_turn_is_late_by_when_it_came(database: Database, wall:
         later = text("UPDATE event SET received = received + :later WHERE uuid = :uuid")
         given = {"later": seconds * 1_000_000, "uuid": uuid(number)}
         database.write_now(lambda tx, later=later, given=given: tx.execute(later, given))  # type: ignore[misc]
+    apart = text("UPDATE event SET id = id + 5000 WHERE uuid = :uuid")
+    database.write_now(lambda tx: tx.execute(apart, {"uuid": uuid(3)}))
     assert found(database) == {"unsettled": 1}
 
 
