@@ -57,10 +57,12 @@ if TYPE_CHECKING:
 SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
-#: With so many looks under way the line is read once in so many seconds at most: each reading is
-#: a transaction. While deliveries wait it is read more rarely, and one of bulk work is begun each
-#: time: thousands may come in a second, and a look may end at once because a vendor allows no more.
+#: With so many looks under way the line is read once in so many seconds at most, and more rarely
+#: while deliveries wait: each reading is a transaction, and thousands may come in a second.
 _GATHERING, _IN_A_FLOOD = 0.02, 0.1
+#: Seconds between two looks at bulk work that are begun while deliveries wait: each writes several
+#: times, also where it ends at once because a vendor allows no more.
+_BULK_APART = 0.25
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4
@@ -90,6 +92,8 @@ class Worker:
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     _active: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _taken: int = 0
+    _bulk_again: float = 0.0
+    _flooded_until: float = 0.0
     #: Whose look the store kept from being settled, and under which fence.
     _survived: dict[str, int] = field(default_factory=dict)
 
@@ -108,10 +112,9 @@ class Worker:
 
     async def _work_through(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            if self.crowds.arriving:
-                await asyncio.sleep(_IN_A_FLOOD)
-            elif len(self._active) >= _BULK:
-                await asyncio.sleep(_GATHERING)
+            full, flood = len(self._active) >= _BULK, self._flood()
+            if full or flood:
+                await asyncio.sleep(_IN_A_FLOOD if full and flood else _GATHERING)
             came = self.bell.is_set()
             self.bell.clear()
             try:
@@ -196,9 +199,11 @@ class Worker:
         free = min(free, _AT_ONCE)
         if not free:
             return 0
-        bulk = max(0, min(_BULK - len(busy), 1 if self.crowds.arriving else free))
+        bulk = max(0, _BULK - len(busy))
+        if self._flood():
+            bulk = min(bulk, int(elapsed() >= self._bulk_again))
         last = max((self._taken + free) // _LAST - self._taken // _LAST, int(came))
-        if await self._nobody(busy):
+        if not bulk and await self._nobody(busy):
             return 0
         asked = elapsed()
         leases = await self.database.write(
@@ -207,6 +212,8 @@ class Worker:
             )
         )
         self._taken += len(leases)
+        if any(each.lane == line.BULK for each in leases):
+            self._bulk_again = elapsed() + _BULK_APART
         for each in leases:
             self._survived.pop(each.subject, None)
             work = self._work(Tenure(each, asked))
@@ -215,12 +222,18 @@ class Worker:
             task.add_done_callback(lambda _, subject=each.subject: self._active.pop(subject, None))  # type: ignore[misc]
         return len(leases)
 
+    def _flood(self) -> bool:
+        """Whether deliveries wait, or did a moment ago: between two commits none may."""
+        if self.crowds.arriving:
+            self._flooded_until = elapsed() + _IN_A_FLOOD
+        return elapsed() < self._flooded_until
+
     async def _nobody(self, busy: Collection[str]) -> bool:
         """Whether it is known that nobody is to be taken, since nobody urgent is due.
 
         Asked in a flood alone, and where whoever writes keeps deliveries waiting.
         """
-        if len(busy) < _BULK or not self.crowds.arriving or self.database.postgres:
+        if self.database.postgres or not self._flood():
             return False
         return not await self.database.read(lambda tx: line.urgent(tx, but=busy))
 

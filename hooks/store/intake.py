@@ -238,8 +238,8 @@ def put(
         logged = (_event.c.origin == "log") & _event.c.hooked.is_(None)
         tx.execute(update(_event).where(_event.c.uuid.in_(late), logged).values(hooked=tx.now))
     users = {user for uuid in new for user in about[uuid].users}
-    # Ids nobody has heard of must not stand before people who leave, nor who never was there: most
-    # people in Okta have nothing to do with Atlassian.
+    # Ids nobody has heard of must not stand before people who leave; nor must most people in Okta,
+    # in whom no look has found anything to do with Atlassian.
     line.mark(tx, users, "user", lane=lane, due_at=tx.now, events=True, strangers=line.BULK)
     groups = {group for uuid in new for group in about[uuid].groups}
     later = tx.now + GROUP_DELAY // timedelta(microseconds=1)
@@ -252,8 +252,8 @@ def put(
 def _insert(tx: Tx, rows: Sequence[Mapping[str, object]]) -> frozenset[str]:
     """Insert events that are not known; the uuids of those.
 
-    On SQLite whoever writes is alone, so those are the newest ids; and each row that a statement
-    returns costs a change of threads, more than the rest, so it is asked only if some were known.
+    On SQLite whoever writes is alone, so what was inserted has the newest ids. They are asked for
+    only if some were known: each row a statement returns costs a change of threads.
     """
     if tx.postgres:
         insert = tx.insert(_event).on_conflict_do_nothing(index_elements=["uuid"])

@@ -76,7 +76,7 @@ def pushed_outside(tx: Tx, since: int) -> int:
 
     A burst goes by when they were published: what an outage kept back comes at once.
     """
-    # In the statement itself, or SQLite does not see that their own index has them all.
+    # In the statement itself, or PostgreSQL, once it keeps a plan, does not use their own index.
     profiles = _event.c.type == bindparam(None, PROFILE_PUSHED, literal_execute=True)
     pushed = select(_event.c.published, _event.c.about).where(
         _event.c.received >= since, profiles, _event.c.about != ""

@@ -97,8 +97,8 @@ def mark(
     """Put people or groups in line; sorted, because unsorted upserts deadlock.
 
     ``events`` says that new events came: then a dead letter gets another chance and a failing
-    one starts to count its attempts anew. ``strangers`` is the lane of people whom no census and
-    no look has seen in force or with a record, if it is another.
+    one starts to count its attempts anew. ``strangers`` is the lane of people whom no census has
+    listed and no look has seen in force or with a record, if it is another.
     """
     named = {key(kind, each) for each in subjects}
     if named:

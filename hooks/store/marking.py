@@ -34,7 +34,7 @@ def marking(*, postgres: bool, events: bool, strange: bool) -> Insert:
     name = unpacked(bindparam("subjects", type_=Text), postgres=postgres)
     lane: ColumnElement[int] = given("lane", _due.c.lane)
     if strange:
-        there = _tie.c.ever_in_force | _tie.c.scim_id.is_not(None)
+        there = or_(_tie.c.ever_in_force, _tie.c.scim_id.is_not(None), _tie.c.census.is_not(None))
         seen = select(_tie.c.user).where(_tie.c.user == name, there).exists()
         lane = case((seen, lane), else_=given("strangers", _due.c.lane))
     columns = {

@@ -1,6 +1,7 @@
 """The tables, as sqlmodel declares them. Instants are microseconds UTC; payloads are sealed.
 
-A change here needs a migration that only adds, so that the release before still runs.
+A change here needs a migration that only adds, or gives an index another shape that serves the
+same statements, so that the release before still runs.
 """
 
 from __future__ import annotations

@@ -205,16 +205,16 @@ def test_a_group_waits_until_its_peoples_own_events_had_time(
     assert (row.kind, row.lane, row.due_at) == ("group", line.BULK, wall.us + us(60))
 
 
-@pytest.mark.parametrize(("known", "lane"), [(True, line.URGENT), (False, line.BULK)])
+@pytest.mark.parametrize(
+    ("listed", "lane"),
+    [("ACTIVE", line.URGENT), ("SUSPENDED", line.URGENT), ("", line.BULK)],
+)
 def test_a_person_is_due_at_once_and_urgent_if_anybody_knows_them(
-    database: Database,
-    wall: Wall,
-    known: bool,  # noqa: FBT001
-    lane: int,
+    database: Database, wall: Wall, listed: str, lane: int
 ) -> None:
     """Thousands of forged ids must not stand before somebody who leaves."""
-    if known:
-        page = [AppUser(ANN, "ACTIVE")]
+    if listed:
+        page = [AppUser(ANN, listed)]
         database.write_now(lambda tx: people.census(tx, MAIN, page, SEALER, began=tx.now))
     put(database, event(1, ("User", ANN), ("AppInstance", APP)))
     row = due(database, ANN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import event as on
 from sqlalchemy import text, update
 
 from hooks.core.attempt import Idle
-from hooks.store import line, schema
+from hooks.store import alarms, line, schema
 from hooks.store.database import Database, Tx
 from tests.store.builders import Wall, event_rows, left, put, user
 
@@ -34,8 +35,10 @@ def plans(database: Database, work: Callable[[Tx], object]) -> list[str]:
         def _keep(_connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
             done.append((statement, given))
 
-        work(tx)
-        on.remove(tx.connection, "before_cursor_execute", _keep)
+        try:
+            work(tx)
+        finally:
+            on.remove(tx.connection, "before_cursor_execute", _keep)
         asked = (
             tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
             for statement, given in done
@@ -57,6 +60,12 @@ def test_a_look_finds_its_events_and_goes_through_no_others(sqlite: Database) ->
     found = plans(sqlite, look)
     assert found
     assert not [each for each in found if not each.startswith("SEARCH")]
+
+
+def test_alarms_go_through_what_they_are_about(sqlite: Database) -> None:
+    found = plans(sqlite, lambda tx: alarms.found(tx, every=timedelta(minutes=1)))
+    assert "SEARCH event USING INDEX event_waiting_parts (<expr><?)" in found
+    assert any("event_profiles" in each for each in found)
 
 
 def test_where_statistics_were_made_it_goes_through_those_that_wait_at_most(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -220,3 +221,22 @@ async def test_in_a_flood_nobody_writes_to_find_that_nobody_is_due(
         await run.deliver()
         assert await worker.take(came=True) == 1
         await worker.drain(patience=0)
+
+
+async def test_in_a_flood_bulk_work_is_begun_one_at_a_time(
+    company: Company, sqlite_url: str, tmp_path: Path
+) -> None:
+    async with company.service(sqlite_url, tmp_path) as run:
+        worker = run.house.worker
+        assert worker
+        for number in range(12):
+            company.world.deactivate(company.world.add_user(f"nobody{number}@example.com"))
+        await run.deliver()
+        worker.crowds = Crowds(lambda: True)
+        await asyncio.sleep(0.3)  # the census was bulk work too
+        assert [await worker.take() for _ in range(2)] == [1, 0]
+        worker.crowds = Crowds()
+        await worker.drain()
+        await asyncio.sleep(0.15)  # a moment later it is no flood any more
+        assert await worker.take() == 6
+        await worker.drain()

@@ -43,4 +43,4 @@ def upgrade() -> None:
     )
     op.execute("ANALYZE alembic_version")  # nothing else makes the table of statistics
     op.execute(_TELL)
-    op.execute("ANALYZE sqlite_master")  # reads it; other connections do because of the index
+    op.execute("ANALYZE sqlite_master")  # reads it; others do as the schema changed
