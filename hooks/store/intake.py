@@ -274,7 +274,7 @@ def _inserting(columns: tuple[str, ...]) -> tuple[str, Callable[[Any], tuple[Any
     """
     insert = insert_into(_event, postgres=False).on_conflict_do_nothing(index_elements=["uuid"])
     compiled = insert.compile(dialect=sqlite.dialect(), column_keys=columns)
-    return str(compiled), itemgetter(*(compiled.positiontup or ()))
+    return str(compiled), itemgetter(*(compiled.positiontup or columns))
 
 
 def subjects(about: log_event.Subjects) -> tuple[str, ...]:

@@ -9,14 +9,13 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Text, bindparam, func, select, update
+from sqlalchemy import Text, bindparam, func, select, text, update
 
 from hooks.clock import moment
 from hooks.core.alarm import burst
 from hooks.core.ids import AccountId, OktaUserId, ScimUserId
-from hooks.core.log_event import PROFILE_PUSHED
 from hooks.store.database import among, packed
-from hooks.store.tables import Event, Person, Tie
+from hooks.store.tables import PROFILES, Event, Person, Tie
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,10 +75,8 @@ def pushed_outside(tx: Tx, since: int) -> int:
 
     A burst goes by when they were published: what an outage kept back comes at once.
     """
-    # In the statement itself, or PostgreSQL, once it keeps a plan, does not use their own index.
-    profiles = _event.c.type == bindparam(None, PROFILE_PUSHED, literal_execute=True)
     pushed = select(_event.c.published, _event.c.about).where(
-        _event.c.received >= since, profiles, _event.c.about != ""
+        _event.c.received >= since, text(PROFILES), _event.c.about != ""
     )
     rows = tx.execute(pushed.order_by(_event.c.published)).all()
     together = burst((moment(row.published), row.about) for row in rows)

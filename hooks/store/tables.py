@@ -15,7 +15,8 @@ from hooks.store.columns import instant, maybe_instant, row_id
 #: Row ids by parts of 4,096 events: SQLite writes whole pages, and in an index by subject alone
 #: each event of a crowd is on one of its own; those of a part share few. See migration 0008.
 PART = "id >> 12"
-_PROFILES = f"type = '{PROFILE_PUSHED}'"
+#: In the words of its own index, or no engine is sure to find them by it.
+PROFILES = f"type = '{PROFILE_PUSHED}'"
 
 
 class Event(SQLModel, table=True):
@@ -46,8 +47,8 @@ class Event(SQLModel, table=True):
         .ddl_if(dialect="postgresql"),
         Index("event_waiting_parts", text(PART), "subject",
               sqlite_where=text("settled IS NULL")).ddl_if(dialect="sqlite"),
-        Index("event_profiles", "received", postgresql_where=text(_PROFILES),
-              sqlite_where=text(_PROFILES)),
+        Index("event_profiles", "received", postgresql_where=text(PROFILES),
+              sqlite_where=text(PROFILES)),
         Index("event_logged", "received", postgresql_where=text("origin = 'log'"),
               sqlite_where=text("origin = 'log'")),
     )  # fmt: skip

@@ -170,10 +170,9 @@ class _Fleet:
         with ExitStack() as stack:
             there = stack.enter_context(vendors(spec, self.folder / f"{name}.log"))
             people = there.ask("hire", many=self.people)
+            url, more = self.server.url(name), f"{CALM}{WIDE}"
             for number in range(size):
                 home = self.folder / f"{name}-{number}"
-                url = self.server.url(name)
-                more = f"{CALM}{WIDE}"
                 stack.enter_context(service(there, home, url, more, further=number > 0))
             calls = there.leave(*people, within=600.0)
         return self.people / max(each.end for each in calls if each.removal and each.end)

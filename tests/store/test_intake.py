@@ -238,7 +238,7 @@ def test_a_person_is_due_at_once_and_urgent_if_anybody_knows_them(
 def test_whom_a_look_saw_is_urgent_unless_they_never_had_anything(
     database: Database, stood: Stood, lane: int
 ) -> None:
-    """Most people in Okta may have nothing to do with Atlassian, and are looked at for once."""
+    """Most people in Okta may have nothing to do with Atlassian; no look at them is urgent."""
     database.write_now(lambda tx: people.remember(tx, ANN, [stood], SEALER, protected=False))
     put(database, event(1, ("User", ANN), ("AppInstance", APP)))
     assert due(database, ANN).lane == lane

@@ -19,8 +19,6 @@ depends_on = None
 #: whatever query asks for a subject's. Sources: sqlite.org/optoverview.html, "The Skip-Scan
 #: Optimization" and "Manual Control Of Query Plans Using SQLITE_STAT Tables".
 _TELL = "INSERT INTO sqlite_stat1 VALUES ('event', 'event_waiting_parts', '200000 4096 40')"
-
-
 _PROFILES = "type = 'application.provision.user.push_profile'"
 
 
