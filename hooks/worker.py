@@ -63,6 +63,8 @@ _GATHERING, _IN_A_FLOOD = 0.02, 0.1
 #: Seconds between two looks at bulk work that are begun while deliveries wait: each writes several
 #: times, also where it ends at once because a vendor allows no more.
 _BULK_APART = 0.25
+#: After one that came to nothing: a vendor that is silent or allows no more fails the next as well.
+_IN_VAIN = 1.0
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4
@@ -213,7 +215,7 @@ class Worker:
         )
         self._taken += len(leases)
         if any(each.lane == line.BULK for each in leases):
-            self._bulk_again = elapsed() + _BULK_APART
+            self._bulk_again = max(self._bulk_again, elapsed() + _BULK_APART)
         for each in leases:
             self._survived.pop(each.subject, None)
             work = self._work(Tenure(each, asked))
@@ -253,6 +255,8 @@ class Worker:
                 told = {"verdict": "store_failed", "error": str(error)}
             except Exception as error:  # noqa: BLE001  # a fault of ours costs them an attempt
                 told = await self._failed(held, error)
+        if held.lane == line.BULK and told["verdict"] in {"retry", "failed"}:
+            self._bulk_again = elapsed() + _IN_VAIN
         seconds = time.perf_counter() - started
         figures.LOOKS.labels(held.kind, told["verdict"]).inc()
         figures.LOOK_SECONDS.labels(held.kind).observe(seconds)

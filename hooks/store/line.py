@@ -295,7 +295,7 @@ def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:
 
 def urgent(tx: Tx, *, but: Collection[str]) -> bool:
     """Whether anybody urgent could be leased; on SQLite nobody who writes waits for the answer."""
-    return bool(turns.take(tx, limit=1, bulk=0, last=0, but=but, only=None))
+    return turns.urgent(tx, but=but)
 
 
 def is_due(tx: Tx, subject: str) -> bool:

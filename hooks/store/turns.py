@@ -60,6 +60,15 @@ def take(
     return urgent + other
 
 
+def urgent(tx: Tx, *, but: Collection[str]) -> bool:
+    """Whether anybody urgent could be taken."""
+    query = _taking(
+        Share.TURN, postgres=tx.postgres, only=False, paused=pause.paused(tx) is not None
+    )
+    given = {"lane": URGENT, "now": tx.now, "but": list(but), "room": 1}
+    return tx.execute(query, given).first() is not None
+
+
 #: As the index says it, or SQLite would go through everybody who waits.
 _OF_NOBODY = text("due.kind <> 'user'")
 

@@ -22,8 +22,8 @@ from hooks.store import schema
 from hooks.store.database import Database
 from hooks.store.sealing import Sealer
 from hooks.store.tables import Event
-from tests.bench.load import PEOPLE, Found, Spec, load
-from tests.bench.servers import KEY, Server, receiver
+from tests.bench.load import PEOPLE, Spec, loads
+from tests.bench.servers import KEY, receiver
 from tests.bench.table import Row, Scale, at_most, interleaved
 from tests.postgres import Postgres
 
@@ -37,6 +37,7 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
     """On SQLite, then on PostgreSQL."""
     events, seconds = scale.of(EVENTS, _TOGETHER), float(scale.of(6, 1))
     with ExitStack() as stack:
+        load = stack.enter_context(loads())
         server = stack.enter_context(Postgres(durable=True))
         with psycopg.connect(server.url(), autocommit=True) as door:
             for name in ("full", "empty"):
@@ -49,16 +50,15 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
                 _fill(url, many)
                 home = folder / f"{engine}-{name}"
                 running[name] = stack.enter_context(receiver(home, url))
-            sides = {name: partial(_open, each, seconds) for name, each in running.items()}
+            sides = {
+                name: partial(load, Spec(each.port, 64, seconds, rate=RATE))
+                for name, each in running.items()
+            }
             interleaved(1, sides)  # not counted: caches fill
             found = interleaved(scale.runs, sides)
             full, empty = (tuple(each.p99 for each in found[name]) for name in sides)
             at = f"p99, {RATE}/s, {events:,} events in {engine}"
             yield Row(at, full, "ms", empty, "none", at_most(1.25, "ratio"))
-
-
-def _open(server: Server, seconds: float) -> Found:
-    return load(Spec(server.port, 64, seconds, rate=RATE))
 
 
 def _fill(url: str, number: int) -> None:

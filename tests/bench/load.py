@@ -1,8 +1,8 @@
 """Posts deliveries as fast as they are taken, or so many a second; in a process of its own.
 
-python -m tests.bench.load SPEC, which prints what came of it. A client library takes longer for
-one exchange than the service does, so what is sent and read here is bytes. The time is not that
-of the loop: uvloop's has no parts of a millisecond.
+python -m tests.bench.load: then one load a line, and a line of what came of it. A client library
+takes longer for one exchange than the service does, so what is sent and read here is bytes. The
+time is not that of the loop: uvloop's has no parts of a millisecond.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import sys
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import cast
 
@@ -25,41 +26,78 @@ from tests.bench.servers import ROOT, SECRET, environ
 from tests.bench.table import percentile
 
 PEOPLE = 5_000
-#: Answers of the first moments are not counted: connections open, caches fill.
-_WARM = 0.2
 #: Seconds after which an answer is no longer waited for; Okta waits three.
 _LOST = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """``rate`` a second whatever is answered, or as fast as ``connections`` get answers."""
+    """``rate`` a second whatever is answered, or as fast as ``connections`` get answers.
+
+    Answers of the first ``warm`` seconds are not counted: caches fill.
+    """
 
     port: int
     connections: int
     seconds: float
     rate: int = 0
+    warm: float = 0.2
     path: str = "/okta/events"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Answers a second, and how long they took in milliseconds; ``refused`` are all but 2xx."""
+    """How long each answer took, in seconds, and the whole; ``refused`` are all but 2xx."""
 
-    rate: float
-    p50: float
-    p99: float
-    longest: float
+    took: float
+    seconds: list[float]
     refused: int
 
+    def __add__(self, other: Found) -> Found:
+        """Of two loads as of one."""
+        return Found(
+            self.took + other.took, self.seconds + other.seconds, self.refused + other.refused
+        )
 
-def load(spec: Spec) -> Found:
-    """Run it beside us."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.bench.load", json.dumps(asdict(spec))],
-        cwd=ROOT, env=environ(), check=True, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    return Found(**json.loads(ran.stdout))
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.seconds) / self.took
+
+    @property
+    def p99(self) -> float:
+        """In milliseconds."""
+        return 1000 * percentile(self.seconds, 0.99)
+
+    @property
+    def longest(self) -> float:
+        """In milliseconds."""
+        return 1000 * max(self.seconds)
+
+
+Load = Callable[[Spec], Found]
+
+
+@contextmanager
+def loads() -> Iterator[Load]:
+    """What runs one load after another in a process beside us, until the block ends."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.load"],
+        cwd=ROOT, env=environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        given, told = process.stdin, process.stdout
+        assert given
+        assert told
+
+        def load(spec: Spec) -> Found:
+            given.write(json.dumps(asdict(spec)) + "\n")
+            given.flush()
+            return Found(**json.loads(told.readline()))
+
+        try:
+            yield load
+        finally:
+            process.terminate()
 
 
 # -- the process -------------------------------------------------------------------------------
@@ -110,6 +148,10 @@ class Connection(asyncio.Protocol):
         self.since = since
         self.transport.write(self.head % len(body) + body)
 
+    def close(self) -> None:
+        assert self.transport
+        self.transport.close()
+
     def data_received(self, data: bytes) -> None:
         self._heard += data
         end = self._heard.find(b"\r\n\r\n")
@@ -148,24 +190,20 @@ class Run:
     async def run(self) -> Found:
         spec = self.spec
         made = [await self._connect() for _ in range(spec.connections)]
-        self.began = time.perf_counter() + _WARM
+        self.began = time.perf_counter() + spec.warm
         if spec.rate:
             self.idle.extend(made)
             await self._at_a_rate()
         else:
             for each in made:
                 self._next(each)
-            await asyncio.sleep(_WARM + spec.seconds)
+            await asyncio.sleep(spec.warm + spec.seconds)
         self.ended = True
         took = time.perf_counter() - self.began
         await self._drain()
-        return Found(
-            rate=len(self.seconds) / took,
-            p50=1000 * percentile(self.seconds, 0.5),
-            p99=1000 * percentile(self.seconds, 0.99),
-            longest=1000 * max(self.seconds),
-            refused=self.refused,
-        )
+        for each in made:
+            each.close()
+        return Found(took, self.seconds, self.refused)
 
     async def _connect(self) -> Connection:
         head = (
@@ -181,7 +219,7 @@ class Run:
 
     async def _at_a_rate(self) -> None:
         """An open loop: a slow answer delays no later delivery, and counts from when it was due."""
-        number, total = 0, int(self.spec.rate * (self.spec.seconds + _WARM))
+        number, total = 0, int(self.spec.rate * (self.spec.seconds + self.spec.warm))
         first = time.perf_counter()
         while number < total:
             due = first + number / self.spec.rate
@@ -226,13 +264,18 @@ class Run:
                 await self._done.wait()
 
 
-def main(words: Sequence[str]) -> None:
-    async def run() -> Found:
-        return await Run(Spec(**json.loads(words[0])), template()).run()
+def main() -> None:
+    make = template()
+
+    async def run(spec: Spec) -> Found:
+        return await Run(spec, make).run()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sys.stdout.write(json.dumps(asdict(runner.run(run()))))
+        for line in sys.stdin:
+            found = runner.run(run(Spec(**json.loads(line))))
+            sys.stdout.write(json.dumps(asdict(found)) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
