@@ -58,13 +58,12 @@ SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
 #: With so many looks under way the line is read once in so many seconds at most, and more rarely
-#: while deliveries wait: each reading is a transaction, and thousands may come in a second.
+#: in a flood of deliveries: each reading is a transaction, and thousands may come in a second.
 _GATHERING, _IN_A_FLOOD = 0.02, 0.1
-#: Seconds between two looks at bulk work that are begun while deliveries wait: each writes several
-#: times, also where it ends at once because a vendor allows no more.
-_BULK_APART = 0.25
-#: After one that came to nothing: a vendor that is silent or allows no more fails the next as well.
-_IN_VAIN = 1.0
+#: Seconds between two looks at bulk work that are begun in a flood of deliveries: each writes
+#: several times, also where it ends at once because a vendor allows no more. With a quarter of a
+#: second a tenth fewer were stored; all that Okta sends in a day is stored within a minute.
+_BULK_APART = 1.0
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4
@@ -116,7 +115,7 @@ class Worker:
         while not stop.is_set():
             full, flood = len(self._active) >= _BULK, self._flood()
             if full or flood:
-                await asyncio.sleep(_IN_A_FLOOD if full and flood else _GATHERING)
+                await asyncio.sleep(_IN_A_FLOOD if flood else _GATHERING)
             came = self.bell.is_set()
             self.bell.clear()
             try:
@@ -215,7 +214,7 @@ class Worker:
         )
         self._taken += len(leases)
         if any(each.lane == line.BULK for each in leases):
-            self._bulk_again = max(self._bulk_again, elapsed() + _BULK_APART)
+            self._bulk_again = elapsed() + _BULK_APART
         for each in leases:
             self._survived.pop(each.subject, None)
             work = self._work(Tenure(each, asked))
@@ -225,7 +224,7 @@ class Worker:
         return len(leases)
 
     def _flood(self) -> bool:
-        """Whether deliveries wait, or did a moment ago: between two commits none may."""
+        """Whether many deliveries wait, or did a moment ago: between two commits none may."""
         if self.crowds.arriving:
             self._flooded_until = elapsed() + _IN_A_FLOOD
         return elapsed() < self._flooded_until
@@ -255,8 +254,6 @@ class Worker:
                 told = {"verdict": "store_failed", "error": str(error)}
             except Exception as error:  # noqa: BLE001  # a fault of ours costs them an attempt
                 told = await self._failed(held, error)
-        if held.lane == line.BULK and told["verdict"] in {"retry", "failed"}:
-            self._bulk_again = elapsed() + _IN_VAIN
         seconds = time.perf_counter() - started
         figures.LOOKS.labels(held.kind, told["verdict"]).inc()
         figures.LOOK_SECONDS.labels(held.kind).observe(seconds)

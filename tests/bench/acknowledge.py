@@ -108,10 +108,7 @@ def _slow(scale: Scale, folder: Path, load: Load, seconds: float) -> Iterator[Ro
         url = f"sqlite:///{folder}/works.db"
         works = stack.enter_context(service(there, folder / "works", url, CALM))
         idle = stack.enter_context(receiver(folder / "idle", f"sqlite:///{folder}/idle.db"))
-        # Counted from the first answer: what vendors answered while it stood still is work too.
-        working, alone = (
-            Spec(each.port, CONNECTIONS[-1], seconds, warm=0) for each in (works, idle)
-        )
+        working, alone = (Spec(each.port, CONNECTIONS[-1], seconds) for each in (works, idle))
 
         def without() -> Found:
             os.kill(works.pid, signal.SIGSTOP)  # what it has still to look at is not measured here

@@ -26,22 +26,20 @@ from tests.bench.servers import ROOT, SECRET, environ
 from tests.bench.table import percentile
 
 PEOPLE = 5_000
+#: Answers of the first moments are not counted: connections open, caches fill.
+_WARM = 0.2
 #: Seconds after which an answer is no longer waited for; Okta waits three.
 _LOST = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """``rate`` a second whatever is answered, or as fast as ``connections`` get answers.
-
-    Answers of the first ``warm`` seconds are not counted: caches fill.
-    """
+    """``rate`` a second whatever is answered, or as fast as ``connections`` get answers."""
 
     port: int
     connections: int
     seconds: float
     rate: int = 0
-    warm: float = 0.2
     path: str = "/okta/events"
 
 
@@ -190,14 +188,14 @@ class Run:
     async def run(self) -> Found:
         spec = self.spec
         made = [await self._connect() for _ in range(spec.connections)]
-        self.began = time.perf_counter() + spec.warm
+        self.began = time.perf_counter() + _WARM
         if spec.rate:
             self.idle.extend(made)
             await self._at_a_rate()
         else:
             for each in made:
                 self._next(each)
-            await asyncio.sleep(spec.warm + spec.seconds)
+            await asyncio.sleep(_WARM + spec.seconds)
         self.ended = True
         took = time.perf_counter() - self.began
         await self._drain()
@@ -219,7 +217,7 @@ class Run:
 
     async def _at_a_rate(self) -> None:
         """An open loop: a slow answer delays no later delivery, and counts from when it was due."""
-        number, total = 0, int(self.spec.rate * (self.spec.seconds + self.spec.warm))
+        number, total = 0, int(self.spec.rate * (self.spec.seconds + _WARM))
         first = time.perf_counter()
         while number < total:
             due = first + number / self.spec.rate
