@@ -31,7 +31,7 @@ SLOW = {"in 50 ms": 0.05, "in 1 s": 1.0, "in 10 s": 10.0, "never": -1.0}
 PATIENCE = 3_000.0
 #: Loads of one run, in turns: of two services that are the same, one is up to a quarter faster in
 #: three seconds at once, on a machine shared with others, and a tenth in parts of them.
-PARTS = 4
+PARTS = 3
 _Loads = dict[str, Callable[[], Found]]
 
 
@@ -64,8 +64,8 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
         found |= interleaved(scale.runs, sides)
         yield from _rates(found)
         yield from _waits(found)
-        # Longer: a worker that goes on takes up a dozen at once, and in a flood one after another.
-        yield from _slow(scale, folder, load, scale.of(2, 1))
+        # Longer: a worker that goes on takes up at once what it let lie while it stood still.
+        yield from _slow(scale, folder, load, scale.of(4, 1))
 
 
 def _in_turns(sides: _Loads) -> dict[str, Found]:
