@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from functools import partial, reduce
 from operator import add
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.bench.load import Found, Load, Spec, loads
 from tests.bench.servers import ROOT, receiver, started
@@ -64,8 +65,8 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
         found |= interleaved(scale.runs, sides)
         yield from _rates(found)
         yield from _waits(found)
-        # Longer: a worker that goes on takes up at once what it let lie while it stood still.
-        yield from _slow(scale, folder, load, scale.of(4, 1))
+        # Whole ones: a worker that goes on takes up at once what it let lie while it stood still.
+        yield from _slow(scale, folder, load, whole)
 
 
 def _in_turns(sides: _Loads) -> dict[str, Found]:
@@ -103,29 +104,34 @@ def _waits(found: dict[str, tuple[Found, ...]]) -> Iterator[Row]:
 
 def _slow(scale: Scale, folder: Path, load: Load, seconds: float) -> Iterator[Row]:
     """What is acknowledged while a worker waits for vendors, beside one without a worker."""
-    with ExitStack() as stack:
-        there = stack.enter_context(vendors(Company(people=10), folder / "vendors.log"))
-        url = f"sqlite:///{folder}/works.db"
-        works = stack.enter_context(service(there, folder / "works", url, CALM))
-        idle = stack.enter_context(receiver(folder / "idle", f"sqlite:///{folder}/idle.db"))
-        working, alone = (Spec(each.port, CONNECTIONS[-1], seconds) for each in (works, idle))
-
-        def without() -> Found:
-            os.kill(works.pid, signal.SIGSTOP)  # what it has still to look at is not measured here
-            try:
-                return load(alone)
-            finally:
-                os.kill(works.pid, signal.SIGCONT)
-
-        def both(latency: float) -> dict[str, Found]:
-            there.ask("latency", seconds=latency)
-            return _in_turns({"with": partial(load, working), "without": without})
-
-        sides = {name: partial(both, latency) for name, latency in SLOW.items()}
-        found = interleaved(scale.runs, sides)
+    sides = {
+        name: partial(_beside, folder, load, seconds, latency) for name, latency in SLOW.items()
+    }
+    found = interleaved(scale.runs, sides)
     for name, turns in found.items():
         rates, others = (tuple(each[side].rate for each in turns) for side in ("with", "without"))
         target = None if name == "in 50 ms" else at_least(0.9, "ratio")
         yield Row(f"acknowledged, vendors answer {name}", rates, "/s", others, "no worker", target)
     longest = [max(found[name][run]["with"].longest for name in found) for run in range(scale.runs)]
     yield Row("longest of them all", tuple(longest), "ms", target=under(PATIENCE))
+
+
+def _beside(folder: Path, load: Load, seconds: float, latency: float) -> dict[str, Found]:
+    """On new stores: one filled for minutes holds more than Okta sends in days."""
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        home = Path(enter(TemporaryDirectory(dir=folder)))
+        there = enter(vendors(Company(people=10), home / "vendors.log"))
+        works = enter(service(there, home / "works", f"sqlite:///{home}/works.db", CALM))
+        idle = enter(receiver(home / "idle", f"sqlite:///{home}/idle.db"))
+        there.ask("latency", seconds=latency)
+
+        def without() -> Found:
+            os.kill(works.pid, signal.SIGSTOP)  # what it has still to look at is not measured here
+            try:
+                return load(Spec(idle.port, CONNECTIONS[-1], seconds))
+            finally:
+                os.kill(works.pid, signal.SIGCONT)
+
+        working = Spec(works.port, CONNECTIONS[-1], seconds)
+        return _in_turns({"with": partial(load, working), "without": without})
