@@ -61,8 +61,8 @@ _BULK = 12
 #: in a flood of deliveries: each reading is a transaction, and thousands may come in a second.
 _GATHERING, _IN_A_FLOOD = 0.02, 0.1
 #: Seconds between two looks at bulk work that are begun in a flood of deliveries: each writes
-#: several times, also where it ends at once because a vendor allows no more. With a quarter of a
-#: second a tenth fewer were stored; all that Okta sends in a day is stored within a minute.
+#: several times, also where it ends at once because a vendor allows no more. No flood of Okta's is
+#: long: what its cap allows for a day is stored within a minute.
 _BULK_APART = 1.0
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.

@@ -42,8 +42,8 @@ MOST_EVENTS = 20_000
 #: Deliveries in one commit, and their events; a few milliseconds of work if each has one.
 _TOGETHER = 500
 _EVENTS_TOGETHER = 5_000
-#: With so many events waiting work that has time stands aside. Of Okta's usual traffic one or two
-#: wait; at 16 deliveries under way all the time eight do.
+#: With so many events waiting work that has time stands aside. At the five a second that Okta's
+#: cap of a day comes to, hardly ever two wait.
 _FLOOD = 8
 #: A delivery with more events is stored piece by piece, so that others pass between the pieces.
 _PIECE = 500
@@ -132,7 +132,7 @@ class Intake:
             self._events -= count
 
     def arriving(self) -> bool:
-        """Whether events come faster than one commit after another stores them."""
+        """Whether many events wait to be stored."""
         return self._events >= _FLOOD
 
     async def aclose(self) -> None:

@@ -30,8 +30,8 @@ RATE = 200
 SLOW = {"in 50 ms": 0.05, "in 1 s": 1.0, "in 10 s": 10.0, "never": -1.0}
 #: Milliseconds Okta waits.
 PATIENCE = 3_000.0
-#: Loads of one run, in turns: of two services that are the same, one is up to a quarter faster in
-#: three seconds at once, on a machine shared with others, and a tenth in parts of them.
+#: Loads of one run, in turns. On a machine shared with others the ratio of two services that are
+#: the same strays by 0.12 in three seconds at once, and by 0.07 in three parts of them.
 PARTS = 3
 _Loads = dict[str, Callable[[], Found]]
 
