@@ -58,12 +58,11 @@ SLOTS = 32
 #: Bulk work is begun only beside fewer than so many: every look writes, and deliveries wait for it.
 _BULK = 12
 #: With so many looks under way the line is read once in so many seconds at most, and more rarely
-#: in a flood of deliveries: each reading is a transaction, and thousands may come in a second.
+#: while deliveries wait: each reading is a transaction, and thousands may come in a second.
 _GATHERING, _IN_A_FLOOD = 0.02, 0.1
-#: Seconds between two looks at bulk work that are begun in a flood of deliveries: each writes
-#: several times, also where it ends at once because a vendor allows no more. No flood of Okta's is
-#: long: what its cap allows for a day is stored within a minute.
-_BULK_APART = 1.0
+#: Seconds between two looks at bulk work that are begun while deliveries wait: each writes several
+#: times, also where it ends at once because a vendor allows no more.
+_BULK_APART = 0.25
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4
@@ -115,7 +114,7 @@ class Worker:
         while not stop.is_set():
             full, flood = len(self._active) >= _BULK, self._flood()
             if full or flood:
-                await asyncio.sleep(_IN_A_FLOOD if flood else _GATHERING)
+                await asyncio.sleep(_IN_A_FLOOD if full and flood else _GATHERING)
             came = self.bell.is_set()
             self.bell.clear()
             try:
@@ -224,7 +223,7 @@ class Worker:
         return len(leases)
 
     def _flood(self) -> bool:
-        """Whether many deliveries wait, or did a moment ago: between two commits none may."""
+        """Whether deliveries wait, or did a moment ago: between two commits none may."""
         if self.crowds.arriving:
             self._flooded_until = elapsed() + _IN_A_FLOOD
         return elapsed() < self._flooded_until

@@ -66,7 +66,7 @@ class Crowds:
     """The looks under way in this process, and what each is for."""
 
     def __init__(self, arriving: Callable[[], bool] = lambda: False) -> None:
-        """Nobody has come. ``arriving``: whether many deliveries wait to be stored."""
+        """Nobody has come. ``arriving``: whether deliveries wait to be stored."""
         self._arriving = arriving
         self._reasons: dict[str, Reason] = {}
         self._under_way: set[_Look] = set()
@@ -74,7 +74,7 @@ class Crowds:
 
     @property
     def arriving(self) -> bool:
-        """Many deliveries wait to be stored."""
+        """Deliveries wait to be stored."""
         return self._arriving()
 
     @contextmanager

@@ -42,9 +42,6 @@ MOST_EVENTS = 20_000
 #: Deliveries in one commit, and their events; a few milliseconds of work if each has one.
 _TOGETHER = 500
 _EVENTS_TOGETHER = 5_000
-#: With so many events waiting work that has time stands aside. At the five a second that Okta's
-#: cap of a day comes to, hardly ever two wait.
-_FLOOD = 8
 #: A delivery with more events is stored piece by piece, so that others pass between the pieces.
 _PIECE = 500
 #: Group-level events wait until the per-user events that follow them had time to come.
@@ -132,8 +129,8 @@ class Intake:
             self._events -= count
 
     def arriving(self) -> bool:
-        """Whether many events wait to be stored."""
-        return self._events >= _FLOOD
+        """Whether anybody waits for events to be stored."""
+        return self._events > 0
 
     async def aclose(self) -> None:
         """Let what waits be committed."""

@@ -317,17 +317,6 @@ async def test_too_many_waiting_are_refused_at_once(intake: Intake, database: Da
     assert await intake.put(once) == Stored(new=0, known=1)
 
 
-@pytest.mark.parametrize(("many", "flood"), [(7, False), (8, True)])
-async def test_a_few_that_wait_are_no_flood(intake: Intake, many: int, flood: bool) -> None:  # noqa: FBT001
-    """Work that has time stands aside in one; for Okta's usual traffic it need not."""
-    async with asyncio.TaskGroup() as group:
-        for number in range(many):
-            group.create_task(intake.put(delivery(left(number, ANN))))
-        await asyncio.sleep(0)
-        assert intake.arriving() is flood
-    assert not intake.arriving()
-
-
 async def test_too_many_bytes_waiting_are_refused_at_once(
     intake: Intake, database: Database
 ) -> None:
