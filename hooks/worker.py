@@ -37,7 +37,7 @@ from hooks.core.refusal import Cause
 from hooks.gateways.crowds import Crowds
 from hooks.gateways.pace import Lane, lane
 from hooks.gateways.visits import visiting
-from hooks.store import chain, cursor, line, observed, pause
+from hooks.store import chain, cursor, line, observed, pause, turns
 from hooks.tenure import Tenure, kept
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class Worker:
         """
         if self.database.postgres or not self._flood():
             return False
-        return not await self.database.read(lambda tx: line.urgent(tx, but=busy))
+        return not await self.database.read(lambda tx: turns.urgent(tx, but=busy))
 
     # -- one lease -----------------------------------------------------------------------------
 

@@ -293,11 +293,6 @@ def retry_dead(tx: Tx, subjects: Collection[str] | None = None) -> int:
     return changed.rowcount
 
 
-def urgent(tx: Tx, *, but: Collection[str]) -> bool:
-    """Whether anybody urgent could be leased; on SQLite nobody who writes waits for the answer."""
-    return turns.urgent(tx, but=but)
-
-
 def is_due(tx: Tx, subject: str) -> bool:
     """Whether a subject may be leased now, or never stood in line."""
     query = select(_due.c.due_at).where(_due.c.subject == subject)

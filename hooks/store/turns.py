@@ -61,7 +61,7 @@ def take(
 
 
 def urgent(tx: Tx, *, but: Collection[str]) -> bool:
-    """Whether anybody urgent could be taken."""
+    """Whether anybody urgent could be taken; on SQLite nobody who writes waits for the answer."""
     query = _taking(
         Share.TURN, postgres=tx.postgres, only=False, paused=pause.paused(tx) is not None
     )

@@ -42,7 +42,7 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
     part = whole / PARTS
     with ExitStack() as stack:
         enter = stack.enter_context
-        load = enter(loads())
+        load = enter(loads(folder / "load.log"))
         port = free_port()
         bare = enter(started(["-m", "tests.bench.bare", str(port)], port, folder / "bare.log"))
         ours = enter(receiver(folder / "ours", f"sqlite:///{folder}/ours.db"))

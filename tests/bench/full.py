@@ -37,7 +37,7 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
     """On SQLite, then on PostgreSQL."""
     events, seconds = scale.of(EVENTS, _TOGETHER), float(scale.of(6, 1))
     with ExitStack() as stack:
-        load = stack.enter_context(loads())
+        load = stack.enter_context(loads(folder / "load.log"))
         server = stack.enter_context(Postgres(durable=True))
         with psycopg.connect(server.url(), autocommit=True) as door:
             for name in ("full", "empty"):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import subprocess
 import sys
 import time
 import uuid
@@ -18,11 +17,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import cast
 
 import uvloop
 
-from tests.bench.servers import ROOT, SECRET, environ
+from tests.bench.servers import SECRET, beside
 from tests.bench.table import percentile
 
 PEOPLE = 5_000
@@ -77,25 +77,10 @@ Load = Callable[[Spec], Found]
 
 
 @contextmanager
-def loads() -> Iterator[Load]:
+def loads(log: Path) -> Iterator[Load]:
     """What runs one load after another in a process beside us, until the block ends."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.load"],
-        cwd=ROOT, env=environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        given, told = process.stdin, process.stdout
-        assert given
-        assert told
-
-        def load(spec: Spec) -> Found:
-            given.write(json.dumps(asdict(spec)) + "\n")
-            given.flush()
-            return Found(**json.loads(told.readline()))
-
-        try:
-            yield load
-        finally:
-            process.terminate()
+    with beside(["-m", "tests.bench.load"], log) as ask:
+        yield lambda spec: Found(**ask(asdict(spec)))
 
 
 # -- the process -------------------------------------------------------------------------------

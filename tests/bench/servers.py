@@ -7,15 +7,17 @@ of it. Only what was started here is ever ended.
 from __future__ import annotations
 
 import base64
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.fleet import free_port
 
@@ -104,6 +106,37 @@ def started(
             yield Server(port, process.pid, log)
         finally:
             process.kill()  # nothing of it is kept, and a clean end may take twenty seconds
+
+
+@contextmanager
+def beside(words: Sequence[str], log: Path) -> Iterator[Callable[[object], Any]]:
+    """``python`` with these words, until the block ends: what is asked, and answered, is JSON.
+
+    One line each; nothing else may be written to its standard output.
+    """
+    with (
+        log.open("ab") as stderr,
+        subprocess.Popen(
+            [sys.executable, *words], cwd=ROOT, env=environ(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        ) as process,
+    ):  # fmt: skip
+        given, told = process.stdin, process.stdout
+        assert given
+        assert told
+
+        def ask(what: object) -> Any:
+            given.write(json.dumps(what) + "\n")
+            given.flush()
+            line = told.readline()
+            if not line:
+                raise RuntimeError(f"has ended: {log.read_text()[-4_000:]}")
+            return json.loads(line)
+
+        try:
+            yield ask
+        finally:
+            process.terminate()
 
 
 def configured(folder: Path, url: str) -> tuple[int, dict[str, str]]:

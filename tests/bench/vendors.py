@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from tests.bench.servers import ROOT, SECRET, Server, environ, started
+from tests.bench.servers import SECRET, Server, beside, started
 from tests.chaos.fleet import free_port
 
 if TYPE_CHECKING:
@@ -78,20 +77,12 @@ class Call:
 class Vendors:
     """The process, as measures use it. ``told`` is what a client of theirs has to know."""
 
-    process: subprocess.Popen[str]
-    log: Path
+    _ask: Callable[[object], Any]
     told: dict[str, Any] = field(default_factory=dict)
 
     def ask(self, verb: str, **given: object) -> Any:
         """Have something done there; its answer."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps([verb, given]) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the vendors have ended: {self.log.read_text()[-4_000:]}")
-        return json.loads(line)
+        return self._ask([verb, given])
 
     def calls(self) -> list[Call]:
         """All calls since ``forget``, in the order in which they began."""
@@ -108,20 +99,10 @@ class Vendors:
 @contextmanager
 def vendors(spec: Spec, log: Path) -> Iterator[Vendors]:
     """Run them until the block ends."""
-    with (
-        log.open("ab") as told,
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.vendors", json.dumps(asdict(spec))],
-            cwd=ROOT, env=environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=told,
-            text=True,
-        ) as process,
-    ):  # fmt: skip
-        try:
-            made = Vendors(process, log)
-            made.told = made.ask("about")
-            yield made
-        finally:
-            process.terminate()
+    with beside(["-m", "tests.bench.vendors", json.dumps(asdict(spec))], log) as ask:
+        made = Vendors(ask)
+        made.told = made.ask("about")
+        yield made
 
 
 @contextmanager

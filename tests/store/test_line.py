@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from hooks.clock import moment
 from hooks.core.attempt import DeadLetter, Idle, LookAgain, Next, Retry
-from hooks.store import line
+from hooks.store import line, turns
 from hooks.store.database import Database, Tx
 from tests.store.builders import (
     START,
@@ -133,7 +133,7 @@ def test_whom_this_process_still_works_on_it_does_not_take_again(
 
 def test_anybody_urgent_is_whom_a_lease_would_take(database: Database, wall: Wall) -> None:
     def urgent(*but: str) -> bool:
-        return database.read_now(lambda tx: line.urgent(tx, but=but))
+        return database.read_now(lambda tx: turns.urgent(tx, but=but))
 
     mark(database, ANN, after=10)
     mark(database, BOB, lane=line.BULK)
