@@ -19,10 +19,13 @@ import sys
 import tempfile
 import time
 import tomllib
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests import quick
 
 ROOT = Path(__file__).parents[1]
 
@@ -107,6 +110,7 @@ def main() -> int:
 
 
 def _take_away(chosen: list[Guard]) -> int:
+    quick.prepare()
     tests = sorted({test for guard in chosen for test in guard.tests})
     whole = run_pytest("-n", str(_AT_ONCE), *tests)
     if whole.returncode != pytest.ExitCode.OK:
@@ -128,13 +132,17 @@ def _take_away(chosen: list[Guard]) -> int:
 def _without(guard: Guard) -> tuple[Guard, int, str, float]:
     """Run the guard's tests without it, in this process; what came of it, and the seconds."""
     began = time.monotonic()
-    arguments = _arguments("--without-guard", guard.name, "-n0", "-x", "-rfE", "--tb=line")
-    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile("w+") as said:
+    asked = ("--without-guard", guard.name, "-n0", "-x", "-rfE", "--tb=line")
+    with _scratch() as scratch, tempfile.TemporaryFile("w+") as said:
         os.environ |= _environment(scratch)
         os.chdir(ROOT)
         for stream in (sys.stdout, sys.stderr):
             os.dup2(said.fileno(), stream.fileno())
-        code = pytest.main(arguments)
+        try:
+            code = pytest.main(_arguments(scratch, *asked))
+        except Exception:  # noqa: BLE001  # of pytest itself: it is told by name, others go on
+            traceback.print_exc()
+            code = pytest.ExitCode.INTERNAL_ERROR
         sys.stdout.flush()
         said.seek(0)
         return guard, int(code), said.read(), time.monotonic() - began
@@ -155,9 +163,9 @@ def _told(guard: Guard, code: int, said: str, seconds: float) -> bool:
 
 def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
     """One run in a program of its own."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with _scratch() as scratch:
         return subprocess.run(
-            [sys.executable, "-m", "pytest", *_arguments(*arguments)],
+            [sys.executable, "-m", "pytest", *_arguments(scratch, *arguments)],
             cwd=ROOT,
             env=os.environ | _environment(scratch),
             capture_output=True,
@@ -166,9 +174,19 @@ def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
         )
 
 
-def _arguments(*more: str) -> list[str]:
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for one run. What a failed test left running may still write there."""
+    return tempfile.TemporaryDirectory(prefix="hooks-guard-", ignore_cleanup_errors=True)
+
+
+def _arguments(scratch: str, *more: str) -> list[str]:
+    """Each run has its ``tmp_path`` in a folder of its own.
+
+    In the one they would share, two that end at once clear the same leftovers away, and each
+    fails over what the other took: pytest locks them, but keeps the lock among them.
+    """
     plugins = [word for plugin in _PLUGINS for word in ("-p", plugin)]
-    return ["-q", "-p", "no:cacheprovider", *plugins, *more]
+    return ["-q", f"--basetemp={scratch}/tmp", "-p", "no:cacheprovider", *plugins, *more]
 
 
 def _environment(scratch: str) -> dict[str, str]:

@@ -71,6 +71,15 @@ def test_without_a_guard_its_own_tests_run_and_fail(workers: str) -> None:
     assert "passed" in run.stdout, "the others of the same function"
 
 
+def test_a_run_keeps_its_files_to_itself(tmp_path: Path) -> None:
+    test = tmp_path / "test_where.py"
+    test.write_text("def test_where(tmp_path):\n    print('kept in', tmp_path)\n")
+    runs = [guards.run_pytest("-n0", "-rP", str(test)) for _ in range(2)]
+    kept = [Path(re.findall(r"kept in (.*)", run.stdout)[0]) for run in runs]
+    assert len({each.parents[1] for each in kept}) == 2
+    assert not any(each.parents[1].exists() for each in kept)
+
+
 def test_a_guard_nobody_knows_is_told() -> None:
     run = guards.run_pytest("--without-guard", "no-such-guard", "-n0")
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
