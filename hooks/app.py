@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -41,7 +40,7 @@ from hooks.exchange import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from prometheus_client import Counter
 
@@ -222,9 +221,12 @@ class _Doors:
         codings = exchange.values(b"content-encoding")
         if any(each.strip().lower() not in (b"", b"identity") for each in codings):
             return NOT_READABLE
-        with self._room.taken() as hold:
-            body = await exchange.body(MOST_BYTES, hook.body_seconds, hold)
+        held = _Held(self._room)
+        try:
+            body = await exchange.body(MOST_BYTES, hook.body_seconds, held.take)
             return await self._store(body, hook, started)
+        finally:
+            held.give_back()
 
     async def _store(self, body: bytes, hook: Hook, started: float) -> Answer:
         try:
@@ -252,29 +254,32 @@ class _Doors:
         return read_delivery(envelope)
 
 
+@dataclass(slots=True)
 class _Room:
-    """The bytes of all bodies held now. Only who showed the secret gets any."""
+    """The bytes of all bodies that may be held at once, and are left."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held = 0
+    left: int
 
-    @contextmanager
-    def taken(self) -> Iterator[Callable[[int], None]]:
-        """Room for one body, taken as it comes and given back at the end."""
-        mine = 0
 
-        def hold(size: int) -> None:
-            nonlocal mine
-            if self._held + size > self._most:
-                raise Refusal(TROUBLE)
-            self._held += size
-            mine += size
+@dataclass(slots=True)
+class _Held:
+    """What one request holds of the room: taken as it comes, given back at the end.
 
-        try:
-            yield hold
-        finally:
-            self._held -= mine
+    Only who showed the secret gets any.
+    """
+
+    room: _Room
+    mine: int = 0
+
+    def take(self, size: int) -> None:
+        """Raises a Refusal if there is not so much left."""
+        if size > self.room.left:
+            raise Refusal(TROUBLE)
+        self.room.left -= size
+        self.mine += size
+
+    def give_back(self) -> None:
+        self.room.left += self.mine
 
 
 @cache

@@ -48,6 +48,9 @@ usage: hooks serve [--no-worker | --only-worker]
 #: As many connections as deliveries may wait, and room for probes and slow ones.
 _MOST_CONNECTIONS = intake.MOST_WAITING + 1_000
 _MOST_OPERATIONS = 100
+#: Objects made between two looks for garbage. Those of a burst live until it is stored, and the
+#: usual 700 looked at them again and again: a twentieth of the loop's time.
+GARBAGE = 10_000
 #: Descriptors for everything that is no connection from outside: store, vendors, files.
 _OTHER_FILES = 256
 #: Secrets that are used once, when everything is opened.
@@ -167,6 +170,7 @@ class _Running:
             await self._warn_of_lost_keys(house)
             # What lives now lives on: no collection need look at it again.
             gc.freeze()
+            gc.set_threshold(GARBAGE)
             gc.enable()
             await self.stop.wait()
             readiness.closing = True

@@ -6,7 +6,7 @@ A sealed value opens only in the row it was sealed for. Source: NIST SP 800-38D.
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
@@ -37,7 +37,7 @@ class Sealer:
 
     def seal(self, plain: bytes, row: str) -> bytes:
         """Seal for one row. Random nonces are safe for some 2^32 values of one key."""
-        nonce = secrets.token_bytes(_NONCE_BYTES)
+        nonce = os.urandom(_NONCE_BYTES)
         sealed = self._keys[self._newest].encrypt(nonce, plain, row.encode())
         return self._newest + nonce + sealed
 

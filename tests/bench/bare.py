@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hooks.listener import Listener, bind
+from hooks.serve import GARBAGE
 from tests.bench.servers import SECRET
 
 
@@ -30,6 +31,7 @@ async def receive(request: Request) -> Response:
 async def serve(port: int) -> None:
     app = Starlette(routes=[Route("/okta/events", receive, methods=["POST"])])
     gc.freeze()
+    gc.set_threshold(GARBAGE)
     await Listener(app, bind("127.0.0.1", port), most_connections=6_000).listen()
 
 
