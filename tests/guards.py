@@ -183,10 +183,11 @@ def _arguments(scratch: str, *more: str) -> list[str]:
     """Each run has its ``tmp_path`` in a folder of its own.
 
     In the one they would share, two that end at once clear the same leftovers away, and each
-    fails over what the other took: pytest locks them, but keeps the lock among them.
+    fails over what the other took: pytest locks them, but keeps the lock among them. Not ``tmp``:
+    Hypothesis keeps one there, and removes it.
     """
     plugins = [word for plugin in _PLUGINS for word in ("-p", plugin)]
-    return ["-q", f"--basetemp={scratch}/tmp", "-p", "no:cacheprovider", *plugins, *more]
+    return ["-q", f"--basetemp={scratch}/pytest", "-p", "no:cacheprovider", *plugins, *more]
 
 
 def _environment(scratch: str) -> dict[str, str]:

@@ -42,22 +42,22 @@ def take(
 ) -> list[Due]:
     """However many wait: who comes now, an audit, a group's members need not stand behind all."""
     paused = pause.paused(tx) is not None
-    urgent: list[Due] = []
+    first: list[Due] = []
     other: list[Due] = []
     for share, lane, found, most in (
-        (Share.TURN, URGENT, urgent, limit - last),
-        (Share.LAST, URGENT, urgent, limit),
+        (Share.TURN, URGENT, first, limit - last),
+        (Share.LAST, URGENT, first, limit),
         (Share.STANDING, BULK, other, bulk),
         (Share.TURN, BULK, other, bulk),
     ):
-        room = min(most - len(found), limit - len(urgent) - len(other))
+        room = min(most - len(found), limit - len(first) - len(other))
         if room <= 0:
             continue
         query = _taking(share, postgres=tx.postgres, only=only is not None, paused=paused)
-        taken = [*but, *(each.subject for each in (*urgent, *other))]
+        taken = [*but, *(each.subject for each in (*first, *other))]
         given = {"lane": lane, "now": tx.now, "but": taken, "room": room, "only": only}
         found.extend(tx.execute(query, given).all())  # type: ignore[arg-type]  # read by attribute
-    return urgent + other
+    return first + other
 
 
 def urgent(tx: Tx, *, but: Collection[str]) -> bool:

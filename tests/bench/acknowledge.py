@@ -66,7 +66,16 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
         yield from _rates(found)
         yield from _waits(found)
         # Whole ones: a worker that goes on takes up at once what it let lie while it stood still.
-        yield from _slow(scale, folder, load, whole)
+        slow = {
+            name: partial(_beside, folder, load, whole, latency) for name, latency in SLOW.items()
+        }
+        beside = interleaved(scale.runs, slow)
+        yield from _slow(beside)
+        refused = sum(each.refused for runs in found.values() for each in runs)
+        refused += sum(
+            each.refused for runs in beside.values() for run in runs for each in run.values()
+        )
+        yield Row("refused, of all above", (refused,), target=at_most(0))
 
 
 def _in_turns(sides: _Loads) -> dict[str, Found]:
@@ -98,21 +107,18 @@ def _waits(found: dict[str, tuple[Found, ...]]) -> Iterator[Row]:
     yield Row(f"p99, {RATE}/s", p99("open"), "ms", target=under(10))
     yield Row("p99, PostgreSQL, 64 connections", p99("PostgreSQL"), "ms")
     yield Row(f"p99, PostgreSQL, {RATE}/s", p99("open PostgreSQL"), "ms")
-    refused = sum(each.refused for name in found for each in found[name])
-    yield Row("refused, of all above", (refused,), target=at_most(0))
 
 
-def _slow(scale: Scale, folder: Path, load: Load, seconds: float) -> Iterator[Row]:
+def _slow(found: dict[str, tuple[dict[str, Found], ...]]) -> Iterator[Row]:
     """What is acknowledged while a worker waits for vendors, beside one without a worker."""
-    sides = {
-        name: partial(_beside, folder, load, seconds, latency) for name, latency in SLOW.items()
-    }
-    found = interleaved(scale.runs, sides)
     for name, turns in found.items():
         rates, others = (tuple(each[side].rate for each in turns) for side in ("with", "without"))
         target = None if name == "in 50 ms" else at_least(0.9, "ratio")
         yield Row(f"acknowledged, vendors answer {name}", rates, "/s", others, "no worker", target)
-    longest = [max(found[name][run]["with"].longest for name in found) for run in range(scale.runs)]
+    longest = [
+        max(each.longest for turn in run for each in turn.values())
+        for run in zip(*found.values(), strict=True)
+    ]
     yield Row("longest of them all", tuple(longest), "ms", target=under(PATIENCE))
 
 

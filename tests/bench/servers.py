@@ -126,11 +126,12 @@ def beside(words: Sequence[str], log: Path) -> Iterator[Callable[[object], Any]]
         assert told
 
         def ask(what: object) -> Any:
-            given.write(json.dumps(what) + "\n")
-            given.flush()
+            with suppress(BrokenPipeError):  # nothing is read then, and the log says why
+                given.write(json.dumps(what) + "\n")
+                given.flush()
             line = told.readline()
             if not line:
-                raise RuntimeError(f"has ended: {log.read_text()[-4_000:]}")
+                raise RuntimeError(f"{words[-1]} has ended: {log.read_text()[-4_000:]}")
             return json.loads(line)
 
         try:
