@@ -28,6 +28,8 @@ CONNECTIONS = (1, 16, 64)
 RATE = 200
 #: Seconds in which vendors answer; never.
 SLOW = {"in 50 ms": 0.05, "in 1 s": 1.0, "in 10 s": 10.0, "never": -1.0}
+#: Of a service whose worker waits for them, and of one that has no worker.
+_SIDES = ("with", "without")
 #: Milliseconds Okta waits.
 PATIENCE = 3_000.0
 #: Loads of one run, in turns. On a machine shared with others the ratio of two services that are
@@ -67,14 +69,13 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
         yield from _waits(found)
         # Whole ones: a worker that goes on takes up at once what it let lie while it stood still.
         slow = {
-            name: partial(_beside, folder, load, whole, latency) for name, latency in SLOW.items()
+            name: partial(_both, folder, load, whole, latency) for name, latency in SLOW.items()
         }
-        beside = interleaved(scale.runs, slow)
-        yield from _slow(beside)
+        for name, runs in interleaved(scale.runs, slow).items():
+            for side in _SIDES:
+                found[f"{side}, {name}"] = tuple(run[side] for run in runs)
+        yield from _slow(found)
         refused = sum(each.refused for runs in found.values() for each in runs)
-        refused += sum(
-            each.refused for runs in beside.values() for run in runs for each in run.values()
-        )
         yield Row("refused, of all above", (refused,), target=at_most(0))
 
 
@@ -109,20 +110,20 @@ def _waits(found: dict[str, tuple[Found, ...]]) -> Iterator[Row]:
     yield Row(f"p99, PostgreSQL, {RATE}/s", p99("open PostgreSQL"), "ms")
 
 
-def _slow(found: dict[str, tuple[dict[str, Found], ...]]) -> Iterator[Row]:
+def _slow(found: dict[str, tuple[Found, ...]]) -> Iterator[Row]:
     """What is acknowledged while a worker waits for vendors, beside one without a worker."""
-    for name, turns in found.items():
-        rates, others = (tuple(each[side].rate for each in turns) for side in ("with", "without"))
+    played = []
+    for name in SLOW:
+        sides = [found[f"{side}, {name}"] for side in _SIDES]
+        rates, others = (tuple(each.rate for each in side) for side in sides)
         target = None if name == "in 50 ms" else at_least(0.9, "ratio")
         yield Row(f"acknowledged, vendors answer {name}", rates, "/s", others, "no worker", target)
-    longest = [
-        max(each.longest for turn in run for each in turn.values())
-        for run in zip(*found.values(), strict=True)
-    ]
-    yield Row("longest of them all", tuple(longest), "ms", target=under(PATIENCE))
+        played += sides
+    longest = tuple(max(each.longest for each in run) for run in zip(*played, strict=True))
+    yield Row("longest of them all", longest, "ms", target=under(PATIENCE))
 
 
-def _beside(folder: Path, load: Load, seconds: float, latency: float) -> dict[str, Found]:
+def _both(folder: Path, load: Load, seconds: float, latency: float) -> dict[str, Found]:
     """On new stores: one filled for minutes holds more than Okta sends in days."""
     with ExitStack() as stack:
         enter = stack.enter_context
@@ -140,4 +141,4 @@ def _beside(folder: Path, load: Load, seconds: float, latency: float) -> dict[st
                 os.kill(works.pid, signal.SIGCONT)
 
         working = Spec(works.port, CONNECTIONS[-1], seconds)
-        return _in_turns({"with": partial(load, working), "without": without})
+        return _in_turns(dict(zip(_SIDES, (partial(load, working), without), strict=True)))

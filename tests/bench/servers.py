@@ -131,7 +131,7 @@ def beside(words: Sequence[str], log: Path) -> Iterator[Callable[[object], Any]]
                 given.flush()
             line = told.readline()
             if not line:
-                raise RuntimeError(f"{words[-1]} has ended: {log.read_text()[-4_000:]}")
+                raise RuntimeError(f"{' '.join(words)} has ended: {log.read_text()[-4_000:]}")
             return json.loads(line)
 
         try:
