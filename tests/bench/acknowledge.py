@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial, reduce
@@ -35,6 +36,9 @@ PATIENCE = 3_000.0
 #: Loads of one run, in turns. On a machine shared with others the ratio of two services that are
 #: the same strays by 0.12 in three seconds at once, and by 0.07 in three parts of them.
 PARTS = 3
+#: Seconds after which a worker that stood still has taken up what ran out meanwhile, all at once;
+#: one that is never stopped does that a little at a time.
+REST = 1
 _Loads = dict[str, Callable[[], Found]]
 
 
@@ -67,9 +71,10 @@ def measure(scale: Scale, folder: Path) -> Iterator[Row]:
         found |= interleaved(scale.runs, sides)
         yield from _rates(found)
         yield from _waits(found)
-        # Whole ones: a worker that goes on takes up at once what it let lie while it stood still.
+        rest = float(scale.of(REST, 0))
         slow = {
-            name: partial(_both, folder, load, whole, latency) for name, latency in SLOW.items()
+            name: partial(_both, folder, load, whole, latency, rest)
+            for name, latency in SLOW.items()
         }
         for name, runs in interleaved(scale.runs, slow).items():
             for side in _SIDES:
@@ -123,7 +128,9 @@ def _slow(found: dict[str, tuple[Found, ...]]) -> Iterator[Row]:
     yield Row("longest of them all", longest, "ms", target=under(PATIENCE))
 
 
-def _both(folder: Path, load: Load, seconds: float, latency: float) -> dict[str, Found]:
+def _both(
+    folder: Path, load: Load, seconds: float, latency: float, rest: float
+) -> dict[str, Found]:
     """On new stores: one filled for minutes holds more than Okta sends in days."""
     with ExitStack() as stack:
         enter = stack.enter_context
@@ -139,6 +146,7 @@ def _both(folder: Path, load: Load, seconds: float, latency: float) -> dict[str,
                 return load(Spec(idle.port, CONNECTIONS[-1], seconds))
             finally:
                 os.kill(works.pid, signal.SIGCONT)
+                time.sleep(rest)
 
         working = Spec(works.port, CONNECTIONS[-1], seconds)
         return _in_turns(dict(zip(_SIDES, (partial(load, working), without), strict=True)))
