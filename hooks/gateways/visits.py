@@ -181,11 +181,11 @@ class Visits:
         self, left: Mapping[str, Left], ahead: list[_Stay], *, kept: bool, looks: int
     ) -> Lack | None:
         """What is missing if those ahead have what they need: up to twice what is usual."""
-        rests = [2 * self._usual.rest(stay.calls) for stay in ahead]  # looks are not alike
+        rests = [self._usual.rest(stay.calls) for stay in ahead]
         short = []
         for each, some in left.items():
             ours = sum(max(0.0, some.usual - stay.calls[each]) for stay in ahead)
-            needs = ours, sum(min(some.price, rest) for rest in rests)
+            needs = ours, 2 * sum(min(some.price, rest) for rest in rests)  # looks are not alike
             if not some.room(kept=kept, needs=needs, looks=looks):
                 short.append(each)
         spent = [each for each in short if not looks or not left[each].room(kept=kept, looks=1)]

@@ -27,9 +27,8 @@ USUAL = 2.0
 _WEIGHT = 0.25
 #: Calls of a look in a bucket, on average, from which on one cannot do without it.
 _WANTED = 0.5
-#: Calls in other buckets, about a look's, from which on it is believed how many of them are
-#: counted in this one.
-_ENOUGH = 6
+#: Calls in other buckets from which on it is believed how many of them are counted in this one.
+_ENOUGH = 10
 #: Looks for which something is kept until the very end of a window.
 _ALWAYS = 3
 #: Of a window's limit, what is no mistake of a few calls: perhaps others made those reckoned with.

@@ -124,7 +124,7 @@ def test_while_more_wait_than_fit_the_window_is_used_and_nobody_is_refused(
     number=st.integers(1, 15),
     says=st.sampled_from(["headers", "retry"]),
 )
-@example(spare=6, groups=4, number=4, says="headers")  # two go in before it is known what counts
+@example(spare=6, groups=4, number=4, says="headers")  # looks are not alike
 def test_where_one_fits_into_a_window_one_gets_through_in_each(
     spare: int, groups: int, number: int, says: Any
 ) -> None:
