@@ -62,7 +62,7 @@ _BULK = 12
 _GATHERING, _IN_A_FLOOD = 0.02, 0.1
 #: Seconds between two looks at bulk work that are begun while deliveries wait: each writes several
 #: times, also where it ends at once because a vendor allows no more.
-_BULK_APART = 0.5
+_BULK_APART = 0.25
 #: One in so many is who came last: somebody deactivated behind 500 who lose the app is stripped
 #: beside them, and those wait a third longer.
 _LAST = 4

@@ -233,7 +233,7 @@ async def test_in_a_flood_bulk_work_is_begun_one_at_a_time(
             company.world.deactivate(company.world.add_user(f"nobody{number}@example.com"))
         await run.deliver()
         worker.crowds = Crowds(lambda: True)
-        await asyncio.sleep(0.6)  # the census was bulk work too
+        await asyncio.sleep(0.3)  # the census was bulk work too
         assert [await worker.take() for _ in range(2)] == [1, 0]
         worker.crowds = Crowds()
         await worker.drain()
