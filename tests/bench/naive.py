@@ -1,9 +1,8 @@
 """What a user would write instead: one removal after another inside the request, and no store.
 
-python -m tests.bench.naive PORT TOLD. Written for the comparison, on Werkzeug and threads as Flask
-would have it (Flask itself is none of our locked packages). It keeps its connections, which is
-kinder than most such scripts are, and it believes the event, asks nobody whether the person has
-come back since, retries nothing and proves nothing.
+python -m tests.bench.naive PORT TOLD. Written for the comparison, with Flask and its own server. It
+keeps its connections, which is kinder than most such scripts are, and it believes the event, asks
+nobody whether the person has come back since, retries nothing and proves nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ import sys
 from typing import Any
 
 import httpx
-from werkzeug.serving import make_server
-from werkzeug.wrappers import Request, Response
+from flask import Flask, Response, request
 
 from tests.bench.servers import SECRET
 
@@ -33,7 +31,7 @@ class Receiver:
         self.scim = _client(scim, told["scim_key"])
         self.organization = _client(organization, told["organization_key"])
 
-    def __call__(self, request: Request) -> Response:
+    def receive(self) -> Response:
         if request.headers.get("Authorization") != SECRET:
             return Response(status=401)
         for event in json.loads(request.data)["data"]["events"]:
@@ -69,8 +67,9 @@ def _client(url: str, key: str) -> httpx.Client:
 
 def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    app = Request.application(Receiver(json.loads(sys.argv[2])))
-    make_server("127.0.0.1", int(sys.argv[1]), app, threaded=True).serve_forever()
+    app = Flask(__name__)
+    app.post("/okta/events")(Receiver(json.loads(sys.argv[2])).receive)
+    app.run("127.0.0.1", int(sys.argv[1]))
 
 
 if __name__ == "__main__":
